@@ -1,0 +1,1 @@
+"""normlab: the laboratory for normalization in deep networks."""

@@ -1,0 +1,42 @@
+"""Every random draw of the house, in one place.
+
+A run's draws come from NumPy's legacy generator, in the assignment's order: the weights W1, W2, … when the
+net is built, then one minibatch a step, then (where the data set is larger than asked) the examples an
+accuracy is measured on. So a run with seed s is what a notebook gets after `np.random.seed(s)`, and its
+stream is frozen for ever (NEP 19). Without a generator, the same draws come from NumPy's global one.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from normlab.typing import Array, Generator
+
+
+def generator(seed: int) -> Generator:
+    """A generator of its own, in the state that `np.random.seed(seed)` gives the global one.
+
+    >>> float(generator(231).randn()) == (np.random.seed(231), float(np.random.randn()))[1]
+    True
+    """
+    return np.random.RandomState(seed)
+
+
+def global_generator() -> Generator:
+    """NumPy's global generator, which the assignment's notebooks seed."""
+    return np.random.mtrand._rand  # the object behind np.random.seed, np.random.randn, …
+
+
+def initial_weights(rng: Generator, fan_in: int, fan_out: int, weight_scale: float) -> Array:
+    """`weight_scale` times standard normal draws, (fan_in, fan_out), float64."""
+    return weight_scale * rng.randn(fan_in, fan_out)
+
+
+def minibatch(rng: Generator, num_train: int, batch_size: int) -> Array:
+    """`batch_size` indices below `num_train`, with replacement, as the assignment's Solver draws them."""
+    return rng.choice(num_train, batch_size)
+
+
+def subsample(rng: Generator, num_examples: int, num_samples: int) -> Array:
+    """The examples an accuracy is measured on: `num_samples` indices below `num_examples`, with replacement."""
+    return rng.choice(num_examples, num_samples)
