@@ -196,7 +196,7 @@ def check_net_options(
 ) -> None:
     """Refuse a net that cannot be built, with what was given, what was expected and what to try."""
     hidden_dims = tuple(hidden_dims)
-    if any(not 1 <= dim for dim in hidden_dims):
+    if any(dim < 1 for dim in hidden_dims):
         raise OptionError(f"hidden_dims={list(hidden_dims)} has a layer without units; each needs at least 1")
     if normalization not in NORMALIZATIONS:
         raise not_one_of("normalization", normalization, NORMALIZATIONS)

@@ -48,7 +48,7 @@ def order_free_sum(x: Array, axis: int | tuple[int, ...], keepdims: bool = False
     (1.0, 2.0)
     """
     with np.errstate(invalid="ignore", over="ignore"):
-        largest = np.maximum(x.max(axis, keepdims=True), -x.min(axis, keepdims=True))
+        largest = np.maximum.reduce(np.abs(x), axis=axis, keepdims=True)
         return _sum_in_two_cuts(x, axis, np.frexp(largest)[1], keepdims)
 
 
@@ -62,11 +62,11 @@ def _sum_in_two_cuts(x: Array, axis: int | tuple[int, ...], exponent: Array | in
     cut = x + cutter
     cut -= cutter
     rest = x - cut  # exact, at most half a unit
-    total = cut.sum(axis, keepdims=keepdims)
+    total = np.add.reduce(cut, axis=axis, keepdims=keepdims)
     cutter = np.ldexp(1.5, exponent + 2 * length - 53)
     rest += cutter
     rest -= cutter
-    return total + rest.sum(axis, keepdims=keepdims)
+    return total + np.add.reduce(rest, axis=axis, keepdims=keepdims)
 
 
 def order_free_mean(x: Array, axis: int | tuple[int, ...]) -> Array:
@@ -83,7 +83,8 @@ def centred_moments(x: Array, axis: int | tuple[int, ...]) -> Moments:
     """
     x = np.asarray(x, dtype=np.float64)
     with np.errstate(invalid="ignore", over="ignore", under="ignore"):
-        low, high = x.min(axis, keepdims=True), x.max(axis, keepdims=True)
+        low = np.minimum.reduce(x, axis=axis, keepdims=True)
+        high = np.maximum.reduce(x, axis=axis, keepdims=True)
         middle = 0.5 * low + 0.5 * high  # halves first: the sum cannot overflow
         u = x - middle
         scale = power_of_two_above(np.maximum(high - middle, middle - low))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -77,7 +78,7 @@ class FullyConnectedNet:
 
         self.params: Params = {}
         dims = [input_dim, *hidden_dims, num_classes]
-        for layer, (fan_in, fan_out) in enumerate(zip(dims, dims[1:], strict=False), start=1):
+        for layer, (fan_in, fan_out) in enumerate(itertools.pairwise(dims), start=1):
             self.params[f"W{layer}"] = randomness.initial_weights(rng, fan_in, fan_out, weight_scale)
             self.params[f"b{layer}"] = np.zeros(fan_out)
             if self.norm and layer < self.num_layers:
