@@ -76,10 +76,9 @@ class Solver:
         self.model = model
         self.X_train, self.y_train, self.X_val, self.y_val = _checked_data(data, model)
         if settings["batch_size"] > len(self.X_train):
-            settings_hint = f"use a batch_size of at most {len(self.X_train)}"
             raise OptionError(
-                f"batch_size={settings['batch_size']} is more than the {len(self.X_train)} training examples; "
-                f"{settings_hint}"
+                f"batch_size={settings['batch_size']} is more than the {len(self.X_train)} training examples; use at "
+                f"most as many"
             )
         self.update_rule: str = settings["update_rule"]
         self.optim_config: dict[str, Any] = dict(settings["optim_config"])
@@ -223,8 +222,8 @@ class Solver:
         if ours != theirs:
             differing = sorted(name for name in {*ours, *theirs} if ours.get(name) != theirs.get(name))
             raise ShapeError(
-                f"{path} is a checkpoint of another net: {', '.join(differing)} differ; build the model as it was built "
-                f"for the training that wrote it"
+                f"{path} is a checkpoint of another net: {', '.join(differing)} differ; build the model as it was "
+                f"built for the training that wrote it"
             )
         self.model.params = {name: params[name] for name in ours}
         for layer, param in enumerate(getattr(self.model, "bn_params", [])):
@@ -276,7 +275,8 @@ def _checked_data(data: Mapping[str, Array], model: Any) -> list[Array]:
         if name not in data:
             raise MissingKeyError(f"data has no {name!r}; the Solver needs {', '.join(DATA)}")
     arrays = [np.asarray(data[name]) for name in DATA]
-    for part, X, y in (("train", *arrays[:2]), ("val", *arrays[2:])):
+    X_train, y_train, X_val, y_val = arrays
+    for part, X, y in (("train", X_train, y_train), ("val", X_val, y_val)):
         if len(X) != len(y) or len(X) == 0 or y.ndim != 1:
             raise ShapeError(
                 f"X_{part} of shape {X.shape} and y_{part} of shape {y.shape} do not fit; expected as many labels as "

@@ -2,36 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from normlab import layers
 from normlab.typing import Array
 
 
+Parameters = Sequence[Array]
+
+
 class Normalization(NamedTuple):
     """A layer's forward (x, parameters, settings) -> (out, cache), its backward (dout, cache) -> (dx, gradients),
     and the names of its parameters, without the layer's number."""
 
-    forward: Callable[[Array, tuple[Array, ...], dict[str, Any]], tuple[Array, Any]]
+    forward: Callable[[Array, Parameters, dict[str, Any]], tuple[Array, Any]]
     backward: Callable[[Array, Any], tuple[Array, ...]]
     parameters: tuple[str, ...]
 
 
-def _batchnorm(x: Array, parameters: tuple[Array, ...], param: dict[str, Any]) -> tuple[Array, Any]:
-    return layers.batchnorm_forward(x, *parameters, param)
+def _batchnorm(x: Array, parameters: Parameters, param: dict[str, Any]) -> tuple[Array, Any]:
+    gamma, beta = parameters
+    return layers.batchnorm_forward(x, gamma, beta, param)
 
 
-def _layernorm(x: Array, parameters: tuple[Array, ...], param: dict[str, Any]) -> tuple[Array, Any]:
-    return layers.layernorm_forward(x, *parameters, param)
+def _layernorm(x: Array, parameters: Parameters, param: dict[str, Any]) -> tuple[Array, Any]:
+    gamma, beta = parameters
+    return layers.layernorm_forward(x, gamma, beta, param)
 
 
-def _rmsnorm(x: Array, parameters: tuple[Array, ...], param: dict[str, Any]) -> tuple[Array, Any]:
-    return layers.rmsnorm_forward(x, *parameters, param)
+def _rmsnorm(x: Array, parameters: Parameters, param: dict[str, Any]) -> tuple[Array, Any]:
+    (gamma,) = parameters
+    return layers.rmsnorm_forward(x, gamma, param)
 
 
-def _groupnorm(x: Array, parameters: tuple[Array, ...], param: dict[str, Any]) -> tuple[Array, Any]:
-    return layers.groupnorm_forward(x, *parameters, param["num_groups"], param)
+def _groupnorm(x: Array, parameters: Parameters, param: dict[str, Any]) -> tuple[Array, Any]:
+    gamma, beta = parameters
+    return layers.groupnorm_forward(x, gamma, beta, param["num_groups"], param)
 
 
 BY_NAME = {
