@@ -47,21 +47,18 @@ INITIALIZATION = Study(
         Lines("Best training accuracy", "best training accuracy", x="weight scale", x_log=True),
         Lines("Final training loss", "final loss", x="weight scale", x_log=True, y_range=(0.0, 3.5)),
         *(
-            Heat(f"Activations before training, {name}", "activation spread", "weight scale", "layer", "
-            "{"norm": name})
+            Heat(f"Activations before training, {name}", "activation spread", "weight scale", "layer", {"norm": name})
             for name in ("no norm", "batch norm", "layer norm", "RMS norm")
         ),
         *(
-            Heat(f"Gradients before training, {name}", "gradient spread", "weight scale", "layer", {"norm": "
-            "name})
+            Heat(f"Gradients before training, {name}", "gradient spread", "weight scale", "layer", {"norm": name})
             for name in ("no norm", "batch norm", "layer norm", "RMS norm")
         ),
     ),
     claims=(
         Claim(
             name="wider range",
-            statement="Batch norm learns (training accuracy of at least 30 %) at more of the twenty weight "
-            "scales.",
+            statement="Batch norm learns (training accuracy of at least 30 %) at more of the twenty weight scales.",
             left=share_that_learns(BATCH),
             right=share_that_learns(PLAIN),
             unit="share",
@@ -115,8 +112,7 @@ INITIALIZATION = Study(
             expect="below",
             margin=0.477,
             unit="decades",
-            holds="With batch norm the same ratio varies by a factor of no more than {left} over all twenty "
-            "scales.",
+            holds="With batch norm the same ratio varies by a factor of no more than {left} over all twenty scales.",
             fails="With batch norm the same ratio still varies by a factor of {left} over the twenty scales.",
         ),
         Claim(
@@ -152,8 +148,7 @@ INITIALIZATION = Study(
         ),
         Claim(
             name="RMS norm widens the range",
-            statement="RMS norm, which does not centre, learns at more of the twenty weight scales than the "
-            "plain net.",
+            statement="RMS norm, which does not centre, learns at more of the twenty weight scales than the plain net.",
             left=share_that_learns(RMS),
             right=share_that_learns(PLAIN),
             unit="share",

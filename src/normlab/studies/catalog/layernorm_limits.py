@@ -49,8 +49,7 @@ def lost_by_width(norm: str) -> Quantity:
 def lost_by_penalty(norm: str) -> Quantity:
     """What the strongest penalty costs a norm."""
     none, strongest = PENALTIES[0], PENALTIES[-1]
-    return accuracy(norm, PENALTY, "regularization", none, minus=accuracy(norm, PENALTY, "regularization", "
-    "strongest))
+    return accuracy(norm, PENALTY, "regularization", none, minus=accuracy(norm, PENALTY, "regularization", strongest))
 
 
 LAYERNORM_LIMITS = Study(
@@ -63,8 +62,7 @@ LAYERNORM_LIMITS = Study(
     grids=(
         *both_kinds(DEPTH, "hidden layers", {depth: {"hidden_dims": (100,) * depth} for depth in DEPTHS}),
         *both_kinds(WIDTH, "width", {width: {"hidden_dims": (width,) * 5} for width in WIDTHS}),
-        *both_kinds(PENALTY, "regularization", {reg: {"hidden_dims": (100,) * 5, "reg": reg} for reg in "
-        "PENALTIES}),
+        *both_kinds(PENALTY, "regularization", {reg: {"hidden_dims": (100,) * 5, "reg": reg} for reg in PENALTIES}),
     ),
     measures=(
         "best validation accuracy",
@@ -117,52 +115,41 @@ LAYERNORM_LIMITS = Study(
         ),
         Claim(
             name="depth is no obstacle",
-            statement="Twenty hidden layers cost layer norm less than 10 points of validation accuracy "
-            "against five.",
+            statement="Twenty hidden layers cost layer norm less than 10 points of validation accuracy against five.",
             left=accuracy("layer norm", DEPTH, "hidden layers", 5),
             right=accuracy("layer norm", DEPTH, "hidden layers", 20),
             expect="below",
             margin=0.10,
-            holds="Depth is no obstacle: with five hidden layers layer norm reaches {left}, with twenty "
-            "{right}.",
+            holds="Depth is no obstacle: with five hidden layers layer norm reaches {left}, with twenty {right}.",
             fails="Depth hurts layer norm: with five hidden layers it reaches {left}, with twenty {right}.",
             headline=True,
         ),
         Claim(
             name="depth hurts batch norm no less",
-            statement="Going from five hidden layers to twenty costs layer norm at most 5 points more than "
-            "batch norm.",
+            statement="Going from five hidden layers to twenty costs layer norm at most 5 points more than batch norm.",
             left=accuracy(
-                "layer norm", DEPTH, "hidden layers", 5, minus=accuracy("layer norm", DEPTH, "hidden "
-                "layers", 20)
+                "layer norm", DEPTH, "hidden layers", 5, minus=accuracy("layer norm", DEPTH, "hidden layers", 20)
             ),
             right=accuracy(
-                "batch norm", DEPTH, "hidden layers", 5, minus=accuracy("batch norm", DEPTH, "hidden "
-                "layers", 20)
+                "batch norm", DEPTH, "hidden layers", 5, minus=accuracy("batch norm", DEPTH, "hidden layers", 20)
             ),
             expect="below",
             margin=0.05,
             holds="Going from five hidden layers to twenty costs layer norm {left}, and batch norm {right}.",
-            fails="Going from five hidden layers to twenty costs layer norm {left}, and batch norm only "
-            "{right}.",
+            fails="Going from five hidden layers to twenty costs layer norm {left}, and batch norm only {right}.",
         ),
         Claim(
             name="regularization hurts any net",
-            statement="The strongest penalty costs each of the three nets at least 10 points of validation "
-            "accuracy.",
-            left=Quantity("best validation accuracy", {**PENALTY, "regularization": PENALTIES[0]}, "
-            "reduce="min"),
-            right=Quantity("best validation accuracy", {**PENALTY, "regularization": PENALTIES[-1]}, "
-            "reduce="max"),
+            statement="The strongest penalty costs each of the three nets at least 10 points of validation accuracy.",
+            left=Quantity("best validation accuracy", {**PENALTY, "regularization": PENALTIES[0]}, reduce="min"),
+            right=Quantity("best validation accuracy", {**PENALTY, "regularization": PENALTIES[-1]}, reduce="max"),
             margin=0.10,
-            holds="A penalty of 1 hurts any net: the best of the three falls to {right}, from {left} or "
-            "more without.",
+            holds="A penalty of 1 hurts any net: the best of the three falls to {right}, from {left} or more without.",
             fails="A penalty of 1 does not hurt every net: the best of the three still reaches {right}.",
         ),
         Claim(
             name="regularization does not single out layer norm",
-            statement="The strongest penalty costs layer norm at most 5 points more than it costs the plain "
-            "net.",
+            statement="The strongest penalty costs layer norm at most 5 points more than it costs the plain net.",
             left=lost_by_penalty("layer norm"),
             right=lost_by_penalty("no norm"),
             expect="below",
