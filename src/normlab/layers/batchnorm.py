@@ -19,9 +19,8 @@ from normlab.layers.checks import (
     check_eps,
     check_features,
     check_mode,
-    check_not_empty,
+    check_input,
     check_upstream,
-    float_dtype,
 )
 from normlab.layers.statistics import Moments, centred_moments, order_free_sum, scaled_std
 from normlab.typing import Array
@@ -76,7 +75,7 @@ def batchnorm_forward(
     """
     x = np.asarray(x)
     mode, eps, momentum = check_mode("batch norm", bn_param), check_eps(bn_param), _check_momentum(bn_param)
-    check_not_empty("batch norm", x)
+    check_input("batch norm", x)
     check_features("batch norm", x, gamma=gamma, beta=beta)
     running_mean = _running(bn_param, "running_mean", x)
     running_var = _running(bn_param, "running_var", x)
@@ -99,8 +98,8 @@ def batchnorm_train(x: Array, gamma: Array, beta: Array, eps: float) -> tuple[Ar
     moments = centred_moments(x, axis=-2)
     d = scaled_std(moments.v, moments.scale, eps)
     xhat = moments.u / d
+    dtype = check_input("batch norm", x)
     out = gamma[..., None, :] * xhat + beta[..., None, :]
-    dtype = float_dtype(x)
     return out.astype(dtype), BatchNormCache(xhat, moments.u, d, moments.scale, gamma, dtype), moments
 
 
@@ -110,8 +109,8 @@ def batchnorm_test(
     """Test mode without the dictionary: the statistics are given, (..., D) each."""
     rstd = 1 / np.sqrt(running_var[..., None, :] + eps)
     xhat = (x - running_mean[..., None, :]) * rstd
+    dtype = check_input("batch norm", x)
     out = gamma[..., None, :] * xhat + beta[..., None, :]
-    dtype = float_dtype(x)
     return out.astype(dtype), FrozenBatchNormCache(xhat, rstd, gamma, dtype)
 
 
@@ -229,8 +228,9 @@ def _updated(mean: Array, var: Array, batch: Moments, momentum: float) -> tuple[
     finite = np.isfinite(batch_mean) & np.isfinite(batch_var)
     if not finite.all():
         warnings.warn(
-            f"batch norm met NaN or infinity in {np.sum(~finite)} of {finite.size} features; their running "
-            f"statistics are kept as they were. Look at the batch, or at a loss that diverges",
+            f"batch norm met statistics that are not finite (NaN, infinity or overflow) in {np.sum(~finite)} of "
+            f"{finite.size} features; their running statistics are kept as they were. Look at the batch, or at a "
+            f"loss that diverges",
             NonFiniteWarning,
             stacklevel=3,
         )

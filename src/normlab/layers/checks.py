@@ -13,15 +13,6 @@ from normlab.typing import Array
 MODES = ("train", "test")
 
 
-def float_dtype(x: Array) -> np.dtype[Any]:
-    """The type results come back in: x's own if it is a float of at most 64 bits, float64 for whole numbers."""
-    if x.dtype.kind in "biu":
-        return np.dtype(np.float64)
-    if x.dtype.kind == "f" and x.dtype.itemsize <= 8:
-        return x.dtype
-    raise ShapeError(f"x has dtype {x.dtype}; expected float16, float32, float64 or whole numbers")
-
-
 def check_mode(layer: str, param: Mapping[str, Any]) -> str:
     """The mode in a layer's parameter dictionary, 'train' or 'test'."""
     if "mode" not in param:
@@ -39,13 +30,21 @@ def check_eps(param: Mapping[str, Any]) -> float:
     return eps
 
 
-def check_not_empty(layer: str, x: Array) -> None:
-    """Refuse an input without a single value."""
+def check_input(layer: str, x: Array) -> np.dtype[Any]:
+    """Refuse an empty batch and types that are no real numbers; return the type that results come back in.
+
+    That is x's own, if it is a float of at most 64 bits, and float64 for whole numbers.
+    """
     if x.size == 0:
         raise ShapeError(
             f"{layer} got an empty batch, x of shape {x.shape}: there is nothing to take statistics of; "
             f"skip empty batches before the layer"
         )
+    if x.dtype.kind in "biu":
+        return np.dtype(np.float64)
+    if x.dtype.kind == "f" and x.dtype.itemsize <= 8:
+        return x.dtype
+    raise ShapeError(f"{layer} got x of type {x.dtype}; expected float16, float32, float64 or whole numbers")
 
 
 def check_features(layer: str, x: Array, minimum_ndim: int = 2, **parameters: Array) -> None:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from normlab.errors import OptionError, ShapeError
-from normlab.layers.checks import check_eps, check_not_empty, check_upstream, float_dtype
+from normlab.layers.checks import check_eps, check_input, check_upstream
 from normlab.layers.statistics import centred_moments, order_free_sum, scaled_std, standardize_backward
 from normlab.typing import Array
 
@@ -51,7 +51,7 @@ def groupnorm_forward(
     """
     x = np.asarray(x)
     eps = check_eps(gn_param)
-    check_not_empty("group norm", x)
+    dtype = check_input("group norm", x)
     _check_channels(x, gamma, beta)
     C = gamma.shape[-1]
     if not (isinstance(num_groups, int | np.integer) and num_groups >= 1 and C % num_groups == 0):
@@ -61,7 +61,6 @@ def groupnorm_forward(
     d = scaled_std(moments.v, moments.scale, eps)
     xhat = (moments.u / d).reshape(x.shape)
     out = _a_channel(gamma, x) * xhat + _a_channel(beta, x)
-    dtype = float_dtype(x)
     return out.astype(dtype), GroupNormCache(xhat, moments.scale / d, gamma, dtype)
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from normlab.layers.checks import check_eps, check_features, check_not_empty, check_upstream, float_dtype
+from normlab.layers.checks import check_eps, check_features, check_input, check_upstream
 from normlab.layers.statistics import centred_moments, order_free_sum, scaled_std, standardize_backward
 from normlab.typing import Array
 
@@ -44,13 +44,12 @@ def layernorm_forward(x: Array, gamma: Array, beta: Array, ln_param: Mapping[str
     """
     x = np.asarray(x)
     eps = check_eps(ln_param)
-    check_not_empty("layer norm", x)
+    dtype = check_input("layer norm", x)
     check_features("layer norm", x, gamma=gamma, beta=beta)
     moments = centred_moments(x, axis=-1)
     d = scaled_std(moments.v, moments.scale, eps)
     xhat = moments.u / d
     out = gamma[..., None, :] * xhat + beta[..., None, :]
-    dtype = float_dtype(x)
     return out.astype(dtype), LayerNormCache(xhat, moments.scale / d, gamma, dtype)
 
 

@@ -6,10 +6,12 @@ and the loss is then one number a net.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from normlab.errors import ShapeError
-from normlab.layers.checks import check_not_empty, float_dtype
+from normlab.layers.checks import check_input
 from normlab.typing import Array
 
 
@@ -26,7 +28,7 @@ def softmax_loss(x: Array, y: Array) -> tuple[Array, Array]:
     >>> print(round(float(loss), 4), dx.tolist())
     500.3466 [[-0.25, 0.25], [0.5, -0.5]]
     """
-    x, y = _checked("softmax loss", x, y)
+    x, y, dtype = _checked("softmax loss", x, y)
     N = x.shape[-2]
     with np.errstate(invalid="ignore", under="ignore"):  # a diverged net's scores are not finite: its loss says so
         shifted = np.asarray(x, dtype=np.float64) - x.max(axis=-1, keepdims=True)
@@ -34,7 +36,7 @@ def softmax_loss(x: Array, y: Array) -> tuple[Array, Array]:
         loss = -np.take_along_axis(log_p, y[..., None], axis=-1)[..., 0].mean(axis=-1)
         dx = np.exp(log_p)
     _at_label(dx, y, -1)
-    return loss, (dx / N).astype(float_dtype(x))
+    return loss, (dx / N).astype(dtype)
 
 
 # L = mean over i of Σ_{j≠y_i} max(0, x_ij - x_iy + 1). Each margin above 0 adds 1/N to its own score's gradient and
@@ -48,7 +50,7 @@ def svm_loss(x: Array, y: Array) -> tuple[Array, Array]:
     >>> print(float(loss), dx.tolist())
     1.5 [[-1.0, 1.0, 0.0]]
     """
-    x, y = _checked("SVM loss", x, y)
+    x, y, dtype = _checked("SVM loss", x, y)
     N = x.shape[-2]
     correct = np.take_along_axis(x, y[..., None], axis=-1)
     margins = np.maximum(0, np.asarray(x, dtype=np.float64) - correct + 1)
@@ -56,7 +58,7 @@ def svm_loss(x: Array, y: Array) -> tuple[Array, Array]:
     loss = margins.sum(axis=(-2, -1)) / N
     dx = (margins > 0).astype(np.float64)
     _at_label(dx, y, -dx.sum(axis=-1, keepdims=True))
-    return loss, (dx / N).astype(float_dtype(x))
+    return loss, (dx / N).astype(dtype)
 
 
 def _at_label(dx: Array, y: Array, change: Array | int) -> None:
@@ -65,9 +67,9 @@ def _at_label(dx: Array, y: Array, change: Array | int) -> None:
     np.put_along_axis(dx, at, np.take_along_axis(dx, at, axis=-1) + change, axis=-1)
 
 
-def _checked(loss: str, x: Array, y: Array) -> tuple[Array, Array]:
+def _checked(loss: str, x: Array, y: Array) -> tuple[Array, Array, np.dtype[Any]]:
     x, y = np.asarray(x), np.asarray(y)
-    check_not_empty(loss, x)
+    dtype = check_input(loss, x)
     if x.ndim < 2 or y.shape != x.shape[:-1] or y.dtype.kind not in "iu":
         raise ShapeError(
             f"{loss} got scores of shape {x.shape} and labels of shape {y.shape} and type {y.dtype}; expected (N, C) "
@@ -76,4 +78,4 @@ def _checked(loss: str, x: Array, y: Array) -> tuple[Array, Array]:
     C = x.shape[-1]
     if y.min() < 0 or y.max() >= C:
         raise ShapeError(f"{loss} got labels from {y.min()} to {y.max()} for {C} classes; expected 0 to {C - 1}")
-    return x, y
+    return x, y, dtype

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from normlab.layers.checks import check_eps, check_features, check_not_empty, check_upstream, float_dtype
+from normlab.layers.checks import check_eps, check_features, check_input, check_upstream
 from normlab.layers.statistics import order_free_mean, order_free_sum, power_of_two_above, scaled_std
 from normlab.typing import Array
 
@@ -41,9 +41,8 @@ def rmsnorm_forward(x: Array, gamma: Array, rms_param: Mapping[str, Any]) -> tup
     """
     x = np.asarray(x)
     eps = check_eps(rms_param)
-    check_not_empty("RMS norm", x)
+    dtype = check_input("RMS norm", x)
     check_features("RMS norm", x, gamma=gamma)
-    dtype = float_dtype(x)
     x = x.astype(np.float64)
     with np.errstate(invalid="ignore"):
         scale = power_of_two_above(np.abs(x).max(axis=-1, keepdims=True))

@@ -49,24 +49,25 @@ def order_free_sum(x: Array, axis: int | tuple[int, ...], keepdims: bool = False
     """
     with np.errstate(invalid="ignore", over="ignore"):
         largest = np.maximum.reduce(np.abs(x), axis=axis, keepdims=True)
-        return _sum_in_two_cuts(x, axis, np.frexp(largest)[1], keepdims)
+        total = _sum_in_two_cuts(x, axis, np.frexp(largest)[1])
+    return total if keepdims else total.squeeze(axis)
 
 
-def _sum_in_two_cuts(x: Array, axis: int | tuple[int, ...], exponent: Array | int, keepdims: bool) -> Array:
-    """Sum of x, every |x| <= 2**exponent."""
-    axes = (axis,) if isinstance(axis, int) else axis
-    length = max(1, (math.prod(x.shape[a] for a in axes) - 1).bit_length())  # log2 of the number of terms
+def _sum_in_two_cuts(x: Array, axis: int | tuple[int, ...], exponent: Array | int) -> Array:
+    """Sum of x over `axis`, which stays as length 1; every |x| <= 2**exponent."""
+    length = max(1, (_count(x, axis) - 1).bit_length())  # log2 of the number of terms
     # x + cutter lies within one binade, whose unit is 2**(exponent + length - 52): a sum of all terms, each
     # a multiple of that unit, needs at most 53 bits
     cutter = np.ldexp(1.5, exponent + length)
     cut = x + cutter
     cut -= cutter
     rest = x - cut  # exact, at most half a unit
-    total = np.add.reduce(cut, axis=axis, keepdims=keepdims)
     cutter = np.ldexp(1.5, exponent + 2 * length - 53)
     rest += cutter
     rest -= cutter
-    return total + np.add.reduce(rest, axis=axis, keepdims=keepdims)
+    total: Array = np.add.reduce(cut, axis=axis, keepdims=True)
+    total += np.add.reduce(rest, axis=axis, keepdims=True)
+    return total
 
 
 def order_free_mean(x: Array, axis: int | tuple[int, ...]) -> Array:
@@ -89,9 +90,9 @@ def centred_moments(x: Array, axis: int | tuple[int, ...]) -> Moments:
         u = x - middle
         scale = power_of_two_above(np.maximum(high - middle, middle - low))
         u *= scale  # now every |u| <= 1
-        shift = _sum_in_two_cuts(u, axis, 0, keepdims=True) / _count(x, axis)
+        shift = _sum_in_two_cuts(u, axis, 0) / _count(x, axis)
         u -= shift
-        v = _sum_in_two_cuts(u * u, axis, 2, keepdims=True) / _count(x, axis)
+        v = _sum_in_two_cuts(u * u, axis, 2) / _count(x, axis)
         return Moments(u, v, scale, middle + shift / scale, v / scale / scale)
 
 
@@ -117,7 +118,8 @@ def standardize_backward(dxhat: Array, xhat: Array, rstd: Array, axis: int) -> A
 
         dx = rstd * (dxhat - mean(dxhat) - xhat * mean(dxhat * xhat))
     """
-    return rstd * (dxhat - order_free_mean(dxhat, axis) - xhat * order_free_mean(dxhat * xhat, axis))
+    dx: Array = rstd * (dxhat - order_free_mean(dxhat, axis) - xhat * order_free_mean(dxhat * xhat, axis))
+    return dx
 
 
 def _count(x: Array, axis: int | tuple[int, ...]) -> int:
