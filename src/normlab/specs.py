@@ -169,6 +169,10 @@ class History:
             values = (float(value) for value in getattr(self, name))
             object.__setattr__(self, name, tuple(math.nan if v != v else v for v in values))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # a copy from another process goes through the constructor too, or its NaNs would equal no others
+        return type(self), tuple(getattr(self, item.name) for item in fields(self))
+
     @property
     def best_train_acc(self) -> float:
         """The highest training accuracy measured."""
