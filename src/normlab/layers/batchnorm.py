@@ -18,8 +18,8 @@ from normlab.errors import NonFiniteWarning, OptionError, ShapeError
 from normlab.layers.checks import (
     check_eps,
     check_features,
-    check_mode,
     check_input,
+    check_mode,
     check_upstream,
 )
 from normlab.layers.statistics import Moments, centred_moments, order_free_sum, scaled_std
@@ -75,7 +75,6 @@ def batchnorm_forward(
     """
     x = np.asarray(x)
     mode, eps, momentum = check_mode("batch norm", bn_param), check_eps(bn_param), _check_momentum(bn_param)
-    check_input("batch norm", x)
     check_features("batch norm", x, gamma=gamma, beta=beta)
     running_mean = _running(bn_param, "running_mean", x)
     running_var = _running(bn_param, "running_var", x)
@@ -90,6 +89,7 @@ def batchnorm_forward(
 
 def batchnorm_train(x: Array, gamma: Array, beta: Array, eps: float) -> tuple[Array, BatchNormCache, Moments]:
     """Train mode without the dictionary: out, cache, and the batch's moments. Shapes as in batchnorm_forward."""
+    dtype = check_input("batch norm", x)
     if x.shape[-2] == 1:
         raise ShapeError(
             "batch norm got a batch of one example in train mode, whose variance is 0 whatever it holds; use a "
@@ -98,7 +98,6 @@ def batchnorm_train(x: Array, gamma: Array, beta: Array, eps: float) -> tuple[Ar
     moments = centred_moments(x, axis=-2)
     d = scaled_std(moments.v, moments.scale, eps)
     xhat = moments.u / d
-    dtype = check_input("batch norm", x)
     out = gamma[..., None, :] * xhat + beta[..., None, :]
     return out.astype(dtype), BatchNormCache(xhat, moments.u, d, moments.scale, gamma, dtype), moments
 
@@ -107,9 +106,9 @@ def batchnorm_test(
     x: Array, gamma: Array, beta: Array, running_mean: Array, running_var: Array, eps: float
 ) -> tuple[Array, FrozenBatchNormCache]:
     """Test mode without the dictionary: the statistics are given, (..., D) each."""
+    dtype = check_input("batch norm", x)
     rstd = 1 / np.sqrt(running_var[..., None, :] + eps)
     xhat = (x - running_mean[..., None, :]) * rstd
-    dtype = check_input("batch norm", x)
     out = gamma[..., None, :] * xhat + beta[..., None, :]
     return out.astype(dtype), FrozenBatchNormCache(xhat, rstd, gamma, dtype)
 
