@@ -52,10 +52,15 @@ def test_an_import_that_climbs_a_floor_is_noticed(tmp_path):
 
 
 def test_the_public_window_is_exactly_all():
-    visible = {name for name in dir(normlab) if not name.startswith("_")}
+    own_modules = {name for name, value in vars(normlab).items() if getattr(value, "__name__", "") == f"normlab.{name}"}
+    visible = {name for name in vars(normlab) if not name.startswith("_")} - own_modules - {"importlib", "Any"}
     assert visible == set(normlab.__all__)
-    for name in normlab.__all__:
-        assert getattr(normlab, name) is not None
+
+
+def test_modules_are_reached_through_the_window_and_misspelled_ones_are_not():
+    assert run_python("import normlab; print(normlab.layers.relu_forward.__name__)").strip() == "relu_forward"
+    with pytest.raises(AttributeError, match="no attribute 'layer'"):
+        _ = normlab.layer
 
 
 @pytest.mark.parametrize("package", ["layers", "nets", "data"])
