@@ -6,8 +6,25 @@ shows, so that a page, a picture or a CSV file needs no training code and no sta
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
+
+__all__ = [
+    "VERDICTS",
+    "ClaimFinding",
+    "Column",
+    "Findings",
+    "HeatPanel",
+    "LinePanel",
+    "Panel",
+    "Picture",
+    "PicturePanel",
+    "Series",
+    "StudyFindings",
+    "Table",
+    "Verdict",
+    "replace",
+]
 
 Verdict = Literal["holds", "fails", "cannot tell"]
 

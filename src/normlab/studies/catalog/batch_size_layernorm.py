@@ -11,10 +11,10 @@ from normlab.studies.catalog.batch_size import (
     equal_epochs,
     equal_steps,
 )
-from normlab.studies.spec import Claim, Lines, Quantity, Reason, Study
+from normlab.studies.spec import Claim, Lines, Quantity, Reason, Study, Where
 
 
-def best(norm: str, sizes: int | tuple[int, ...], compared: dict[str, str]) -> dict[str, object]:
+def best(norm: str, sizes: int | tuple[int, ...], compared: dict[str, str]) -> Where:
     """Where a norm stands at one batch size or several."""
     return {"norm": norm, "batch size": sizes, **compared}
 
