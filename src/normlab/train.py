@@ -27,7 +27,7 @@ from normlab.solver import Solver
 from normlab.specs import DataSpec, History, RunSpec
 from normlab.workers import Losses, finished_tasks
 
-__all__ = ["LostRunsError", "Progress", "pick_engine", "run_by_the_book", "train"]
+__all__ = ["LostRunsError", "Progress", "pick_engine", "run_by_the_book", "solver_for", "train", "train_solver"]
 
 Engine: TypeAlias = Callable[[RunSpec, Dataset], History]
 
@@ -124,9 +124,13 @@ def train(
 
 def run_by_the_book(spec: RunSpec, data: Dataset) -> History:
     """One run as the assignment does it after `np.random.seed(seed)`: build the net, then `Solver.train()`."""
+    return train_solver(solver_for(spec, data))
+
+
+def solver_for(spec: RunSpec, data: Dataset) -> Solver:
+    """The Solver of a run before its first step, with its freshly built net; its generator stands after the weights."""
     rng = randomness.generator(spec.seed)
     net, training = spec.net, spec.training
-    began = time.perf_counter()
     model = FullyConnectedNet(
         net.hidden_dims,
         input_dim=spec.data.input_dim,
@@ -139,7 +143,7 @@ def run_by_the_book(spec: RunSpec, data: Dataset) -> History:
         dtype=np.dtype(net.dtype),
         rng=rng,
     )
-    solver = Solver(
+    return Solver(
         model,
         data.as_dict(),
         rng=rng,
@@ -150,6 +154,11 @@ def run_by_the_book(spec: RunSpec, data: Dataset) -> History:
         num_epochs=training.num_epochs,
         verbose=False,
     )
+
+
+def train_solver(solver: Solver) -> History:
+    """Train to the end, and what came of it as a History."""
+    began = time.perf_counter()
     # A run that diverges overflows, and meets NaN in every batch: `diverged` says so, once.
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore", NonFiniteWarning)
