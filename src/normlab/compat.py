@@ -71,7 +71,7 @@ class FullyConnectedNet(nets.FullyConnectedNet):
     """The net of `normlab.nets`, built with the keywords of any year of the assignment.
 
     `use_batchnorm=True` means normalization='batchnorm', `dropout_keep_ratio=p` means dropout=p, and `dropout=0`
-    means no dropout. Each is answered with a DeprecationWarning.
+    means no dropout. They are answered with a DeprecationWarning.
     """
 
     __signature__ = inspect.signature(nets.FullyConnectedNet)
@@ -87,7 +87,7 @@ class FullyConnectedNet(nets.FullyConnectedNet):
 
 
 def _in_todays_words(options: dict[str, Any]) -> dict[str, Any]:
-    """The options with other years' keywords translated, and a warning for each."""
+    """The options with other years' keywords translated, and one warning that names them all."""
     options = dict(options)
     old = [
         _renamed(options, "use_batchnorm", "normalization"),
@@ -107,8 +107,8 @@ def _in_todays_words(options: dict[str, Any]) -> dict[str, Any]:
     if options.get("dropout") == 0:
         options["dropout"] = 1
         old.append("dropout=0 for no dropout is today dropout=1, the probability of keeping a unit")
-    for sentence in filter(None, old):
-        warnings.warn(f"FullyConnectedNet: {sentence}.", DeprecationWarning, stacklevel=3)
+    if any(old):
+        warnings.warn(f"FullyConnectedNet: {'; '.join(filter(None, old))}.", DeprecationWarning, stacklevel=3)
     return options
 
 
