@@ -27,7 +27,16 @@ from normlab.solver import Solver
 from normlab.specs import DataSpec, History, RunSpec
 from normlab.workers import Losses, finished_tasks
 
-__all__ = ["LostRunsError", "Progress", "pick_engine", "run_by_the_book", "solver_for", "train", "train_solver"]
+__all__ = [
+    "LostRunsError",
+    "Progress",
+    "estimated_work",
+    "pick_engine",
+    "run_by_the_book",
+    "solver_for",
+    "train",
+    "train_solver",
+]
 
 Engine: TypeAlias = Callable[[RunSpec, Dataset], History]
 
@@ -100,8 +109,8 @@ def train(
         histories = {key: found for key in wanted if (found := records.get(key)) is not None}
     reused = len(histories)
     # the longest first, so that no worker is left with a long one at the end
-    pending = sorted((spec for key, spec in wanted.items() if key not in histories), key=_work, reverse=True)
-    work, work_done = sum(map(_work, pending)), 0.0
+    pending = sorted((spec for key, spec in wanted.items() if key not in histories), key=estimated_work, reverse=True)
+    work, work_done = sum(map(estimated_work, pending)), 0.0
     losses: Losses[RunSpec] = Losses()
     if progress is not None:
         progress(Progress(len(wanted), reused, reused, 0.0 if pending else 1.0))
@@ -113,7 +122,7 @@ def train(
             histories[spec.key] = history
             if records is not None:
                 records.put(spec, history)
-            work_done += _work(spec)
+            work_done += estimated_work(spec)
             if progress is not None:
                 share = min(work_done / work, 1.0)
                 progress(Progress(len(wanted), len(histories), reused, share, spec, history.seconds, losses.workers))
@@ -209,7 +218,7 @@ def _check(specs: list[RunSpec], data: Dataset, records: Records | None, workers
             )
 
 
-def _work(spec: RunSpec) -> float:
+def estimated_work(spec: RunSpec) -> float:
     """About how long a run takes, in multiplications: to start long runs first and to tell the remaining time."""
     net, training, data = spec.net, spec.training, spec.data
     dims = [data.input_dim, *net.hidden_dims, data.num_classes]
