@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 from normlab import layers
 from normlab.typing import Array
 
-
 Parameters = Sequence[Array]
 
 
