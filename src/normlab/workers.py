@@ -8,6 +8,11 @@ takes no other along; then the pool goes on with the rest.
 from __future__ import annotations
 
 import contextlib
+import functools
+import os
+import signal
+import threading
+import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -87,7 +92,7 @@ def _pool(
     def calls() -> Iterator[Any]:
         for number, task in tasks:
             started.append(number)
-            yield joblib.delayed(_numbered)(number, function, task, shared)
+            yield joblib.delayed(_numbered)(os.getpid(), number, function, task, shared)
 
     parallel = joblib.Parallel(
         n_jobs=workers,
@@ -98,17 +103,57 @@ def _pool(
         max_nbytes="100K",
         mmap_mode="r",
     )
-    results = parallel(calls())
+    with _deaf_to_interrupts():
+        results = parallel(calls())
     try:
-        yield from results
+        for numbered in results:  # not `yield from`, which would let joblib's warning below escape
+            yield numbered
     finally:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # joblib warns that tasks are cut off: just what is wanted
             results.close()
 
 
-def _numbered(number: int, function: Callable[[Task, Any], Result], task: Task, shared: Any) -> tuple[int, Result]:
+@contextlib.contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Processes started within do not hear Ctrl-C, which a terminal sends to all: this process will end them.
+
+    A Ctrl-C in just these hundredths of a second is lost: what is ignored here is ignored there, and
+    a handler is not inherited.
+    """
+    if threading.current_thread() is not threading.main_thread():  # only the main thread may say so
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before or signal.SIG_DFL)
+
+
+def _numbered(
+    parent: int, number: int, function: Callable[[Task, Any], Result], task: Task, shared: Any
+) -> tuple[int, Result]:
+    _end_with(parent)
     return number, _pinned(function, task, shared)
+
+
+@functools.cache
+def _end_with(parent: int) -> None:
+    """From now on this worker process ends when its parent is gone, even killed without a word.
+
+    joblib's workers would wait five minutes for another task, and keep their copy of the data for as long.
+    Windows does not tell who is gone; there they do wait.
+    """
+    if os.name == "nt":
+        return
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)  # nobody is left to hear an exception
+
+    threading.Thread(target=watch, daemon=True, name="end-with-parent").start()
 
 
 def _pinned(function: Callable[[Task, Any], Result], task: Task, shared: Any) -> Result:
