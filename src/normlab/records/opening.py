@@ -108,9 +108,10 @@ def _pragma(connection: sqlite3.Connection, name: str) -> int:
 
 def damaged(path: Path, finding: object) -> str:
     """The sentence for a file that is not what was written."""
+    reason = " ".join(str(finding).split())  # SQLite's findings run over lines
     return (
-        f"the records {path} are damaged ({finding}). Nothing was changed; put back a copy of the file, or move it "
-        f"away and train into a new one"
+        f"the records {path} are damaged ({reason}). Nothing was changed; put back a copy of the file, or move it away "
+        f"and train into a new one"
     )
 
 
@@ -121,6 +122,8 @@ def in_sentences(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise RecordsError(_sentence(path, error)) from error
+    except UnicodeDecodeError as error:  # in the name of a column, where the module does not expect it
+        raise RecordsError(damaged(path, error)) from error
 
 
 def _sentence(path: Path, error: sqlite3.Error) -> str:
@@ -144,6 +147,8 @@ def _sentence(path: Path, error: sqlite3.Error) -> str:
         return f"the records {path} are being written by another process that did not finish in time; {kept}"
     if name.startswith("SQLITE_NOTADB"):
         return f"{path} is not an SQLite file, so it cannot hold records; name another file, or a new one"
-    if name.startswith(("SQLITE_CORRUPT", "SQLITE_FORMAT", "SQLITE_IOERR_SHORT_READ")):
+    # SQLITE_ERROR is a statement that does not fit the tables; ours do, so the tables are no longer ours
+    undecodable = not name and isinstance(error, sqlite3.OperationalError)  # the module's own, of a text column
+    if undecodable or name.startswith(("SQLITE_CORRUPT", "SQLITE_FORMAT", "SQLITE_IOERR_SHORT", "SQLITE_ERROR")):
         return damaged(path, error)
     return f"the records {path} cannot be used: SQLite says {str(error)!r} {name}".rstrip()

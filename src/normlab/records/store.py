@@ -16,7 +16,7 @@ from typing import Any, Self
 from normlab import machine
 from normlab.errors import OptionError, RecordsError
 from normlab.records.opening import damaged, in_sentences, open_records, transaction
-from normlab.records.schema import RESULTS
+from normlab.records.schema import RESULTS, TABLES
 from normlab.specs import History, RunSpec
 
 
@@ -142,12 +142,19 @@ class Records:
     def provenance(self) -> list[dict[str, Any]]:
         """Which versions and machines made the runs: a dictionary for each, with `runs`, `first`, `last`."""
         groups = self._fetch(
-            "SELECT engine, versions, machine, count(*) AS runs, min(started) AS first, max(finished) AS last "
-            "FROM runs GROUP BY engine, versions, machine ORDER BY first"
+            "SELECT engine, versions, machine, count(*), min(started), max(finished) "
+            "FROM runs GROUP BY engine, versions, machine ORDER BY min(started)"
         )
         return [
-            {**group, "versions": json.loads(group["versions"]), "machine": json.loads(group["machine"])}
-            for group in map(dict, groups)
+            {
+                "engine": engine,
+                "versions": json.loads(versions),
+                "machine": json.loads(computer),
+                "runs": runs,
+                "first": first,
+                "last": last,
+            }
+            for engine, versions, computer, runs, first, last in groups
         ]
 
     def digest(self) -> str:
@@ -182,7 +189,7 @@ class Records:
 
     def _row(self, table: str, key: str | int) -> sqlite3.Row | None:
         """The verified row of a key, or None."""
-        rows = self._fetch(f"SELECT * FROM {table} WHERE key = ?", key)
+        rows = self._fetch(f"SELECT {', '.join(TABLES[table])} FROM {table} WHERE key = ?", key)
         if not rows:
             return None
         *values, checksum = rows[0]
@@ -210,7 +217,8 @@ def _finite(value: float) -> float | None:
 
 
 def _sha256(values: list[Any]) -> str:
-    return hashlib.sha256(json.dumps(values).encode()).hexdigest()
+    # repr for what no row of ours holds: bytes, where damage turned a text into them
+    return hashlib.sha256(json.dumps(values, default=repr).encode()).hexdigest()
 
 
 def _provenance() -> dict[str, str]:
