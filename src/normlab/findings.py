@@ -54,7 +54,8 @@ class LinePanel:
     """Series over a numeric axis; axis titles carry their units.
 
     `percent` says that y is a share of 1, to be written as a percentage. `ticks` are the only values x takes,
-    where those are few. `chance` is the y of guessing, where there is one.
+    where those are few. `chance` is the y of guessing, where there is one. `zero_x` is where a logarithmic axis
+    shows the value 0.
     """
 
     title: str
@@ -69,6 +70,7 @@ class LinePanel:
     y_range: tuple[float, float] | None = None
     ticks: tuple[float, ...] = ()
     chance: float | None = None
+    zero_x: float | None = None
 
 
 @dataclass(frozen=True)

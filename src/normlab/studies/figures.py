@@ -63,6 +63,7 @@ def _lines(panel: Lines, observations: Sequence[Observation]) -> LinePanel:
     if unit == "decades":  # back from logarithms, so that the axis shows the quantity itself
         series = [_exponentiated(line) for line in series]
     ticks = () if panel.x in OVER_A_RUN else tuple(sorted({x for line in series for x in line.x}))
+    at_zero = panel.x_log and any(seen.place.get(panel.x) == 0 for seen in observations)
     title = table[measures[0]].title if len(measures) == 1 else "Training accuracy"
     drawn = LinePanel(
         title=panel.title,
@@ -77,6 +78,7 @@ def _lines(panel: Lines, observations: Sequence[Observation]) -> LinePanel:
         y_range=panel.y_range,
         ticks=ticks if len(ticks) <= 8 else (),
         chance=CHANCE if unit == "accuracy" else None,
+        zero_x=min(ticks) if at_zero else None,
     )
     return findings.replace(drawn, summary=alt_text.of_lines(drawn))
 
@@ -106,7 +108,7 @@ def _series(name: str, position: int, observations: Sequence[Observation], measu
     return Series(
         name=name,
         slot=_slot(name, position),
-        x=_shown(xs) if panel.x_log else tuple(xs),
+        x=tuple(x if x > 0 else _place_of_zero(xs) for x in xs) if panel.x_log else tuple(xs),
         centre=centre,
         low=low,
         high=high,
@@ -144,10 +146,9 @@ def _slot(name: str, position: int) -> int:
     return norms.index(name) if name in norms else position
 
 
-def _shown(xs: Sequence[float]) -> tuple[float, ...]:
-    """The xs for a logarithmic axis, on which a zero is put at the left of the smallest other value."""
-    smallest = min((x for x in xs if x > 0), default=1.0)
-    return tuple(x if x > 0 else smallest * SHOWN_AT_A_ZERO for x in xs)
+def _place_of_zero(xs: Sequence[float]) -> float:
+    """Where a logarithmic axis shows a zero: left of the smallest other value."""
+    return min((x for x in xs if x > 0), default=1.0) * SHOWN_AT_A_ZERO
 
 
 def _exponentiated(series: Series) -> Series:

@@ -61,13 +61,15 @@ class Grid:
     """All combinations of its axes, on top of fixed fields of NetSpec and TrainingSpec.
 
     `tags` are axes with one value and no setting, such as how runs are compared. `probes` name what is
-    measured on each of its nets beside the training history (see `studies.probes`).
+    measured on each of its nets beside the training history (see `studies.probes`). `seeds` is for grids that
+    run on fewer seeds than their study, unless a number is asked for.
     """
 
     fixed: Mapping[str, Any]
     axes: tuple[Axis, ...]
     tags: Mapping[str, Value] = field(default_factory=dict)
     probes: tuple[str, ...] = ()
+    seeds: int | None = None
 
 
 @dataclass(frozen=True)

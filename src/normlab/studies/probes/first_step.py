@@ -11,7 +11,7 @@ from normlab import randomness
 from normlab.data import Dataset
 from normlab.errors import NonFiniteWarning
 from normlab.layers import affine_forward, relu_forward
-from normlab.nets import FullyConnectedNet, norms
+from normlab.nets import FullyConnectedNet, normalization
 from normlab.specs import RunSpec
 from normlab.studies.measures import log10_or_floor
 from normlab.train import solver_for
@@ -48,7 +48,7 @@ def hidden_activations(net: FullyConnectedNet, X: Array) -> list[Array]:
     for layer in range(1, net.num_layers):
         h, _ = affine_forward(h, net.params[f"W{layer}"], net.params[f"b{layer}"])
         if net.normalization is not None:
-            norm = norms.BY_NAME[net.normalization]
+            norm = normalization.BY_NAME[net.normalization]
             # a copy, so that looking does not move the running statistics
             settings = {**net.bn_params[layer - 1], "mode": "train"}
             h, _ = norm.forward(h, [net.params[f"{name}{layer}"] for name in norm.parameters], settings)
