@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from normlab.cli.data import data
+from normlab.cli.notebook import notebook
 from normlab.cli.report import report
 from normlab.cli.reproduce import reproduce
 from normlab.cli.results import results
@@ -25,6 +26,7 @@ app.command()(report)
 app.command()(results)
 app.add_typer(study, name="study")
 app.add_typer(data, name="data")
+app.add_typer(notebook, name="notebook")
 
 
 def _print_version(wanted: bool) -> None:
