@@ -117,7 +117,7 @@ class ClaimFinding:
     """A claim after its test: the effect, its 95 % interval over seeds, the verdict, and what that means.
 
     `effect_text` and `interval_text` are ready to print, with unit. `beyond` says what the effect had to
-    exceed or stay below.
+    exceed or stay below, `margin` as a number. `added_later` is a claim formulated after a first look at results.
     """
 
     name: str
@@ -130,9 +130,11 @@ class ClaimFinding:
     effect_text: str
     interval_text: str
     beyond: str
+    margin: float
     seeds: int
     diverged: int
     headline: bool = False
+    added_later: bool = False
 
 
 @dataclass(frozen=True)

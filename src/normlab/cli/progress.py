@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from normlab.studies.wording import duration
+
 if TYPE_CHECKING:
     from normlab.studies.run import Progress
 
@@ -77,17 +79,3 @@ class _Pace:
         if progress.lost_workers:
             words.append(f"{progress.lost_workers} workers lost and replaced")
         return ", ".join(words)
-
-
-def duration(seconds: float) -> str:
-    """A time as people say it.
-
-    >>> duration(8.2), duration(75), duration(4000)
-    ('8 s', '1 min 15 s', '1 h 07 min')
-    """
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

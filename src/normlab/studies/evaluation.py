@@ -45,9 +45,14 @@ def findings_of(
 
 
 def answer(study: Study, tested: Sequence[ClaimFinding]) -> tuple[str, ...]:
-    """The paragraphs that the evidence supports: each rests on claims, and appears only if all of them hold."""
+    """The paragraphs that the evidence supports: those of which the claims they rest on hold, and the others fail."""
     holding = {finding.name for finding in tested if finding.verdict == "holds"}
-    supported = tuple(reason.text for reason in study.answer if holding.issuperset(reason.rests_on))
+    failing = {finding.name for finding in tested if finding.verdict == "fails"}
+    supported = tuple(
+        reason.text
+        for reason in study.answer
+        if holding.issuperset(reason.rests_on) and failing.issuperset(reason.against)
+    )
     return supported or (
         "None of the explanations prepared for this question is supported by these runs; "
         "the claims say what was found.",

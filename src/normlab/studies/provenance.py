@@ -8,6 +8,7 @@ from typing import Any
 from normlab.findings import StudyFindings
 from normlab.records import Records
 from normlab.specs import DataSpec
+from normlab.studies.wording import duration
 
 DATA_TITLES = {
     "digits": "digits (UCI handwritten digits, 8 × 8 pixels)",
@@ -46,20 +47,6 @@ def provenance(
     return tuple(rows)
 
 
-def duration(seconds: float) -> str:
-    """A time as people say it.
-
-    >>> duration(8.2), duration(75), duration(4000)
-    ('8 s', '1 min 15 s', '1 h 07 min')
-    """
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-
-
 def _made_with(group: Mapping[str, Any]) -> str:
     machine = group["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in sorted(group["versions"].items()))
@@ -84,3 +71,8 @@ def _ranges(seeds: Sequence[int]) -> str:
         else:
             parts.append([seed])
     return ", ".join(str(part[0]) if len(part) == 1 else f"{part[0]} to {part[-1]}" for part in parts)
+
+
+def _minute(moment: str) -> str:
+    """An ISO 8601 time without its seconds."""
+    return moment[:16].replace("T", " ")
