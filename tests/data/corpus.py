@@ -87,7 +87,7 @@ BROKEN = {
     "items of a list": b"\x80\x02](" + makers.short("data") + b"Nu.",
     "append to a dictionary": b"\x80\x02}(K\x01e.",
     "append to nothing": b"\x80\x02(K\x01e.",
-    "pop below a mark": b"\x80\x02}(\x85u.",
+    "pop below a mark": b"\x80\x02}" + makers.short("data") + b"]K\x01(\x86t\x86s.",
     "empty stack": b"\x80\x02\x86.",
     "mark that is missing": b"\x80\x02}u.",
     "recall of the unknown": a_value(b"h\x07"),

@@ -43,6 +43,8 @@ def test_the_fingerprint_sees_type_shape_and_name_but_not_layout():
     assert fingerprint(same) == fingerprint({"x": x.reshape(3, 4).astype(">f8")})
     others = [{"x": x.reshape(4, 3)}, {"x": x.reshape(3, 4).astype(np.float32)}, {"y": x.reshape(3, 4)}, {}]
     assert len({fingerprint(same), *map(fingerprint, others)}) == 5
+    zeros = np.zeros(3)  # the same bytes as integers
+    assert fingerprint({"x": zeros}) != fingerprint({"x": zeros.astype(np.int64)})
 
 
 def test_it_cannot_be_changed_under_its_fingerprint():
