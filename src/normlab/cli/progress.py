@@ -14,6 +14,8 @@ from normlab.studies.wording import duration
 if TYPE_CHECKING:
     from normlab.studies.run import Progress
 
+__all__ = ["duration", "shown"]
+
 SECONDS_BETWEEN_LINES = 10.0
 
 

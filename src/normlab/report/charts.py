@@ -1,6 +1,6 @@
-"""Panels as Vega-Lite charts, drawn with Altair. Colours are tokens, to be filled in by `themes.themed`.
+"""Panels as Vega-Lite charts, drawn with Altair. Colours are tokens, to be filled in by `themes`.
 
-The rows a chart draws are put beside it as named data, so that Altair need not copy and check every number.
+The rows a chart draws are named data, put beside it, so that Altair need not copy and check every number.
 """
 
 from __future__ import annotations
@@ -17,23 +17,39 @@ from normlab.report.themes import CONFIG, DASHES, SHAPES
 HEIGHT = 240
 CELL_HEIGHT = 22
 COLOUR_RANGE = (-12.0, 4.0)  # decades; what lies beyond has the outermost colour
-ZOOM = "[pointerdown[event.shiftKey], window:pointerup] > window:pointermove!"
+DRAG = "[pointerdown[event.shiftKey], window:pointerup] > window:pointermove!"
 
 Spec = dict[str, Any]
-Chart = Any  # Altair's chart classes: Chart, LayerChart, ConcatChart
+Chart = Any  # one of Altair's chart classes
 
 
-def line_chart(panel: LinePanel, legend: bool = False) -> Chart:
-    """Lines with bands, a mark a value, and a hollow triangle at the top for what is infinite or beyond the axis.
+def page_spec(panel: LinePanel | HeatPanel) -> Spec:
+    """The panel as the page embeds it: as wide as its place; its legend are the page's own buttons."""
+    height = HEIGHT if isinstance(panel, LinePanel) else CELL_HEIGHT * len(panel.y)
+    chart = line_chart(panel) if isinstance(panel, LinePanel) else heat_chart(panel)
+    # the tests check charts against the schema; doing so for every page would take seconds
+    spec: Spec = chart.properties(width="container", height=height).to_dict(validate=False)
+    spec["config"] = CONFIG
+    spec["autosize"] = {"type": "fit-x", "contains": "padding"}
+    spec["datasets"] = {"rows": rows_of(panel)}
+    return spec
 
-    A value at which runs diverged carries a cross. The chart has the parameter `shown`: the name of the one line
-    to show, or '' for all.
+
+def rows_of(panel: LinePanel | HeatPanel) -> list[dict[str, Any]]:
+    """What the panel's chart draws, a row a mark."""
+    return line_rows(panel) if isinstance(panel, LinePanel) else heat_rows(panel)
+
+
+def line_chart(panel: LinePanel, data: str = "rows", interactive: bool = True, legend: bool = False) -> Chart:
+    """Lines with bands and a mark a value, drawn from the named data.
+
+    What is infinite or beyond the axis is a hollow triangle at its top; a value at which runs diverged carries a cross.
+    An interactive chart zooms, and has the parameter `shown`: the name of the one line to show, or '' for all.
     """
     rows = line_rows(panel)
     look = _look(panel, legend)
-    x, y = x_channel(panel), y_channel(panel)
-    seen = alt.condition("shown == '' || shown == datum.series", alt.value(1), alt.value(0.08))
-    faint = alt.condition("shown == '' || shown == datum.series", alt.value(0.16), alt.value(0.02))
+    strong, faint = (_opacity(value, interactive) for value in (1.0, 0.16))
+    place = {"x": x_channel(panel), "y": y_channel(panel)}
     tooltip = [
         alt.Tooltip("series:N", title="line"),
         alt.Tooltip("x_text:N", title=panel.x_title),
@@ -41,45 +57,47 @@ def line_chart(panel: LinePanel, legend: bool = False) -> Chart:
         alt.Tooltip("runs:N", title="runs"),
     ]
 
-    def base(condition: str) -> Chart:
-        return alt.Chart(alt.NamedData("rows")).transform_filter(condition)
+    def rows_where(condition: str) -> Chart:
+        return alt.Chart(alt.NamedData(data)).transform_filter(condition)
 
-    drawn = base("isValid(datum.y)").encode(x=x, y=y)
-    points = drawn.mark_point(clip=True, filled=True, size=50, opacity=1 if panel.marks else 0)
+    lines = rows_where("isValid(datum.y)").mark_line(clip=True, strokeWidth=2 if panel.marks else 1.5)
+    lines = lines.encode(**place, color=look["color"], strokeDash=look["dash"], opacity=strong)
+    if interactive:
+        zoom = alt.selection_interval(
+            name="zoom", bind="scales", zoom="wheel![event.shiftKey]", translate=DRAG, on=DRAG, clear="dblclick"
+        )
+        lines = lines.add_params(zoom)
+    bands = rows_where("isValid(datum.y) && isValid(datum.low) && isValid(datum.high)").mark_area(clip=True)
+    band_place = {"x": place["x"], "y": y_channel(panel, "low"), "y2": "high:Q"}
+    # where lines are dense their points are there to be hovered over, not to be seen
+    points = rows_where("isValid(datum.y)").mark_point(clip=True, filled=True, size=50 if panel.marks else 30)
+    points = points.encode(**place, color=look["color"], shape=look["shape"], tooltip=tooltip)
     layers = [
         *_chance(panel),
-        base("isValid(datum.y) && isValid(datum.low) && isValid(datum.high)")
-        .mark_area(clip=True)
-        .encode(x=x, y=y_channel(panel, "low"), y2="high:Q", color=look["color"], opacity=faint),
-        drawn.mark_line(clip=True, strokeWidth=2 if panel.marks else 1.5).encode(
-            color=look["color"], strokeDash=look["dash"], opacity=seen
-        ),
-        # where lines are dense, the points are there to be hovered over, not to be seen
-        points.encode(color=look["color"], shape=look["shape"], tooltip=tooltip)
-        if not panel.marks
-        else points.encode(color=look["color"], shape=look["shape"], opacity=seen, tooltip=tooltip),
+        bands.encode(**band_place, color=look["color"], opacity=faint),
+        lines,
+        points.encode(opacity=strong if panel.marks else alt.value(0.0)),
     ]
     if any(row["beyond"] for row in rows):
-        hollow = base("datum.beyond").mark_point(shape="triangle-up", filled=False, size=60, strokeWidth=1.5, yOffset=6)
-        layers.append(hollow.encode(x=x, y=alt.value(0), color=look["color"], opacity=seen, tooltip=tooltip))
-    if any(row["diverged"] for row in rows):
-        crossed = base("datum.diverged > 0 && isValid(datum.y)").encode(x=x, y=y)
-        crossed = crossed.mark_point(shape="cross", angle=45, size=150, filled=False, strokeWidth=1.2, clip=True)
-        layers.append(crossed.encode(color=look["color"], opacity=seen, tooltip=tooltip))
-    # the last layer in which every row has x and y carries the zoom
-    layers[len(_chance(panel)) + 1] = layers[len(_chance(panel)) + 1].add_params(
-        alt.selection_interval(
-            name="zoom", bind="scales", zoom="wheel![event.shiftKey]", translate=ZOOM, on=ZOOM, clear="dblclick"
+        hollow = rows_where("datum.beyond").mark_point(
+            shape="triangle-up", filled=False, size=60, strokeWidth=1.5, yOffset=6
         )
-    )
-    return alt.layer(*layers).add_params(alt.param(name="shown", value=""))
+        above = {"x": place["x"], "y": alt.value(0)}
+        layers.append(hollow.encode(**above, color=look["color"], opacity=strong, tooltip=tooltip))
+    if any(row["diverged"] for row in rows) and panel.marks:
+        crossed = rows_where("datum.diverged > 0 && isValid(datum.y)").mark_point(
+            shape="cross", angle=45, size=150, filled=False, strokeWidth=1.2, clip=True
+        )
+        layers.append(crossed.encode(**place, color=look["color"], opacity=strong, tooltip=tooltip))
+    chart = alt.layer(*layers)
+    return chart.add_params(alt.param(name="shown", value="")) if interactive else chart
 
 
-def heat_chart(panel: HeatPanel, legend: bool = False) -> Chart:
-    """Cells in colour; shares have their value written into them."""
-    base = alt.Chart(alt.NamedData("rows")).encode(
-        x=alt.X("x:O", sort=list(panel.x), title=panel.x_title or None, axis=alt.Axis(labelAngle=0, labelLimit=150)),
-        y=alt.Y("y:O", sort=list(panel.y), title=panel.y_title or None, axis=alt.Axis(labelLimit=220)),
+def heat_chart(panel: HeatPanel, data: str = "rows", legend: bool = False) -> Chart:
+    """Cells in colour, drawn from the named data; shares have their value written into them."""
+    base = alt.Chart(alt.NamedData(data)).encode(
+        x=alt.X("x:O", sort=list(panel.x), title=panel.x_title or None, axis=alt.Axis(labelAngle=0, labelLimit=230)),
+        y=alt.Y("y:O", sort=list(panel.y), title=panel.y_title or None, axis=alt.Axis(labelLimit=230)),
         tooltip=[
             alt.Tooltip("x:N", title=panel.x_title or "question"),
             alt.Tooltip("y:N", title=panel.y_title or "operation"),
@@ -96,34 +114,19 @@ def heat_chart(panel: HeatPanel, legend: bool = False) -> Chart:
     return base.mark_rect().encode(color=alt.Color("value:Q", scale=scale, legend=bar))
 
 
-def panel_chart(panel: LinePanel | HeatPanel, legend: bool = False) -> Chart:
-    """The panel's chart."""
-    return line_chart(panel, legend) if isinstance(panel, LinePanel) else heat_chart(panel, legend)
-
-
-def page_spec(panel: LinePanel | HeatPanel) -> Spec:
-    """The panel as the page embeds it: as wide as its place, without a legend, which the page has as buttons."""
-    height = HEIGHT if isinstance(panel, LinePanel) else CELL_HEIGHT * len(panel.y)
-    # checked by the tests; checking again each time takes seconds
-    spec: Spec = panel_chart(panel).properties(width="container", height=height).to_dict(validate=False)
-    spec["config"] = CONFIG
-    spec["autosize"] = {"type": "fit-x", "contains": "padding"}
-    spec["datasets"] = {"rows": rows_of(panel)}
-    return spec
-
-
-def rows_of(panel: LinePanel | HeatPanel) -> list[dict[str, Any]]:
-    """What the panel's chart draws, a row a mark."""
-    return line_rows(panel) if isinstance(panel, LinePanel) else heat_rows(panel)
+def _opacity(value: float, interactive: bool) -> Any:
+    """The opacity of a line, which fades while another is shown alone."""
+    if not interactive:
+        return alt.value(value)
+    return alt.condition("shown == '' || shown == datum.series", alt.value(value), alt.value(value * 0.1))
 
 
 def _chance(panel: LinePanel) -> list[Chart]:
     """A dotted line where guessing would be."""
     if panel.chance is None:
         return []
-    level = alt.Chart(alt.Data(values=[{"level": 100 * panel.chance}])).encode(  # type: ignore[no-untyped-call]
-        y=y_channel(panel, "level")
-    )
+    rows = [{"level": 100 * panel.chance if panel.percent else panel.chance}]
+    level = alt.Chart(alt.InlineData(values=rows)).encode(y=y_channel(panel, "level"))
     note = level.mark_text(align="right", baseline="bottom", dy=-3, fontSize=11, color="@soft", text="guessing")
     return [level.mark_rule(color="@soft", strokeDash=[2, 3], opacity=0.8), note.encode(x=alt.value("width"))]
 
@@ -132,7 +135,7 @@ def _look(panel: LinePanel, legend: bool) -> dict[str, Any]:
     """Colour, shape and dash of each line, by its slot."""
     names = [line.name for line in panel.series]
     slots = [line.slot % len(SHAPES) for line in panel.series]
-    where = alt.Legend(title=None, orient="top", symbolStrokeWidth=2, columns=4) if legend else None
+    where = alt.Legend(title=None, orient="top", symbolStrokeWidth=2, columns=2) if legend else None
 
     def scale(values: list[Any]) -> alt.Scale:
         return alt.Scale(domain=names, range=values)

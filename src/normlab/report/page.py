@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -12,9 +11,7 @@ import vl_convert
 
 from normlab.findings import VERDICTS, Findings
 from normlab.report.sections import section
-from normlab.report.themes import DARK, LIGHT, SHAPES
-
-VEGA_LITE = "6.4"  # of the charts that Altair makes
+from normlab.report.themes import DARK, LIGHT, VEGA_LITE
 
 
 def page(findings: Findings) -> str:
@@ -23,13 +20,10 @@ def page(findings: Findings) -> str:
     context: dict[str, Any] = {
         "findings": findings,
         "sections": [section(study) for study in findings.studies],
-        "headlines": [(study, [claim for claim in study.claims if claim.headline]) for study in findings.studies],
-        "tally": [(verdict, verdicts.count(verdict)) for verdict in VERDICTS],
+        "tally": {verdict: verdicts.count(verdict) for verdict in VERDICTS},
         "style": _template_text("page.css"),
         "script": _template_text("page.js"),
         "bundle": bundle(),
-        "themes": json.dumps({"light": LIGHT, "dark": DARK}),
-        "shapes": SHAPES,
         "light": LIGHT,
         "dark": DARK,
     }

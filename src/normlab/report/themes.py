@@ -3,13 +3,17 @@
 Eight colours that stay apart for colour-blind readers (Okabe and Ito, Color universal design, 2008), of which
 black becomes the paper's ink, and beside each a shape and a dash pattern of its own: no line is told by colour alone.
 
-A chart is drawn once, with tokens such as "@1" and "@ink" in place of colours; `themed` fills them in.
+A chart is drawn once, with tokens such as "@1" and "@ink" in place of colours. For a picture `themed` puts colours
+there; for the page `on_page` puts CSS variables there, so that the reader's choice of light or dark, and printing,
+need no redrawing.
 """
 
 from __future__ import annotations
 
 import json
 from typing import Any
+
+VEGA_LITE = "6.4"  # the version that Altair's charts are written for
 
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right", "triangle-left")
 DASHES = ((1, 0), (6, 2), (2, 2), (8, 2, 2, 2), (1, 0), (6, 2), (2, 2), (8, 2, 2, 2))
@@ -55,6 +59,11 @@ def themed(chart: dict[str, Any], theme: dict[str, str]) -> dict[str, Any]:
         text = text.replace(json.dumps(token), json.dumps(colour))
     filled: dict[str, Any] = json.loads(text)
     return filled
+
+
+def on_page(chart: dict[str, Any]) -> dict[str, Any]:
+    """The chart with the page's CSS variables in place of the tokens."""
+    return themed(chart, {token: f"var(--{token[1:]})" for token in LIGHT})
 
 
 CONFIG: dict[str, Any] = {

@@ -27,6 +27,16 @@ X_TITLES = {
     "hidden layers": "Depth (hidden layers)",
     "regularization": "Strength of the L2 penalty",
 }
+COLUMN_TITLES = {
+    "own scale": "its own scale doubled",
+    "own row": "one of its rows doubled (seen in the others)",
+    "common offset": "one pattern added to every image",
+    "neighbours": "all other images exchanged",
+    "like batch norm": "answers like batch norm's",
+    "like layer norm": "answers like layer norm's",
+    "correlation with batch norm": "correlation with batch norm's output",
+    "correlation with layer norm": "correlation with layer norm's output",
+}
 OVER_A_RUN = ("step", "epoch", "layer")
 UNIT_TITLES = {"accuracy": " (%)", "loss": " (nats)", "decades": "", "share": "", "correlation": ""}
 CHANCE = 0.1  # ten classes, equally frequent
@@ -60,6 +70,7 @@ def _lines(panel: Lines, observations: Sequence[Observation]) -> LinePanel:
         for name, group in _grouped(observations, panel.lines):
             name = " ".join(filter(None, (name, table[measure].title if len(measures) > 1 else "")))
             series.append(_series(name, len(series), group, measure, panel))
+    series.sort(key=lambda line: line.slot)
     if unit == "decades":  # back from logarithms, so that the axis shows the quantity itself
         series = [_exponentiated(line) for line in series]
     ticks = () if panel.x in OVER_A_RUN else tuple(sorted({x for line in series for x in line.x}))
@@ -185,7 +196,7 @@ def _heat(panel: Heat, observations: Sequence[Observation]) -> HeatPanel:
         title=panel.title,
         x_title=X_TITLES.get(panel.x, ""),
         y_title="Layer" if panel.y == "layer" else "",
-        x=tuple(_cell_title(column) for column in columns),
+        x=tuple(COLUMN_TITLES.get(column) or _cell_title(column) for column in columns),
         y=tuple(_cell_title(row) for row in rows),
         values=tuple(tuple(_median(cells[row, column]) for column in columns) for row in rows),
         value_title=value_title,

@@ -1,48 +1,34 @@
 "use strict";
 (() => {
-  const themes = JSON.parse(document.getElementById("themes").textContent);
-  const dark = window.matchMedia("(prefers-color-scheme: dark)");
-  const views = new Map(); // chart id -> Vega view
-  let printing = false;
+  const views = new Map(); // chart id -> promise of its Vega view
 
-  // Charts hold tokens such as "@1" and "@ink"; the theme says which colours they are.
-  function themed(text) {
-    const theme = dark.matches && !printing ? themes.dark : themes.light;
-    return JSON.parse(text.replace(/"@[a-z0-9]+"/g, (token) => JSON.stringify(theme[JSON.parse(token)] || token)));
-  }
-
-  async function draw(place) {
-    const spec = themed(document.getElementById(place.dataset.spec).textContent);
-    const old = views.get(place.id);
-    const result = await vegaEmbed(place, spec, {
-      actions: false,
-      renderer: "svg",
-      tooltip: { theme: "custom", disableDefaultStyle: true },
-      ast: false,
-    });
-    if (old) old.finalize();
-    // the figure's own label states the result; its parts would be read out one by one
-    place.querySelector("svg").setAttribute("aria-hidden", "true");
-    views.set(place.id, result.view);
-    const shown = place.closest(".figure").dataset.shown || "";
-    if (shown) result.view.signal("shown", shown).runAsync();
-  }
-
-  function drawAll() {
-    return Promise.all([...document.querySelectorAll(".chart")].filter((place) => views.has(place.id)).map(draw));
-  }
-
-  // A chart is drawn when it comes near the screen: the page opens at once, however many there are.
-  const near = new IntersectionObserver((entries) => {
-    for (const entry of entries) {
-      if (entry.isIntersecting) {
-        near.unobserve(entry.target);
-        draw(entry.target);
-      }
+  // A chart is drawn once: its colours are the page's CSS variables, which follow light, dark and print by themselves.
+  function draw(place) {
+    if (!views.has(place.id)) {
+      const spec = JSON.parse(document.getElementById(place.dataset.spec).textContent);
+      const options = { actions: false, renderer: "svg", tooltip: { disableDefaultStyle: true } };
+      views.set(place.id, vegaEmbed(place, spec, options).then(({ view }) => {
+        // the figure's own label states the result; its parts would be read out one by one
+        place.querySelector("svg").setAttribute("aria-hidden", "true");
+        return view;
+      }));
     }
-  }, { rootMargin: "800px" });
-  document.querySelectorAll(".chart").forEach((place) => near.observe(place));
-  dark.addEventListener("change", drawAll);
+    return views.get(place.id);
+  }
+
+  // Those near the screen first, the others when there is time: the page opens at once, however many there are.
+  const places = [...document.querySelectorAll(".chart")];
+  const near = new IntersectionObserver((entries) => {
+    entries.filter((entry) => entry.isIntersecting).forEach((entry) => draw(entry.target));
+  }, { rootMargin: "600px" });
+  places.forEach((place) => near.observe(place));
+  const whenIdle = window.requestIdleCallback || ((task) => setTimeout(task, 50));
+  const drawNext = () => {
+    const place = places.find((each) => !views.has(each.id));
+    if (place) draw(place).then(() => whenIdle(drawNext));
+    else document.documentElement.dataset.drawn = "all";
+  };
+  whenIdle(drawNext);
 
   // Legends: a press shows one line alone, in all panels of its figure; a second press shows all again.
   document.querySelectorAll(".legend button").forEach((button) => {
@@ -55,8 +41,7 @@
       }
       figure.classList.toggle("isolated", shown !== "");
       for (const place of figure.querySelectorAll(".chart")) {
-        const view = views.get(place.id);
-        if (view) view.signal("shown", shown).runAsync();
+        draw(place).then((view) => view.signal("shown", shown).runAsync());
       }
     });
   });
