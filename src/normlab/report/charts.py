@@ -135,7 +135,7 @@ def _look(panel: LinePanel, legend: bool) -> dict[str, Any]:
     """Colour, shape and dash of each line, by its slot."""
     names = [line.name for line in panel.series]
     slots = [line.slot % len(SHAPES) for line in panel.series]
-    where = alt.Legend(title=None, orient="top", symbolStrokeWidth=2, columns=2) if legend else None
+    where = alt.Legend(title=None, orient="bottom", symbolStrokeWidth=2, symbolOpacity=1, columns=2) if legend else None
 
     def scale(values: list[Any]) -> alt.Scale:
         return alt.Scale(domain=names, range=values)

@@ -21,6 +21,7 @@ def page(findings: Findings) -> str:
         "findings": findings,
         "sections": [section(study) for study in findings.studies],
         "tally": {verdict: verdicts.count(verdict) for verdict in VERDICTS},
+        "counted": _in_words(len(findings.studies)),
         "style": _template_text("page.css"),
         "script": _template_text("page.js"),
         "bundle": bundle(),
@@ -46,6 +47,12 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
+
+
+def _in_words(number: int) -> str:
+    """Small numbers as a text says them."""
+    words = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+    return words[number] if number < len(words) else str(number)
 
 
 def _template_text(name: str) -> str:

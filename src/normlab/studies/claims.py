@@ -68,7 +68,7 @@ def _finding(claim: Claim, pairs: Sequence[Sequence[float]], diverged: int) -> C
         effect = wording.value_text(claim.unit, estimate.centre, _is_difference(claim.left))
     interval = wording.interval_text(claim.unit, estimate.low, estimate.high)
     if verdict == "cannot tell":
-        measured = f" The effect: {effect} ({interval})." if seeds else ""
+        measured = f" The effect: {effect}{f' ({interval})' if interval else ''}." if seeds else ""
         sentence = f"{claim.statement} {_counted(seeds)} cannot tell.{measured}"
     else:
         sentence = (claim.holds if verdict == "holds" else claim.fails).format(effect=effect, **sides)
@@ -83,7 +83,7 @@ def _finding(claim: Claim, pairs: Sequence[Sequence[float]], diverged: int) -> C
         effect_text=effect,
         interval_text=interval,
         margin=claim.margin,
-        beyond=f"{claim.expect} {wording.effect_text(claim.unit, claim.margin) if claim.margin else 'zero'}",
+        beyond=f"{claim.expect} {_margin_text(claim)}",
         seeds=seeds,
         diverged=diverged,
         headline=claim.headline,
@@ -120,6 +120,12 @@ def _side(claim: Claim, index: int, pairs: Sequence[Sequence[float]]) -> str:
         return ""
     centre = float(np.mean(values)) if np.isfinite(values).all() else float(np.median(values))
     return wording.value_text(claim.unit, centre, _is_difference(quantity))
+
+
+def _margin_text(claim: Claim) -> str:
+    if claim.right is None:  # the claim is about a value, not about a difference
+        return wording.value_text(claim.unit, claim.margin, _is_difference(claim.left))
+    return wording.effect_text(claim.unit, claim.margin) if claim.margin else "zero"
 
 
 def _is_difference(quantity: Quantity) -> bool:

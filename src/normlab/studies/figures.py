@@ -21,9 +21,9 @@ X_TITLES = {
     "step": "Step",
     "epoch": "Epoch",
     "layer": "Hidden layer",
-    "weight scale": "Weight scale (standard deviation of the initial weights)",
+    "weight scale": "Weight scale",
     "batch size": "Batch size (images)",
-    "width": "Width (features in each hidden layer)",
+    "width": "Width (features a layer)",
     "hidden layers": "Depth (hidden layers)",
     "regularization": "Strength of the L2 penalty",
 }

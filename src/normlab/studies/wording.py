@@ -47,13 +47,13 @@ def effect_text(unit: str, value: float) -> str:
 
 
 def interval_text(unit: str, low: float, high: float) -> str:
-    """An interval of effects.
+    """An interval of effects; nothing where there is none.
 
     >>> interval_text("accuracy", 0.01, 0.031)
     '+1.0 to +3.1 points'
     """
     if math.isnan(low) or math.isnan(high):
-        return "no interval from a single seed"
+        return ""
     bounds = [effect_text(unit, bound) if math.isfinite(bound) else "unbounded" for bound in (low, high)]
     return " to ".join(bounds).replace(" points to", " to")
 
