@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -40,13 +41,20 @@ def bundle() -> str:
 
 @cache
 def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.PackageLoader("normlab.report", "templates"),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
+    environment.filters["tight"] = tight
+    return environment
+
+
+def tight(text: str) -> str:
+    """The text with its numbers tied to their units, so that no line breaks between them."""
+    return re.sub(r"(?<=[0-9.]) (?=%|points|×|seeds?\b)", "\N{NO-BREAK SPACE}", text)
 
 
 def _in_words(number: int) -> str:

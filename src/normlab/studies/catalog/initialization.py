@@ -63,10 +63,9 @@ INITIALIZATION = Study(
             left=share_that_learns(BATCH),
             right=share_that_learns(PLAIN),
             unit="share",
-            holds="Of the twenty weight scales from 0.0001 to 1, batch norm learns at {left}, the plain net "
-            "at {right}.",
-            fails="Of the twenty weight scales from 0.0001 to 1, batch norm learns at {left}, "
-            "no more than the plain net at {right}.",
+            holds="Batch norm learns at {left} of the twenty weight scales from 0.0001 to 1, the plain net at {right}.",
+            fails="Batch norm learns at {left} of the twenty weight scales from 0.0001 to 1, no more than the plain "
+            "net at {right}.",
             headline=True,
         ),
         Claim(
