@@ -147,10 +147,10 @@ def run_fast(spec: RunSpec, data: Dataset) -> History:
     return replace(train_solver(solver), engine="fast")
 
 
-def trained_net(spec: RunSpec, data: Dataset) -> tuple[History, FullyConnectedNet]:
-    """A run's history by the fastest engine, and the net that it leaves, best parameters on validation data in it."""
+def trained_net(spec: RunSpec, data: Dataset, engine: str = "auto") -> tuple[History, FullyConnectedNet]:
+    """A run's history, and the net that it leaves, with the best parameters on validation data in it."""
     solver = solver_for(spec, data)
-    if pick_engine("auto") is run_by_the_book:
+    if pick_engine(engine) is run_by_the_book:
         return train_solver(solver), solver.model
     if engines.compiles(spec):
         return engines.train_compiled(spec, data, solver.model), solver.model

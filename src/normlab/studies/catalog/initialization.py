@@ -25,7 +25,7 @@ INITIALIZATION = Study(
     name="initialization",
     title="The scale of the initial weights",
     question="How does the scale of weight initialization affect nets with and without batch norm, and why?",
-    seeds=3,
+    seeds=5,
     grids=(
         Grid(
             fixed={"hidden_dims": (50,) * 7, "batch_size": 50, "num_epochs": 10, "learning_rate": 1e-3},

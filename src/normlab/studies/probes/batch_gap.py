@@ -27,9 +27,9 @@ IMAGES = 200
 EPS = 1e-5  # batch norm's own: what it adds to a variance before it divides by it
 
 
-def trained_and_measured(spec: RunSpec, data: Dataset) -> tuple[History, dict[str, Any]]:
+def trained_and_measured(spec: RunSpec, data: Dataset, engine: str = "auto") -> tuple[History, dict[str, Any]]:
     """The run's history, and what `gap` finds on the net it leaves."""
-    history, net = trained_net(spec, data)
+    history, net = trained_net(spec, data, engine)
     chosen = randomness.distinct(randomness.generator(spec.seed), len(data.X_train), IMAGES)
     return history, gap(net, data.X_train[chosen], data.y_train[chosen], spec.training.batch_size)
 
