@@ -37,8 +37,8 @@ def write(findings: Findings, folder: Path, workers: int | None = None) -> Path:
         ) from error
     if losses.tasks:
         raise RecordsError(
-            f"{', '.join(losses.tasks)} could not be drawn: the process was ended in every attempt, most often for want "
-            f"of memory. The records are safe, and `normlab report` tries again"
+            f"{', '.join(losses.tasks)} could not be drawn: the process was ended in every attempt, most often for "
+            f"want of memory. The records are safe, and `normlab report` tries again"
         )
     return folder / PAGE
 

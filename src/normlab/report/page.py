@@ -11,8 +11,9 @@ import jinja2
 import vl_convert
 
 from normlab.findings import VERDICTS, Findings
+from normlab.report.charts import VEGA_LITE
 from normlab.report.sections import section
-from normlab.report.themes import DARK, LIGHT, VEGA_LITE
+from normlab.report.themes import DARK, LIGHT
 
 
 def page(findings: Findings) -> str:
