@@ -43,6 +43,11 @@ def normlab(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 @pytest.fixture
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     """A catalogue of one small study, `depth`."""
+    only_tiny(monkeypatch)
+
+
+def only_tiny(patch: pytest.MonkeyPatch) -> None:
+    """Make the small study the only one, in the very dictionary that all modules share."""
     for name in list(STUDIES):
-        monkeypatch.delitem(STUDIES, name)
-    monkeypatch.setitem(STUDIES, "depth", TINY)
+        patch.delitem(STUDIES, name)
+    patch.setitem(STUDIES, "depth", TINY)

@@ -17,8 +17,7 @@ from normlab.cli.reproduce import run_and_draw
 from normlab.records.schema import VERSION
 from normlab.studies.catalog import STUDIES
 
-from .conftest import Run
-from .tiny import TINY
+from .conftest import Run, only_tiny
 
 BOOK = ("--engine", "book", "--workers", "1")
 
@@ -28,7 +27,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished results folder of the small study."""
     out = tmp_path_factory.mktemp("finished") / "results"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("normlab.studies.catalog.STUDIES", {"depth": TINY})
+        only_tiny(patch)
         run_and_draw(None, "digits", None, out, None, 1, "book", quiet=True)
     return out
 
