@@ -169,6 +169,10 @@ class History:
             values = (float(value) for value in getattr(self, name))
             object.__setattr__(self, name, tuple(math.nan if v != v else v for v in values))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # a copy from another process goes through the constructor too, or its NaNs would equal no others
+        return type(self), tuple(getattr(self, item.name) for item in fields(self))
+
     @property
     def best_train_acc(self) -> float:
         """The highest training accuracy measured."""
@@ -196,7 +200,7 @@ def check_net_options(
 ) -> None:
     """Refuse a net that cannot be built, with what was given, what was expected and what to try."""
     hidden_dims = tuple(hidden_dims)
-    if any(not 1 <= dim for dim in hidden_dims):
+    if any(dim < 1 for dim in hidden_dims):
         raise OptionError(f"hidden_dims={list(hidden_dims)} has a layer without units; each needs at least 1")
     if normalization not in NORMALIZATIONS:
         raise not_one_of("normalization", normalization, NORMALIZATIONS)

@@ -1,0 +1,6 @@
+"""Whole nets: parameters, loss and gradients."""
+
+from normlab.nets.fully_connected import FullyConnectedNet
+from normlab.nets.two_layer import TwoLayerNet
+
+__all__ = ["FullyConnectedNet", "TwoLayerNet"]

@@ -1,0 +1,80 @@
+"""The assignment's three functions for CIFAR-10: `load_CIFAR_batch`, `load_CIFAR10`, `get_CIFAR10_data`.
+
+Names, arguments and results are the course's (`cs682.data_utils`). What differs is behind the door: either
+edition of the data set is read, in its folder or its archive, and no pickle is ever executed.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from normlab.data import cifar10
+from normlab.data.loading import check_count
+from normlab.data.parts import Wanted, gather
+from normlab.data.places import advice, find
+from normlab.typing import Array
+
+_TRAINING, _TEST = 50_000, 10_000
+
+
+def load_CIFAR_batch(filename: str | os.PathLike[str]) -> tuple[Array, Array]:
+    """One batch file: images (10000, 32, 32, 3) float64 from 0 to 255, and labels (10000,).
+
+    Raises DataError that names the file where it is missing, broken, mislabelled or no batch.
+    """
+    with advice("cifar10"):
+        images, labels = cifar10.read_batch(Path(filename))
+    return _channels_last(images.reshape(-1, *cifar10.SHAPE)), labels
+
+
+def load_CIFAR10(ROOT: str | os.PathLike[str]) -> tuple[Array, Array, Array, Array]:
+    """All of CIFAR-10 from the folder or archive `ROOT`: X_train, y_train, X_test, y_test.
+
+    Images are (50000, 32, 32, 3) and (10000, 32, 32, 3), float64 from 0 to 255: 1.5 GB. Raises DataError.
+    """
+    X = {"train": np.empty((_TRAINING, 32, 32, 3)), "test": np.empty((_TEST, 32, 32, 3))}
+    y = {"train": np.empty(_TRAINING, np.int64), "test": np.empty(_TEST, np.int64)}
+    place = find("cifar10", ROOT)
+    with advice("cifar10"):
+        for chunk in cifar10.chunks(place):
+            here = slice(chunk.first, chunk.first + len(chunk.labels))
+            X[chunk.split][here] = _channels_last(chunk.images)
+            y[chunk.split][here] = chunk.labels
+    return X["train"], y["train"], X["test"], y["test"]
+
+
+def get_CIFAR10_data(
+    num_training: int = 49000,
+    num_validation: int = 1000,
+    num_test: int = 1000,
+    subtract_mean: bool = True,
+    *,
+    data_dir: str | os.PathLike[str] | None = None,
+) -> dict[str, Array]:
+    """CIFAR-10 as the assignment's notebooks use it: a dictionary for the Solver.
+
+    X_train (num_training, 3, 32, 32) are the first training images, X_val the `num_validation` next ones,
+    X_test the first test images; float64, less the mean of X_train unless `subtract_mean` is False. y_train,
+    y_val and y_test are their labels. By default this takes 1.3 GB.
+
+    The data are looked for in `data_dir`, or NORMLAB_DATA, or `cs682/datasets` and the working directory
+    (`places`). Raises DataError where they are missing or broken, OptionError for more images than exist.
+    """
+    check_count("num_training", num_training, _TRAINING, f"CIFAR-10 has {_TRAINING:,} training images")
+    left = _TRAINING - num_training
+    check_count("num_validation", num_validation, left, f"{left:,} of 50,000 training images are left", least=0)
+    check_count("num_test", num_test, _TEST, f"CIFAR-10 has {_TEST:,} test images", least=0)
+    train, val = range(num_training), range(num_training, num_training + num_validation)
+    wanted = Wanted(train, val, mean_over=train, test=range(num_test))
+    place = find("cifar10", data_dir)
+    with advice("cifar10"):
+        parts = gather(cifar10.chunks(place), cifar10.LAYOUT, wanted, subtract_mean)
+    return parts._asdict()
+
+
+def _channels_last(images: Array) -> Array:
+    """float64 (n, height, width, channels) from uint8 (n, channels, height, width)."""
+    return images.transpose(0, 2, 3, 1).astype(np.float64, order="C")

@@ -1,0 +1,180 @@
+"""What a study found, as plain values: made by the studies, drawn by the report, known to both.
+
+Nothing here computes. A `StudyFindings` holds every number, sentence and label that its section of the page
+shows, so that a page, a picture or a CSV file needs no training code and no statistics.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+__all__ = [
+    "VERDICTS",
+    "ClaimFinding",
+    "Column",
+    "Findings",
+    "HeatPanel",
+    "LinePanel",
+    "Panel",
+    "Picture",
+    "PicturePanel",
+    "Series",
+    "StudyFindings",
+    "Table",
+    "Verdict",
+    "replace",
+]
+
+Verdict = Literal["holds", "fails", "cannot tell"]
+
+VERDICTS: tuple[Verdict, ...] = ("holds", "fails", "cannot tell")
+
+
+@dataclass(frozen=True)
+class Series:
+    """One line of a figure: at each x the centre over seeds and its interval.
+
+    `centre`, `low` and `high` may hold infinities, where most runs diverged. `runs` and `diverged` count the
+    runs behind each point. `slot` is the line's place in the palette, the same for a name on the whole page.
+    """
+
+    name: str
+    slot: int
+    x: tuple[float, ...]
+    centre: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    runs: tuple[int, ...]
+    diverged: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class LinePanel:
+    """Series over a numeric axis; axis titles carry their units.
+
+    `percent` says that y is a share of 1, to be written as a percentage. `ticks` are the only values x takes,
+    where those are few. `chance` is the y of guessing, where there is one.
+    """
+
+    title: str
+    x_title: str
+    y_title: str
+    series: tuple[Series, ...]
+    summary: str
+    x_log: bool = False
+    y_log: bool = False
+    percent: bool = False
+    marks: bool = True
+    y_range: tuple[float, float] | None = None
+    ticks: tuple[float, ...] = ()
+    chance: float | None = None
+
+
+@dataclass(frozen=True)
+class HeatPanel:
+    """A value for each cell of a table, drawn as colour: `values[i][j]` belongs to `y[i]` and `x[j]`.
+
+    `kind` 'decades' is a quantity over orders of magnitude, of which the values are log10; 'share' runs from
+    0 to 1 and is written into its cell. None is a cell nothing was measured for.
+    """
+
+    title: str
+    x_title: str
+    y_title: str
+    x: tuple[str, ...]
+    y: tuple[str, ...]
+    values: tuple[tuple[float | None, ...], ...]
+    value_title: str
+    summary: str
+    kind: Literal["decades", "share"] = "decades"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A small image: rows of grey levels, or of (red, green, blue), from 0 to 255."""
+
+    title: str
+    pixels: tuple[tuple[int | tuple[int, int, int], ...], ...]
+
+
+@dataclass(frozen=True)
+class PicturePanel:
+    """Rows of pictures, each row under its own name."""
+
+    title: str
+    rows: tuple[tuple[str, tuple[Picture, ...]], ...]
+    summary: str
+
+
+Panel = LinePanel | HeatPanel | PicturePanel
+
+
+@dataclass(frozen=True)
+class ClaimFinding:
+    """A claim after its test: the effect, its 95 % interval over seeds, the verdict, and what that means.
+
+    `effect_text` and `interval_text` are ready to print, with unit. `beyond` says what the effect had to
+    exceed or stay below.
+    """
+
+    name: str
+    statement: str
+    verdict: Verdict
+    sentence: str
+    effect: float
+    low: float
+    high: float
+    effect_text: str
+    interval_text: str
+    beyond: str
+    seeds: int
+    diverged: int
+    headline: bool = False
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the table behind a study."""
+
+    title: str
+    kind: Literal["text", "number", "percent", "count"] = "number"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of cells, a cell being text, a number, or None where nothing was measured."""
+
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[str | float | int | None, ...], ...]
+
+
+@dataclass(frozen=True)
+class StudyFindings:
+    """A study's section of the page."""
+
+    name: str
+    title: str
+    question: str
+    panels: tuple[Panel, ...]
+    claims: tuple[ClaimFinding, ...]
+    answer: tuple[str, ...]
+    settings: tuple[tuple[str, str], ...]
+    summary: Table
+    runs: Table
+    seeds: tuple[int, ...]
+    finished: int
+    expected: int
+    diverged: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Everything one page shows. `provenance` is titles and texts in the order they are printed."""
+
+    data: str
+    data_title: str
+    command: str
+    studies: tuple[StudyFindings, ...]
+    provenance: tuple[tuple[str, str], ...] = field(default=())

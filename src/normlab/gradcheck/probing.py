@@ -1,0 +1,93 @@
+"""What the doors of the check share: inputs made ready, and functions found fit to be differentiated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from normlab.errors import OptionError, ShapeError
+from normlab.gradcheck.directions import Arrays, Probe, tolerance_for, typical_move
+from normlab.gradcheck.judge import judge_argument
+from normlab.gradcheck.reports import GradientReport
+from normlab.gradcheck.slopes import rounding_unit
+from normlab.typing import Array
+
+
+def as_float64(name: str, array: Any) -> Array:
+    """A float64 copy. Raises ShapeError for what is not an array of real numbers with something in it."""
+    if isinstance(array, np.ndarray) and array.size and array.dtype.kind in "fiu":
+        return array.astype(np.float64)
+    given = f"an array of {array.dtype}, shape {array.shape}" if isinstance(array, np.ndarray) else repr(array)
+    raise ShapeError(f"{name} is {given}; a gradient check moves it, so it needs an array of real numbers")
+
+
+def value_at(number: Callable[[Arrays], float], arrays: Arrays) -> float:
+    """`number` at the point itself. Raises OptionError where it is not finite, or not a function of `arrays`."""
+    first, second = number(arrays), number(arrays)
+    if not np.isfinite(first):
+        raise OptionError(f"the function is {first} at the given inputs: a gradient check needs a finite value")
+    if first != second:
+        raise OptionError(
+            f"two calls with the same inputs gave {first!r} and {second!r}: a gradient check needs the same draws "
+            "at every call (give dropout a seed)"
+        )
+    return first
+
+
+def rounding_unit_of(number: Callable[[Arrays], float], size: float, arrays: Arrays, rng: np.random.Generator) -> float:
+    """Which arithmetic `number` uses, from its values at three places with no round numbers in them."""
+    found = []
+    with np.errstate(all="ignore"):
+        for _ in range(3):
+            # off the point, which may sit on a corner; then four steps too small for any curve to show
+            along = {name: typical_move(a) * rng.standard_normal(a.shape) for name, a in arrays.items()}
+            steps = (1e-3 + step * 2.0**-25 for step in range(4))
+            values = [number({name: a + t * along[name] for name, a in arrays.items()}) for t in steps]
+            found.append(rounding_unit(values, size))
+    return max(found)
+
+
+@contextmanager
+def same_draws() -> Iterator[Callable[[], None]]:
+    """Yield a function that rewinds NumPy's global generator to where it stood; leave it there at the end."""
+    state = np.random.get_state()
+    try:
+        yield lambda: np.random.set_state(state)
+    finally:
+        np.random.set_state(state)
+
+
+def report(
+    given: Mapping[str, Array],
+    arrays: Arrays,
+    probes: list[Probe],
+    rng: np.random.Generator,
+    *,
+    coordinates: int,
+    tolerance: float | None,
+    remark: str = "",
+) -> GradientReport:
+    """The findings for every one of `arrays`, which are the float64 copies of what was `given`."""
+    # a step may leave the function's domain; the ladder then takes a smaller one
+    with np.errstate(all="ignore"):
+        findings = tuple(
+            judge_argument(name, arrays, probes, rng, coordinates=coordinates, tolerance=tolerance) for name in arrays
+        )
+    method = _method(given, len(probes), probes[0].eps)
+    return GradientReport(findings, f"{method} {remark}".strip())
+
+
+def _method(given: Mapping[str, Array], draws: int, eps: float) -> str:
+    how = f"along {draws} random directions an argument."
+    if eps > 1e-12:
+        hidden = tolerance_for(eps, np.zeros(1))
+        return (
+            f"Compared {how} The function rounds at {eps:.0e} of its value (float32 somewhere inside?), so errors "
+            f"below {hidden:.0e} stay hidden: let it compute in the type of its inputs."
+        )
+    if any(array.dtype == np.float32 for array in given.values()):
+        return f"Compared on float64 copies of the float32 inputs {how}"
+    return f"Compared in float64 {how}"

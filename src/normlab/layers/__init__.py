@@ -1,0 +1,59 @@
+"""The book: every layer as a forward/backward pair, each formula beside its derivation.
+
+Forward passes return `(out, cache)`; backward passes take `(dout, cache)` and return gradients in the order of the
+forward pass's arguments. Batch is axis -2, features axis -1, and parameters enter as `gamma[..., None, :]`, so the
+same text serves one net and a stack of nets.
+"""
+
+from normlab.layers.affine import AffineCache, affine_backward, affine_forward
+from normlab.layers.batchnorm import (
+    BatchNormCache,
+    FrozenBatchNormCache,
+    batchnorm_backward,
+    batchnorm_backward_alt,
+    batchnorm_forward,
+)
+from normlab.layers.dropout import DropoutCache, dropout_backward, dropout_forward
+from normlab.layers.groupnorm import (
+    GroupNormCache,
+    groupnorm_backward,
+    groupnorm_forward,
+    instancenorm_backward,
+    instancenorm_forward,
+)
+from normlab.layers.layernorm import LayerNormCache, layernorm_backward, layernorm_forward
+from normlab.layers.losses import softmax_loss, svm_loss
+from normlab.layers.relu import relu_backward, relu_forward
+from normlab.layers.rmsnorm import RMSNormCache, rmsnorm_backward, rmsnorm_forward
+from normlab.layers.sandwich import affine_relu_backward, affine_relu_forward
+
+__all__ = [
+    "AffineCache",
+    "BatchNormCache",
+    "DropoutCache",
+    "FrozenBatchNormCache",
+    "GroupNormCache",
+    "LayerNormCache",
+    "RMSNormCache",
+    "affine_backward",
+    "affine_forward",
+    "affine_relu_backward",
+    "affine_relu_forward",
+    "batchnorm_backward",
+    "batchnorm_backward_alt",
+    "batchnorm_forward",
+    "dropout_backward",
+    "dropout_forward",
+    "groupnorm_backward",
+    "groupnorm_forward",
+    "instancenorm_backward",
+    "instancenorm_forward",
+    "layernorm_backward",
+    "layernorm_forward",
+    "relu_backward",
+    "relu_forward",
+    "rmsnorm_backward",
+    "rmsnorm_forward",
+    "softmax_loss",
+    "svm_loss",
+]

@@ -1,0 +1,66 @@
+"""What every layer asks of its arguments, said in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from normlab.errors import MissingKeyError, OptionError, ShapeError, not_one_of
+from normlab.typing import Array
+
+MODES = ("train", "test")
+
+
+def check_mode(layer: str, param: Mapping[str, Any]) -> str:
+    """The mode in a layer's parameter dictionary, 'train' or 'test'."""
+    if "mode" not in param:
+        raise MissingKeyError(f"{layer} needs a mode: put mode='train' or mode='test' into its parameter dictionary")
+    if param["mode"] not in MODES:
+        raise not_one_of("mode", param["mode"], MODES)
+    return str(param["mode"])
+
+
+def check_eps(param: Mapping[str, Any]) -> float:
+    """`eps` of a layer's parameter dictionary, 1e-5 where none is given."""
+    eps = float(param.get("eps", 1e-5))
+    if not 0 <= eps < np.inf:
+        raise OptionError(f"eps={eps!r} is not a finite number >= 0; the usual one is 1e-5")
+    return eps
+
+
+def check_input(layer: str, x: Array) -> np.dtype[Any]:
+    """Refuse an empty batch and types that are no real numbers; return the type that results come back in.
+
+    That is x's own, if it is a float of at most 64 bits, and float64 for whole numbers.
+    """
+    if x.size == 0:
+        raise ShapeError(
+            f"{layer} got an empty batch, x of shape {x.shape}: there is nothing to take statistics of; "
+            f"skip empty batches before the layer"
+        )
+    if x.dtype.kind in "biu":
+        return np.dtype(np.float64)
+    if x.dtype.kind == "f" and x.dtype.itemsize <= 8:
+        return x.dtype
+    raise ShapeError(f"{layer} got x of type {x.dtype}; expected float16, float32, float64 or whole numbers")
+
+
+def check_features(layer: str, x: Array, minimum_ndim: int = 2, **parameters: Array) -> None:
+    """Refuse parameters that are not one value a feature: shape (..., D) for x of shape (..., N, D)."""
+    if x.ndim < minimum_ndim:
+        raise ShapeError(f"{layer} got x of shape {x.shape}; expected (N, D): one row an example")
+    expected = x.shape[:-2] + x.shape[-1:]
+    for name, value in parameters.items():
+        if np.shape(value) != expected:
+            raise ShapeError(
+                f"{layer} got {name} of shape {np.shape(value)} for x of shape {x.shape}; "
+                f"expected {expected}: one value a feature"
+            )
+
+
+def check_upstream(layer: str, dout: Array, shape: tuple[int, ...]) -> None:
+    """Refuse an upstream gradient that does not have the output's shape."""
+    if np.shape(dout) != shape:
+        raise ShapeError(f"{layer} got dout of shape {np.shape(dout)}; expected the output's, {shape}")

@@ -1,0 +1,86 @@
+"""What a result was made with: versions, processor, BLAS. The provenance in every record.
+
+Training gives the same bits on the same machine with the same wheels and one BLAS thread. Elsewhere a BLAS
+may add in another order, so the record names the library, the kernels it chose for this processor ("core
+type") and its threads.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import platform
+from typing import Any
+
+import numpy as np
+import threadpoolctl
+
+
+@functools.cache
+def versions() -> dict[str, str]:
+    """Versions of what takes part in the arithmetic, and of the interpreter."""
+    return {
+        "normlab": importlib.metadata.version("normlab"),
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def machine() -> dict[str, Any]:
+    """Processor, its cores open to this process, system, and each BLAS with its core type and threads now.
+
+    >>> sorted(machine())
+    ['architecture', 'blas', 'cores', 'processor', 'system']
+    """
+    libraries = [library for library in threadpoolctl.threadpool_info() if library["user_api"] == "blas"]
+    return {
+        "processor": processor(),
+        "architecture": platform.machine(),
+        "cores": available_cores(),
+        "system": f"{platform.system()} {platform.release()}",
+        "blas": [
+            {
+                "name": library["internal_api"],
+                "version": library["version"],
+                "core_type": library.get("architecture"),
+                "threads": library["num_threads"],
+            }
+            for library in libraries
+        ],
+    }
+
+
+@functools.cache
+def processor() -> str:
+    """The processor's name as it calls itself, where the system tells."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
+            for line in file:
+                name, _, value = line.partition(":")
+                if name.strip() == "model name":
+                    return value.strip()
+    except OSError:  # no Linux: what the platform module knows
+        pass
+    return platform.processor() or platform.machine()
+
+
+def available_cores() -> int:
+    """The cores this process may use, at least 1: fewer than the machine has, where it is confined."""
+    from joblib import cpu_count  # on first use, because most programs never ask
+
+    return int(cpu_count())
+
+
+@functools.cache
+def _blas() -> threadpoolctl.ThreadpoolController:
+    return threadpoolctl.ThreadpoolController()  # made once: looking up the loaded libraries takes milliseconds
+
+
+def one_blas_thread() -> Any:
+    """A context in which BLAS works on one thread.
+
+    Parallelism goes over nets, each on its core; and the order in which BLAS adds, hence the bits of a
+    result, must not depend on how many cores happened to be free. Covers the libraries loaded when it is
+    first used, NumPy's among them.
+    """
+    return _blas().limit(limits=1, user_api="blas")

@@ -1,0 +1,17 @@
+"""L2 regularization, of the weights only: 0.5 * reg * Σ W², whose gradient is reg * W."""
+
+from __future__ import annotations
+
+from normlab.typing import Array, Params
+
+
+def l2_loss(params: Params, reg: float) -> Array | float:
+    """0.5 * reg * the sum over every W of its squares; one number a net where the weights are stacked."""
+    return sum(0.5 * reg * (W * W).sum(axis=(-2, -1)) for name, W in params.items() if name[0] == "W") if reg else 0.0
+
+
+def regularized(grads: Params, params: Params, reg: float) -> Params:
+    """The gradients with reg * W added to each weight's."""
+    if not reg:
+        return grads
+    return {name: grad + reg * params[name] if name[0] == "W" else grad for name, grad in grads.items()}

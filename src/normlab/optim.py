@@ -1,0 +1,101 @@
+"""The assignment's update rules: `(w, dw, config) -> (next_w, config)`.
+
+A rule keeps its state in `config`, a dictionary it fills with its defaults and updates; w and dw themselves are never
+written to. Shapes: w, dw and every state array are alike, whatever the shape, so a stack of nets is updated as one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from normlab.typing import Array
+
+Config = dict[str, Any]
+
+
+def sgd(w: Array, dw: Array, config: Config | None = None) -> tuple[Array, Config]:
+    """Stochastic gradient descent: w - learning_rate * dw. Default: learning_rate 1e-2.
+
+    Robbins and Monro, "A Stochastic Approximation Method", 1951.
+
+    >>> print(sgd(np.array([1.0]), np.array([2.0]), {"learning_rate": 0.1})[0])
+    [0.8]
+    """
+    config = _with_defaults(config, learning_rate=1e-2)
+    return w - config["learning_rate"] * dw, config
+
+
+def sgd_momentum(w: Array, dw: Array, config: Config | None = None) -> tuple[Array, Config]:
+    """SGD with momentum: v = momentum * v - learning_rate * dw; w + v.
+
+    Defaults: learning_rate 1e-2, momentum 0.9, velocity 0. Sutskever et al., "On the importance of initialization and
+    momentum in deep learning", ICML 2013, equations 1 and 2.
+
+    >>> w, config = sgd_momentum(np.array([1.0]), np.array([2.0]), {"learning_rate": 0.1, "velocity": np.array([0.5])})
+    >>> print(w, config["velocity"])
+    [1.25] [0.25]
+    """
+    config = _with_defaults(config, learning_rate=1e-2, momentum=0.9)
+    v = config.get("velocity", np.zeros_like(w))
+    v = config["momentum"] * v - config["learning_rate"] * dw
+    config["velocity"] = v
+    return w + v, config
+
+
+def rmsprop(w: Array, dw: Array, config: Config | None = None) -> tuple[Array, Config]:
+    """RMSProp: cache = decay_rate * cache + (1 - decay_rate) * dw²; w - learning_rate * dw / (sqrt(cache) + epsilon).
+
+    Defaults: learning_rate 1e-2, decay_rate 0.99, epsilon 1e-8, cache 0. Tieleman and Hinton, "Lecture 6.5: rmsprop",
+    Neural Networks for Machine Learning, 2012.
+
+    >>> w, config = rmsprop(np.array([1.0]), np.array([2.0]), {"learning_rate": 0.1, "decay_rate": 0.75})
+    >>> print(np.round(w, 6), config["cache"])
+    [0.8] [1.]
+    """
+    config = _with_defaults(config, learning_rate=1e-2, decay_rate=0.99, epsilon=1e-8)
+    cache = config.get("cache", np.zeros_like(w))
+    cache = config["decay_rate"] * cache + (1 - config["decay_rate"]) * dw**2
+    config["cache"] = cache
+    return w - config["learning_rate"] * dw / (np.sqrt(cache) + config["epsilon"]), config
+
+
+def adam(w: Array, dw: Array, config: Config | None = None) -> tuple[Array, Config]:
+    """Adam, with bias correction: t = t + 1, m and v running averages of dw and dw²,
+
+        w - learning_rate * (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + epsilon)
+
+    Defaults: learning_rate 1e-3, beta1 0.9, beta2 0.999, epsilon 1e-8, m = v = 0, t = 0. Kingma and Ba, "Adam: A Method
+    for Stochastic Optimization", ICLR 2015, algorithm 1.
+
+    >>> w, config = adam(np.array([1.0]), np.array([2.0]), {"learning_rate": 0.1})
+    >>> print(np.round(w, 6), config["t"])  # the first step is learning_rate, whatever the gradient's size
+    [0.9] 1
+    """
+    config = _with_defaults(config, learning_rate=1e-3, beta1=0.9, beta2=0.999, epsilon=1e-8, t=0)
+    beta1, beta2 = config["beta1"], config["beta2"]
+    t = config["t"] + 1
+    m = beta1 * config.get("m", np.zeros_like(w)) + (1 - beta1) * dw
+    v = beta2 * config.get("v", np.zeros_like(w)) + (1 - beta2) * dw**2
+    config.update(t=t, m=m, v=v)
+    m_hat = m / (1 - beta1**t)
+    v_hat = v / (1 - beta2**t)
+    return w - config["learning_rate"] * m_hat / (np.sqrt(v_hat) + config["epsilon"]), config
+
+
+UPDATE_RULES: dict[str, Callable[..., tuple[Array, Config]]] = {
+    "sgd": sgd,
+    "sgd_momentum": sgd_momentum,
+    "rmsprop": rmsprop,
+    "adam": adam,
+}
+
+
+def _with_defaults(config: Config | None, **defaults: float) -> Config:
+    """The config itself, its missing entries filled in."""
+    config = {} if config is None else config
+    for name, value in defaults.items():
+        config.setdefault(name, value)
+    return config

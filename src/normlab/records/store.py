@@ -1,0 +1,248 @@
+"""`Records`: results in one SQLite file that outlives the program, safe to kill at any instant."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from normlab import machine
+from normlab.errors import OptionError, RecordsError
+from normlab.records.opening import damaged, in_sentences, open_records, transaction
+from normlab.records.schema import RESULTS, TABLES
+from normlab.specs import History, RunSpec
+
+
+class Records:
+    """The results in the file at `path`; mode 'a' reads and adds (and creates the file), 'r' only reads.
+
+    Each `put` is a transaction of its own, on the disk when it returns. A process killed at any instant
+    leaves all the rows it had put. Several processes may share a file: a writer waits up to `timeout`
+    seconds for another, and the first result of a key stays. Close it, or use it as a context manager.
+
+    Whatever is wrong with the file is a RecordsError, at opening where that can be known: see
+    `opening.py` for the list. A row is verified whenever it is read.
+
+    >>> from normlab.specs import NetSpec
+    >>> import tempfile; path = tempfile.mkdtemp() + "/results.sqlite"
+    >>> spec, history = RunSpec(NetSpec((20,))), History((2.3, 1.9), (0.1, 0.4), (0.1, 0.3), 0.3, False)
+    >>> with Records(path) as records:
+    ...     records.put(spec, history), records.put(spec, history), len(records)
+    (True, False, 1)
+    >>> with Records(path, mode="r") as records:
+    ...     records.get(spec.key) == history
+    True
+    """
+
+    def __init__(self, path: str | os.PathLike[str], mode: str = "a", timeout: float = 30.0) -> None:
+        self.path = Path(path)
+        self.mode = mode
+        self._connection = open_records(self.path, mode, timeout)
+        self._connection.row_factory = sqlite3.Row
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let the file go; closing twice does no harm."""
+        self._connection.close()
+
+    # Runs
+
+    def put(self, spec: RunSpec, history: History) -> bool:
+        """Record a run that has just finished; False (and nothing changes) if its key is there already."""
+        finished = datetime.now(UTC)
+        values = {
+            "spec": spec.to_json(),
+            "best_val_acc": _finite(history.best_val_acc),
+            "best_train_acc": _finite(history.best_train_acc),
+            "final_loss": _finite(history.final_loss),
+            "diverged": int(history.diverged),
+            "seconds": float(history.seconds),
+            "history": history.to_json(),
+            "engine": history.engine,
+            **_provenance(),
+            "started": _iso(finished - timedelta(seconds=history.seconds)),
+            "finished": _iso(finished),
+        }
+        return self._insert("runs", spec.key, values)
+
+    def get(self, key: str) -> History | None:
+        """The history recorded under a spec's key, or None."""
+        row = self._row("runs", key)
+        return None if row is None else History.from_json(row["history"])
+
+    def __contains__(self, key: str) -> bool:
+        return bool(self._fetch("SELECT 1 FROM runs WHERE key = ?", key))
+
+    def __len__(self) -> int:
+        """The number of runs."""
+        return int(self._fetch("SELECT count(*) FROM runs")[0][0])
+
+    def keys(self) -> list[str]:
+        """The runs' keys, in the order in which they were recorded."""
+        return self._keys("runs")
+
+    def __iter__(self) -> Iterator[tuple[RunSpec, History]]:
+        """Every run, in the order in which they were recorded."""
+        for row in self._rows("runs"):
+            yield RunSpec.from_json(row["spec"]), History.from_json(row["history"])
+
+    def export_rows(self) -> list[dict[str, Any]]:
+        """A flat row a run, for a table: every setting, every measure, no curves; hidden_dims as JSON."""
+        for _ in self._rows("runs"):  # the view computes on unverified rows: verify them first
+            pass
+        return [dict(row) for row in self._fetch(RESULTS)]
+
+    # Results that are not training runs
+
+    def put_measurement(self, key: str, kind: str, spec_json: str, value_json: str) -> bool:
+        """Record a measurement under `key`; False (and nothing changes) if the key is there already.
+
+        `spec_json` says what was measured on what, `value_json` what came out, both strict JSON; the
+        records do not look inside. Derive the key from kind and spec.
+        """
+        _check_json(spec_json=spec_json, value_json=value_json)
+        values = {"kind": kind, "spec": spec_json, "value": value_json, **_provenance(), "finished": _now()}
+        return self._insert("measurements", key, values)
+
+    def get_measurement(self, key: str) -> str | None:
+        """The `value_json` recorded under `key`, or None."""
+        row = self._row("measurements", key)
+        return None if row is None else str(row["value"])
+
+    def measurements(self) -> Iterator[tuple[str, str, str, str]]:
+        """Every measurement as (key, kind, spec_json, value_json), in the order of recording."""
+        for row in self._rows("measurements"):
+            yield row["key"], row["kind"], row["spec"], row["value"]
+
+    # What was asked for, and what answered
+
+    def put_sweep(self, plan_json: str) -> None:
+        """Record what a command asked for (studies, seeds, data, command line, time, …), as strict JSON."""
+        _check_json(plan_json=plan_json)
+        self._insert("sweeps", None, {"plan": plan_json, **_provenance(), "finished": _now()})
+
+    def sweeps(self) -> list[str]:
+        """The `plan_json` of every sweep, oldest first."""
+        return [row["plan"] for row in self._rows("sweeps")]
+
+    def provenance(self) -> list[dict[str, Any]]:
+        """Which versions and machines made the runs: a dictionary for each, with `runs`, `first`, `last`."""
+        groups = self._fetch(
+            "SELECT engine, versions, machine, count(*), min(started), max(finished) "
+            "FROM runs GROUP BY engine, versions, machine ORDER BY min(started)"
+        )
+        return [
+            {
+                "engine": engine,
+                "versions": json.loads(versions),
+                "machine": json.loads(computer),
+                "runs": runs,
+                "first": first,
+                "last": last,
+            }
+            for engine, versions, computer, runs, first, last in groups
+        ]
+
+    def digest(self) -> str:
+        """SHA-256 over every spec with its result and every measurement, whatever their order.
+
+        Times, engines and machines stay out: who repeats the runs and gets the same results, bit for bit,
+        gets the same digest.
+        """
+        lines = []
+        for row in self._rows("runs"):
+            result = json.loads(row["history"])
+            result = {name: value for name, value in result.items() if name not in ("seconds", "engine")}
+            lines.append(_sha256(["run", row["spec"], json.dumps(result, sort_keys=True)]))
+        lines += [_sha256(["measurement", *measurement]) for measurement in self.measurements()]
+        return _sha256(sorted(lines))
+
+    # Rows
+
+    def _insert(self, table: str, key: str | None, values: Mapping[str, Any]) -> bool:
+        """Add a row with its checksum. Without a key, the next free number is taken."""
+        with in_sentences(self.path), transaction(self._connection):
+            if key is None:
+                (key,) = self._connection.execute(f"SELECT coalesce(max(key), 0) + 1 FROM {table}").fetchone()
+            row = {"key": key, **values}
+            row["checksum"] = _sha256(list(row.values()))
+            names = ", ".join(row)
+            places = ", ".join("?" * len(row))
+            cursor = self._connection.execute(
+                f"INSERT INTO {table} ({names}) VALUES ({places}) ON CONFLICT (key) DO NOTHING", tuple(row.values())
+            )
+            return cursor.rowcount == 1
+
+    def _row(self, table: str, key: str | int) -> sqlite3.Row | None:
+        """The verified row of a key, or None."""
+        rows = self._fetch(f"SELECT {', '.join(TABLES[table])} FROM {table} WHERE key = ?", key)
+        if not rows:
+            return None
+        *values, checksum = rows[0]
+        if _sha256(values) != checksum:
+            raise RecordsError(damaged(self.path, f"a row of {table} has been altered since it was written: {key}"))
+        return rows[0]
+
+    def _rows(self, table: str) -> Iterator[sqlite3.Row]:
+        for key in self._keys(table):  # a statement a row: a slow reader must not lock a writer out
+            row = self._row(table, key)
+            if row is None:
+                raise RecordsError(damaged(self.path, f"a row of {table} is listed but not found: {key}"))
+            yield row
+
+    def _keys(self, table: str) -> list[Any]:
+        return [key for (key,) in self._fetch(f"SELECT key FROM {table} ORDER BY rowid")]
+
+    def _fetch(self, statement: str, *values: Any) -> list[sqlite3.Row]:
+        with in_sentences(self.path):
+            return self._connection.execute(statement, values).fetchall()
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def _sha256(values: list[Any]) -> str:
+    # repr for what no row of ours holds: bytes, where damage turned a text into them
+    return hashlib.sha256(json.dumps(values, default=repr).encode()).hexdigest()
+
+
+def _provenance() -> dict[str, str]:
+    return {
+        "versions": json.dumps(machine.versions(), sort_keys=True),
+        "machine": json.dumps(machine.machine(), sort_keys=True),
+    }
+
+
+def _now() -> str:
+    return _iso(datetime.now(UTC))
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds")
+
+
+def _check_json(**texts: str) -> None:
+    for name, text in texts.items():
+        try:
+            json.loads(text, parse_constant=_refuse_constant)
+        except (TypeError, ValueError) as error:
+            raise OptionError(f"{name}={text!r:.80} is not strict JSON text: {error}") from error
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"JSON has no {name}; write it as text, or as null")

@@ -1,0 +1,297 @@
+"""The assignment's Solver: one net, trained by the book.
+
+Its draws, its order of events and its histories are the assignment's; on top it refuses wrong input before the first
+step, and resumes from a checkpoint to the same bits.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from normlab import checkpoints, randomness
+from normlab.errors import MissingKeyError, OptionError, ShapeError, not_one_of, refuse_unknown_keywords
+from normlab.optim import UPDATE_RULES
+from normlab.typing import Array, Generator, Params
+
+DEFAULTS: dict[str, Any] = {
+    "update_rule": "sgd",
+    "optim_config": {},
+    "lr_decay": 1.0,
+    "batch_size": 100,
+    "num_epochs": 10,
+    "num_train_samples": 1000,
+    "num_val_samples": None,
+    "checkpoint_name": None,
+    "print_every": 10,
+    "verbose": True,
+}
+DATA = ("X_train", "y_train", "X_val", "y_val")
+RUNNING = ("running_mean", "running_var")
+
+
+class Solver:
+    """Trains `model` on `data` with minibatches and a first-order update rule.
+
+    Arguments:
+        model: anything with a dictionary `params` of arrays and `loss(X, y)` as FullyConnectedNet has it.
+        data: a mapping with X_train (N, …), y_train (N,), X_val, y_val; labels are whole numbers from 0.
+        update_rule: 'sgd' (default), 'sgd_momentum', 'rmsprop' or 'adam'.
+        optim_config: the rule's settings, `learning_rate` among them.
+        lr_decay: multiplies the learning rate after each epoch (1.0).
+        batch_size (100), num_epochs (10): an epoch is N // batch_size steps, each on batch_size examples drawn with
+            replacement.
+        num_train_samples (1000), num_val_samples (None, all): accuracies are measured on so many examples, drawn with
+            replacement, where there are more.
+        checkpoint_name: with it, `<name>_epoch_<e>.safetensors` is written at each epoch's end.
+        print_every (10), verbose (True): a line every so many steps, and one an epoch.
+        rng: the generator to draw from, by default NumPy's global one.
+
+    After `train()`: `loss_history` (one a step), `train_acc_history` and `val_acc_history` (after the first step, at
+    each epoch's end and after the last step), `best_val_acc`, `best_params`; and the model holds the best parameters,
+    with the running statistics that belong to them.
+
+    Raises, before any work: OptionError, MissingKeyError or ShapeError for settings and data that cannot work.
+
+    >>> from normlab.nets import TwoLayerNet
+    >>> np.random.seed(0)
+    >>> X = np.random.randn(100, 4); y = (X[:, 0] > 0).astype(int)
+    >>> data = {"X_train": X[:80], "y_train": y[:80], "X_val": X[80:], "y_val": y[80:]}
+    >>> solver = Solver(TwoLayerNet(4, 10, 2), data, update_rule="adam", optim_config={"learning_rate": 0.01},
+    ...                 batch_size=20, verbose=False)
+    >>> solver.train()
+    >>> len(solver.loss_history), solver.best_val_acc > 0.8
+    (40, True)
+    """
+
+    def __init__(self, model: Any, data: Mapping[str, Array], *, rng: Generator | None = None, **kwargs: Any) -> None:
+        refuse_unknown_keywords("Solver", kwargs, [*DEFAULTS, "rng"])
+        settings = DEFAULTS | kwargs
+        _check_settings(settings)
+        self.model = model
+        self.X_train, self.y_train, self.X_val, self.y_val = _checked_data(data, model)
+        if settings["batch_size"] > len(self.X_train):
+            raise OptionError(
+                f"batch_size={settings['batch_size']} is more than the {len(self.X_train)} training examples; use at "
+                f"most as many"
+            )
+        self.update_rule: str = settings["update_rule"]
+        self.optim_config: dict[str, Any] = dict(settings["optim_config"])
+        self.lr_decay: float = settings["lr_decay"]
+        self.batch_size: int = settings["batch_size"]
+        self.num_epochs: int = settings["num_epochs"]
+        self.num_train_samples: int | None = settings["num_train_samples"]
+        self.num_val_samples: int | None = settings["num_val_samples"]
+        self.checkpoint_name: str | None = settings["checkpoint_name"]
+        self.print_every: int = settings["print_every"]
+        self.verbose: bool = settings["verbose"]
+        self.rng = rng or randomness.global_generator()
+
+        self.iteration = 0
+        self.epoch = 0
+        self.best_val_acc = 0.0
+        self.best_params: Params = {}
+        self.best_running: list[dict[str, Array]] = []
+        self.loss_history: list[float] = []
+        self.train_acc_history: list[float] = []
+        self.val_acc_history: list[float] = []
+        self.optim_configs = {name: copy.deepcopy(self.optim_config) for name in model.params}
+
+    @property
+    def iterations_per_epoch(self) -> int:
+        return max(len(self.X_train) // self.batch_size, 1)
+
+    def train(self) -> None:
+        """Run from where the solver stands to the last epoch, and leave the best parameters in the model."""
+        last = self.num_epochs * self.iterations_per_epoch
+        while self.iteration < last:
+            self._step()
+            self.iteration += 1
+            if self.verbose and (self.iteration - 1) % self.print_every == 0:
+                print(f"(Iteration {self.iteration} / {last}) loss: {self.loss_history[-1]:f}")
+
+            epoch_ends = self.iteration % self.iterations_per_epoch == 0
+            if epoch_ends:
+                self.epoch += 1
+                for config in self.optim_configs.values():
+                    # an update rule fills in its own default; before the first decay it has run at least once
+                    config["learning_rate"] *= self.lr_decay
+            if epoch_ends or self.iteration in (1, last):
+                self._measure()
+            if epoch_ends and self.checkpoint_name is not None:
+                self.save(f"{self.checkpoint_name}_epoch_{self.epoch}.safetensors")
+        self._leave_the_best()
+
+    def check_accuracy(self, X: Array, y: Array, num_samples: int | None = None, batch_size: int = 100) -> float:
+        """Share of X (N, …) that the model puts into the classes y (N,), predicted `batch_size` examples at a time.
+
+        With num_samples below N, it is measured on so many examples, drawn with replacement.
+        """
+        if num_samples is not None and len(X) > num_samples:
+            chosen = randomness.subsample(self.rng, len(X), num_samples)
+            X, y = X[chosen], y[chosen]
+        predicted = [
+            np.argmax(self.model.loss(X[start : start + batch_size]), axis=1) for start in range(0, len(X), batch_size)
+        ]
+        return float(np.mean(np.concatenate(predicted) == y))
+
+    def _step(self) -> None:
+        """One update of every parameter, from one minibatch."""
+        batch = randomness.minibatch(self.rng, len(self.X_train), self.batch_size)
+        loss, grads = self.model.loss(self.X_train[batch], self.y_train[batch])
+        self.loss_history.append(float(loss))
+        update = UPDATE_RULES[self.update_rule]
+        for name, w in self.model.params.items():
+            self.model.params[name], self.optim_configs[name] = update(w, grads[name], self.optim_configs[name])
+
+    def _measure(self) -> None:
+        """Accuracies on training and validation data; the best parameters are set aside."""
+        train_acc = self.check_accuracy(self.X_train, self.y_train, self.num_train_samples)
+        val_acc = self.check_accuracy(self.X_val, self.y_val, self.num_val_samples)
+        self.train_acc_history.append(train_acc)
+        self.val_acc_history.append(val_acc)
+        if self.verbose:
+            print(f"(Epoch {self.epoch} / {self.num_epochs}) train acc: {train_acc:f}; val_acc: {val_acc:f}")
+        if val_acc > self.best_val_acc or not self.best_params:
+            self.best_val_acc = val_acc
+            self.best_params = {name: value.copy() for name, value in self.model.params.items()}
+            self.best_running = _running_of(self.model)
+
+    def _leave_the_best(self) -> None:
+        self.model.params = self.best_params
+        for param, running in zip(getattr(self.model, "bn_params", []), self.best_running, strict=False):
+            param.update(running)
+
+    # ------------------------------------------------------------------ checkpoints
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write everything that training goes on from to one file, all or nothing. Raises RecordsError."""
+        rng_tensors, rng_state = checkpoints.generator_state(self.rng)
+        tensors = {f"rng/{name}": value for name, value in rng_tensors.items()}
+        tensors |= {f"params/{name}": value for name, value in self.model.params.items()}
+        tensors |= {f"best/{name}": value for name, value in self.best_params.items()}
+        for which, running in (("running", _running_of(self.model)), ("best_running", self.best_running)):
+            for layer, stats in enumerate(running):
+                tensors |= {f"{which}/{layer}/{name}": value for name, value in stats.items()}
+        for name in ("loss_history", "train_acc_history", "val_acc_history"):
+            tensors[name] = np.array(getattr(self, name), dtype=np.float64)
+        scalars: dict[str, dict[str, Any]] = {}
+        for name, config in self.optim_configs.items():
+            tensors |= {f"optim/{name}/{key}": v for key, v in config.items() if isinstance(v, np.ndarray)}
+            scalars[name] = {key: v for key, v in config.items() if not isinstance(v, np.ndarray)}
+        state = {
+            "settings": {name: getattr(self, name) for name in DEFAULTS},
+            "iteration": self.iteration,
+            "epoch": self.epoch,
+            "best_val_acc": self.best_val_acc,
+            "optim": scalars,
+            "rng": rng_state,
+        }
+        return checkpoints.save(path, tensors, state)
+
+    @classmethod
+    def resume(
+        cls,
+        path: str | os.PathLike[str],
+        model: Any,
+        data: Mapping[str, Array],
+        *,
+        rng: Generator | None = None,
+        **changes: Any,
+    ) -> Self:
+        """The solver that wrote `path`, ready to `train()` on: to the same bits as if it had never stopped.
+
+        `model` is built as it was (its parameters are replaced), `data` is the same. The generator, by default NumPy's
+        global one, is put into the state it had. `changes` are keywords of the Solver that shall differ from now on.
+        Raises RecordsError for a file that is no sound checkpoint, ShapeError for a model that does not fit it.
+        """
+        tensors, state = checkpoints.load(path)
+        solver = cls(model, data, rng=rng, **(state["settings"] | changes))
+        solver._restore(path, tensors, state)
+        return solver
+
+    def _restore(self, path: str | os.PathLike[str], tensors: Mapping[str, Array], state: dict[str, Any]) -> None:
+        params = _under(tensors, "params")
+        theirs = {name: value.shape for name, value in params.items()}
+        ours = {name: value.shape for name, value in self.model.params.items()}
+        if ours != theirs:
+            differing = sorted(name for name in {*ours, *theirs} if ours.get(name) != theirs.get(name))
+            raise ShapeError(
+                f"{path} is a checkpoint of another net: {', '.join(differing)} differ; build the model as it was "
+                f"built for the training that wrote it"
+            )
+        self.model.params = {name: params[name] for name in ours}
+        for layer, param in enumerate(getattr(self.model, "bn_params", [])):
+            param.update(_under(tensors, f"running/{layer}"))
+        self.iteration, self.epoch = state["iteration"], state["epoch"]
+        self.best_val_acc = state["best_val_acc"]
+        best = _under(tensors, "best")
+        self.best_params = {name: best[name] for name in ours if name in best}
+        layers = len(getattr(self.model, "bn_params", []))
+        self.best_running = [_under(tensors, f"best_running/{layer}") for layer in range(layers)]
+        self.loss_history, self.train_acc_history, self.val_acc_history = (
+            tensors[name].tolist() for name in ("loss_history", "train_acc_history", "val_acc_history")
+        )
+        self.optim_configs = {name: state["optim"][name] | _under(tensors, f"optim/{name}") for name in ours}
+        checkpoints.restore_generator(self.rng, _under(tensors, "rng"), state["rng"])
+
+
+def _under(tensors: Mapping[str, Array], prefix: str) -> dict[str, Array]:
+    """The tensors named `prefix/…`, without the prefix."""
+    start = len(prefix) + 1
+    return {name[start:]: value for name, value in tensors.items() if name.startswith(f"{prefix}/")}
+
+
+def _running_of(model: Any) -> list[dict[str, Array]]:
+    """Copies of the running statistics that a model keeps beside its parameters."""
+    return [
+        {name: np.array(param[name]) for name in RUNNING if name in param} for param in getattr(model, "bn_params", [])
+    ]
+
+
+def _check_settings(settings: Mapping[str, Any]) -> None:
+    if settings["update_rule"] not in UPDATE_RULES:
+        raise not_one_of("update_rule", settings["update_rule"], UPDATE_RULES)
+    for name in ("batch_size", "num_epochs", "print_every"):
+        value = settings[name]
+        if not (isinstance(value, int | np.integer) and value >= 1):
+            raise OptionError(f"{name}={value!r} is not a whole number >= 1")
+    for name in ("num_train_samples", "num_val_samples"):
+        value = settings[name]
+        if value is not None and not (isinstance(value, int | np.integer) and value >= 1):
+            raise OptionError(f"{name}={value!r} is neither None nor a whole number >= 1")
+    if not settings["lr_decay"] > 0:
+        raise OptionError(f"lr_decay={settings['lr_decay']!r} is not above 0; 1.0 keeps the learning rate as it is")
+
+
+def _checked_data(data: Mapping[str, Array], model: Any) -> list[Array]:
+    """The four arrays, refused where training on them would fail or silently go wrong."""
+    for name in DATA:
+        if name not in data:
+            raise MissingKeyError(f"data has no {name!r}; the Solver needs {', '.join(DATA)}")
+    arrays = [np.asarray(data[name]) for name in DATA]
+    X_train, y_train, X_val, y_val = arrays
+    for part, X, y in (("train", X_train, y_train), ("val", X_val, y_val)):
+        if len(X) != len(y) or len(X) == 0 or y.ndim != 1:
+            raise ShapeError(
+                f"X_{part} of shape {X.shape} and y_{part} of shape {y.shape} do not fit; expected as many labels as "
+                f"examples, at least one"
+            )
+        if y.dtype.kind not in "iu":
+            raise ShapeError(f"y_{part} has type {y.dtype}; labels are whole numbers from 0")
+        classes = getattr(model, "num_classes", None)
+        if y.min() < 0 or (classes is not None and y.max() >= classes):
+            expected = f"from 0 to {classes - 1}" if classes is not None else "from 0"
+            raise ShapeError(f"y_{part} has labels from {y.min()} to {y.max()}; the model takes labels {expected}")
+        values, expected_values = int(np.prod(X.shape[1:])), getattr(model, "input_dim", None)
+        if expected_values is not None and values != expected_values:
+            raise ShapeError(
+                f"X_{part} has {values} values an example, and the model takes {expected_values}; build it with "
+                f"input_dim={values}"
+            )
+    return arrays

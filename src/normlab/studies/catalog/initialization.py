@@ -1,0 +1,194 @@
+"""Question 1: how does the scale of the initial weights act on nets with and without a norm, and why?"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from normlab.studies.spec import Claim, Grid, Heat, Lines, Quantity, Reason, Study, over_field, over_norms
+
+SCALES = tuple(float(scale) for scale in np.logspace(-4, 0, num=20))
+SMALL = SCALES[:5]  # up to 7e-4
+LARGEST = SCALES[-1]
+MIDDLE = SCALES[9:15]  # 0.008 to 0.09
+LEARNS = 0.3  # three times the accuracy of guessing among ten classes
+
+PLAIN, BATCH, LAYER, RMS = ({"norm": name} for name in ("no norm", "batch norm", "layer norm", "RMS norm"))
+
+
+def share_that_learns(where: dict[str, str]) -> Quantity:
+    """The share of the twenty scales at which a net learns."""
+    return Quantity("best training accuracy", where, reduce="share above", level=LEARNS)
+
+
+INITIALIZATION = Study(
+    name="initialization",
+    title="The scale of the initial weights",
+    question="How does the scale of weight initialization affect nets with and without batch norm, and why?",
+    seeds=3,
+    grids=(
+        Grid(
+            fixed={"hidden_dims": (50,) * 7, "batch_size": 50, "num_epochs": 10, "learning_rate": 1e-3},
+            axes=(
+                over_norms(None, "batchnorm", "layernorm", "rmsnorm"),
+                over_field("weight scale", "weight_scale", SCALES),
+            ),
+            probes=("first step",),
+        ),
+    ),
+    measures=(
+        "best validation accuracy",
+        "best training accuracy",
+        "final loss",
+        "signal kept",
+        "first-layer gradient",
+    ),
+    figure=(
+        Lines("Best validation accuracy", "best validation accuracy", x="weight scale", x_log=True),
+        Lines("Best training accuracy", "best training accuracy", x="weight scale", x_log=True),
+        Lines("Final training loss", "final loss", x="weight scale", x_log=True, y_range=(0.0, 3.5)),
+        *(
+            Heat(f"Activations before training, {name}", "activation spread", "weight scale", "layer", {"norm": name})
+            for name in ("no norm", "batch norm", "layer norm", "RMS norm")
+        ),
+        *(
+            Heat(f"Gradients before training, {name}", "gradient spread", "weight scale", "layer", {"norm": name})
+            for name in ("no norm", "batch norm", "layer norm", "RMS norm")
+        ),
+    ),
+    claims=(
+        Claim(
+            name="wider range",
+            statement="Batch norm learns (training accuracy of at least 30 %) at more of the twenty weight scales.",
+            left=share_that_learns(BATCH),
+            right=share_that_learns(PLAIN),
+            unit="share",
+            holds="Of the twenty weight scales from 0.0001 to 1, batch norm learns at {left}, the plain net "
+            "at {right}.",
+            fails="Of the twenty weight scales from 0.0001 to 1, batch norm learns at {left}, "
+            "no more than the plain net at {right}.",
+            headline=True,
+        ),
+        Claim(
+            name="better everywhere",
+            statement="Averaged over all scales, batch norm has the higher best validation accuracy.",
+            left=Quantity("best validation accuracy", BATCH),
+            right=Quantity("best validation accuracy", PLAIN),
+            holds="Averaged over all scales, the best validation accuracy is {left} with batch norm and "
+            "{right} without.",
+            fails="Averaged over all scales, the best validation accuracy is {left} with batch norm, "
+            "below the plain net's {right}.",
+        ),
+        Claim(
+            name="small weights stop the plain net",
+            statement="At scales below 0.001 the plain net does not learn (training accuracy below 30 %).",
+            left=Quantity("best training accuracy", {**PLAIN, "weight scale": SMALL}),
+            right=None,
+            expect="below",
+            margin=LEARNS,
+            holds="At scales below 0.001 the plain net fits only {left} of its training images.",
+            fails="At scales below 0.001 the plain net still fits {left} of its training images.",
+        ),
+        Claim(
+            name="the signal dies",
+            statement="At scales below 0.001 the plain net's signal shrinks by more than six orders of "
+            "magnitude "
+            "from the first hidden layer to the last.",
+            left=Quantity("signal kept", {**PLAIN, "weight scale": SMALL}),
+            right=None,
+            expect="below",
+            margin=-6.0,
+            unit="decades",
+            holds="The reason: at scales below 0.001 the plain net's activations shrink by a factor of {left} "
+            "between its first and its last hidden layer, before any training.",
+            fails="At scales below 0.001 the plain net's activations change by a factor of only {left} "
+            "between its first and its last hidden layer.",
+        ),
+        Claim(
+            name="batch norm keeps the signal",
+            statement="At every scale batch norm keeps the spread of the activations within a factor of three "
+            "from the first hidden layer to the last.",
+            left=Quantity("signal kept", BATCH, reduce="range"),
+            right=None,
+            expect="below",
+            margin=0.477,
+            unit="decades",
+            holds="With batch norm the same ratio varies by a factor of no more than {left} over all twenty scales.",
+            fails="With batch norm the same ratio still varies by a factor of {left} over the twenty scales.",
+        ),
+        Claim(
+            name="large weights explode the plain net",
+            statement="At scale 1 the plain net's loss, at the end of training, is still above 10.",
+            left=Quantity("final loss", {**PLAIN, "weight scale": LARGEST}),
+            right=None,
+            margin=10.0,
+            unit="loss",
+            holds="At scale 1 the plain net's loss is still {left} after ten epochs; guessing would give 2.3.",
+            fails="At scale 1 the plain net's loss comes down to {left} within ten epochs.",
+        ),
+        Claim(
+            name="batch norm degrades too",
+            statement="Batch norm's best validation accuracy at scale 1 is at least 5 points below "
+            "that at scales around 0.03.",
+            left=Quantity("best validation accuracy", {**BATCH, "weight scale": MIDDLE}),
+            right=Quantity("best validation accuracy", {**BATCH, "weight scale": LARGEST}),
+            margin=0.05,
+            holds="Batch norm is not indifferent: its best validation accuracy falls from {left} "
+            "at scales around 0.03 to {right} at scale 1.",
+            fails="Batch norm hardly minds: {left} at scales around 0.03, {right} at scale 1.",
+            headline=True,
+        ),
+        Claim(
+            name="layer norm widens the range",
+            statement="Layer norm learns at more of the twenty weight scales than the plain net.",
+            left=share_that_learns(LAYER),
+            right=share_that_learns(PLAIN),
+            unit="share",
+            holds="Layer norm learns at {left} of the scales, the plain net at {right}.",
+            fails="Layer norm learns at {left} of the scales, no more than the plain net at {right}.",
+        ),
+        Claim(
+            name="RMS norm widens the range",
+            statement="RMS norm, which does not centre, learns at more of the twenty weight scales than the plain net.",
+            left=share_that_learns(RMS),
+            right=share_that_learns(PLAIN),
+            unit="share",
+            holds="RMS norm, which rescales without centring, learns at {left} of the scales, the plain net "
+            "at {right}.",
+            fails="RMS norm learns at {left} of the scales, no more than the plain net at {right}.",
+        ),
+    ),
+    answer=(
+        Reason(
+            "Without a norm there are two ways to fail, one at each end. Each layer multiplies the signal "
+            "by about "
+            "the weight scale times the square root of half its width. Small weights shrink it layer by "
+            "layer until "
+            "the last layers, and the gradients on their way back, are as good as zero, and nothing is "
+            "learned.",
+            ("small weights stop the plain net", "the signal dies"),
+        ),
+        Reason(
+            "Large weights multiply it instead: the first loss is astronomical, and ten epochs of small steps "
+            "do not undo it.",
+            ("large weights explode the plain net",),
+        ),
+        Reason(
+            "Batch norm takes the scale out of the forward pass at every layer, so the spread of the "
+            "activations is "
+            "the same for weights of any size, and the net learns over a much wider range.",
+            ("wider range", "batch norm keeps the signal"),
+        ),
+        Reason(
+            "Yet the scale has not gone, it has moved into the backward pass: the gradient of a normalized "
+            "weight is "
+            "inversely proportional to the weight's size, and one step of Adam turns a large weight by "
+            "a smaller angle. At the largest scales a normalized net therefore learns too slowly, and "
+            "degrades too.",
+            ("batch norm degrades too",),
+        ),
+        Reason(
+            "Rescaling is what matters here: RMS norm, which does not centre, widens the range as well.",
+            ("RMS norm widens the range", "layer norm widens the range"),
+        ),
+    ),
+)

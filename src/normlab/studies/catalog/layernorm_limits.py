@@ -1,0 +1,178 @@
+"""Question 4: when does layer norm work badly: very deep nets, few features, or strong regularization?
+
+One thing varies at a time, around a net of five hidden layers of 100 units. The normalized nets start at the notebook's
+weight scale, to which they are nearly indifferent. The plain net is the reference and gets a start that keeps
+its signal at any width and depth: weights of variance two over the width (He et al. 2015).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from normlab.studies.spec import Axis, Claim, Grid, Lines, Quantity, Reason, Study, over, over_norms
+
+TRAINING = {"batch_size": 50, "num_epochs": 10, "learning_rate": 1e-3}
+DEPTHS = (1, 2, 5, 10, 20)
+WIDTHS = (2, 3, 5, 10, 30, 100)
+PENALTIES = (0.0, 1e-3, 1e-2, 1e-1, 1.0)
+
+DEPTH, WIDTH, PENALTY = ({"varies": name} for name in ("depth", "width", "regularization"))
+
+
+def both_kinds(varies: dict[str, str], axis_name: str, nets: dict[float, dict[str, Any]]) -> Iterable[Grid]:
+    """The grid of the normalized nets and that of the plain net, which has its own weight scale."""
+    yield Grid(
+        fixed={**TRAINING, "weight_scale": 2e-2},
+        axes=(over_norms("batchnorm", "layernorm"), over(axis_name, nets)),
+        tags=varies,
+        probes=("first step",),
+    )
+    he = {value: {**net, "weight_scale": math.sqrt(2 / net["hidden_dims"][0])} for value, net in nets.items()}
+    plain: Axis = over(axis_name, he)
+    yield Grid(fixed=TRAINING, axes=(over_norms(None), plain), tags=varies, probes=("first step",))
+
+
+def accuracy(
+    norm: str, varies: dict[str, str], axis_name: str, value: float, minus: Quantity | None = None
+) -> Quantity:
+    """A norm's best validation accuracy at one point, less another quantity."""
+    return Quantity("best validation accuracy", {"norm": norm, **varies, axis_name: value}, minus=minus)
+
+
+def lost_by_width(norm: str) -> Quantity:
+    """What going from 100 features to 2 costs a norm."""
+    return accuracy(norm, WIDTH, "width", 100, minus=accuracy(norm, WIDTH, "width", 2))
+
+
+def lost_by_penalty(norm: str) -> Quantity:
+    """What the strongest penalty costs a norm."""
+    none, strongest = PENALTIES[0], PENALTIES[-1]
+    return accuracy(norm, PENALTY, "regularization", none, minus=accuracy(norm, PENALTY, "regularization", strongest))
+
+
+LAYERNORM_LIMITS = Study(
+    name="layernorm-limits",
+    title="Where layer norm works badly",
+    question="When is layer normalization likely to not work well: in a very deep net, with very few "
+    "features, or under "
+    "strong regularization?",
+    seeds=3,
+    grids=(
+        *both_kinds(DEPTH, "hidden layers", {depth: {"hidden_dims": (100,) * depth} for depth in DEPTHS}),
+        *both_kinds(WIDTH, "width", {width: {"hidden_dims": (width,) * 5} for width in WIDTHS}),
+        *both_kinds(PENALTY, "regularization", {reg: {"hidden_dims": (100,) * 5, "reg": reg} for reg in PENALTIES}),
+    ),
+    measures=(
+        "best validation accuracy",
+        "best training accuracy",
+        "final loss",
+        "signal kept",
+        "gradient kept",
+    ),
+    figure=(
+        Lines("Few features", "best validation accuracy", x="width", where=WIDTH, x_log=True),
+        Lines("Depth", "best validation accuracy", x="hidden layers", where=DEPTH, x_log=True),
+        Lines("Regularization", "best validation accuracy", x="regularization", where=PENALTY, x_log=True),
+        Lines(
+            "Gradient of the first layer against the last's, before training",
+            "gradient kept",
+            x="width",
+            where=WIDTH,
+            x_log=True,
+            y_log=True,
+        ),
+    ),
+    claims=(
+        Claim(
+            name="few features hurt layer norm",
+            statement="Going from 100 features to 2 costs layer norm more validation accuracy than it costs "
+            "batch norm.",
+            left=lost_by_width("layer norm"),
+            right=lost_by_width("batch norm"),
+            holds="Going from 100 features to 2 costs layer norm {left} of validation accuracy, and batch "
+            "norm {right}.",
+            fails="Going from 100 features to 2 costs layer norm {left} of validation accuracy, "
+            "and batch norm as much or more: {right}.",
+            headline=True,
+        ),
+        Claim(
+            name="two features pass no gradient",
+            statement="With two features, less than a tenth of the gradient that batch norm passes reaches "
+            "the first layer "
+            "through layer norm, relative to the last layer's.",
+            left=Quantity("gradient kept", {"norm": "layer norm", **WIDTH, "width": 2}),
+            right=Quantity("gradient kept", {"norm": "batch norm", **WIDTH, "width": 2}),
+            expect="below",
+            margin=-1.0,
+            unit="decades",
+            holds="The reason: two features, normalized, are always plus and minus one. Before training, "
+            "the first layer's "
+            "gradient is {left} of the last's with layer norm, and {right} with batch norm.",
+            fails="Before training, the first layer's gradient is {left} of the last's with layer norm, "
+            "and {right} with batch norm.",
+        ),
+        Claim(
+            name="depth is no obstacle",
+            statement="Twenty hidden layers cost layer norm less than 10 points of validation accuracy against five.",
+            left=accuracy("layer norm", DEPTH, "hidden layers", 5),
+            right=accuracy("layer norm", DEPTH, "hidden layers", 20),
+            expect="below",
+            margin=0.10,
+            holds="Depth is no obstacle: with five hidden layers layer norm reaches {left}, with twenty {right}.",
+            fails="Depth hurts layer norm: with five hidden layers it reaches {left}, with twenty {right}.",
+            headline=True,
+        ),
+        Claim(
+            name="depth hurts batch norm no less",
+            statement="Going from five hidden layers to twenty costs layer norm at most 5 points more than batch norm.",
+            left=accuracy(
+                "layer norm", DEPTH, "hidden layers", 5, minus=accuracy("layer norm", DEPTH, "hidden layers", 20)
+            ),
+            right=accuracy(
+                "batch norm", DEPTH, "hidden layers", 5, minus=accuracy("batch norm", DEPTH, "hidden layers", 20)
+            ),
+            expect="below",
+            margin=0.05,
+            holds="Going from five hidden layers to twenty costs layer norm {left}, and batch norm {right}.",
+            fails="Going from five hidden layers to twenty costs layer norm {left}, and batch norm only {right}.",
+        ),
+        Claim(
+            name="regularization hurts any net",
+            statement="The strongest penalty costs each of the three nets at least 10 points of validation accuracy.",
+            left=Quantity("best validation accuracy", {**PENALTY, "regularization": PENALTIES[0]}, reduce="min"),
+            right=Quantity("best validation accuracy", {**PENALTY, "regularization": PENALTIES[-1]}, reduce="max"),
+            margin=0.10,
+            holds="A penalty of 1 hurts any net: the best of the three falls to {right}, from {left} or more without.",
+            fails="A penalty of 1 does not hurt every net: the best of the three still reaches {right}.",
+        ),
+        Claim(
+            name="regularization does not single out layer norm",
+            statement="The strongest penalty costs layer norm at most 5 points more than it costs the plain net.",
+            left=lost_by_penalty("layer norm"),
+            right=lost_by_penalty("no norm"),
+            expect="below",
+            margin=0.05,
+            holds="The strongest penalty costs layer norm {left} and the plain net {right}: it is not layer "
+            "norm's weakness.",
+            fails="The strongest penalty costs layer norm {left}, and the plain net only {right}.",
+            headline=True,
+        ),
+    ),
+    answer=(
+        Reason(
+            "Few features are the answer. Layer norm takes its mean and variance over an image's features; "
+            "with two of them "
+            "the output is one plus and one minus one whatever came in, so that all but the order is lost, "
+            "and the gradient "
+            "stops there.",
+            ("few features hurt layer norm", "two features pass no gradient"),
+        ),
+        Reason("Depth alone does not do it.", ("depth is no obstacle",)),
+        Reason(
+            "Strong regularization hurts, but it hurts every net and says nothing about layer norm.",
+            ("regularization hurts any net", "regularization does not single out layer norm"),
+        ),
+    ),
+)

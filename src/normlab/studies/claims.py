@@ -1,0 +1,141 @@
+"""A claim against the observations: an effect a seed, its interval, a verdict.
+
+Comparisons are paired by seed: the two sides of a claim are measured with the same seed (the same draws, where
+the nets allow it), their difference is taken, and only the differences are averaged.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from normlab.findings import ClaimFinding, Verdict
+from normlab.studies import grid, wording
+from normlab.studies.observations import Observation, select
+from normlab.studies.spec import Claim, Quantity, Study
+from normlab.studies.statistics import Estimate, effect_interval
+
+
+def evaluate(claim: Claim, study: Study, observations: Sequence[Observation]) -> ClaimFinding:
+    """The claim's finding on all seeds that have every point it needs."""
+    sides = [quantity for quantity in (claim.left, claim.right) if quantity is not None]
+    involved = [seen for quantity in sides for seen in _involved(quantity, observations)]
+    pairs = []
+    for seed in sorted({observation.seed for observation in observations}):
+        values = [value_of(quantity, study, observations, seed) for quantity in sides]
+        if None not in values:
+            pairs.append([value for value in values if value is not None])
+    return _finding(claim, pairs, diverged=len({(id(seen)) for seen in involved if seen.diverged}))
+
+
+def value_of(quantity: Quantity, study: Study, observations: Sequence[Observation], seed: int) -> float | None:
+    """The quantity on one seed; None where a point it needs is missing."""
+    wanted = {_frozen(place) for place in grid.places(study) if grid.matches(place, quantity.where)}
+    if not wanted:
+        raise LookupError(f"{study.name} has no point at {dict(quantity.where)}")
+    seen = [observation for observation in select(observations, quantity.where) if observation.seed == seed]
+    if {_frozen(observation.place) for observation in seen} != wanted:
+        return None
+    value = _reduced(quantity, [observation.numbers[quantity.measure] for observation in seen])
+    if quantity.minus is None:
+        return value
+    less = value_of(quantity.minus, study, observations, seed)
+    return None if less is None else value - less
+
+
+def verdict_of(estimate: Estimate, claim: Claim) -> Verdict:
+    """Whether the whole interval lies on the claimed side of the margin, on the other, or on both."""
+    low, high = estimate.low - claim.margin, estimate.high - claim.margin
+    if claim.expect == "below":
+        low, high = -high, -low
+    if low > 0:
+        return "holds"
+    if high < 0 or (low == high == 0):  # exactly at the margin, on every seed: not beyond it
+        return "fails"
+    return "cannot tell"
+
+
+def _finding(claim: Claim, pairs: Sequence[Sequence[float]], diverged: int) -> ClaimFinding:
+    seeds = len(pairs)
+    effects = [_difference(*pair) for pair in pairs]
+    estimate = effect_interval(effects) if seeds else Estimate(math.nan, math.nan, math.nan)
+    verdict = verdict_of(estimate, claim)
+    sides = {name: _side(claim, index, pairs) for index, name in enumerate(("left", "right"))}
+    effect = wording.effect_text(claim.unit, estimate.centre)
+    if claim.right is None:  # compared with a number: the effect is the value itself
+        effect = wording.value_text(claim.unit, estimate.centre, _is_difference(claim.left))
+    interval = wording.interval_text(claim.unit, estimate.low, estimate.high)
+    if verdict == "cannot tell":
+        sentence = f"{_counted(seeds)} cannot tell whether this holds: {_lower_first(claim.statement)}"
+        sentence += f" The effect is {effect}, with an interval of {interval}." if seeds else ""
+    else:
+        sentence = (claim.holds if verdict == "holds" else claim.fails).format(effect=effect, **sides)
+    return ClaimFinding(
+        name=claim.name,
+        statement=claim.statement,
+        verdict=verdict,
+        sentence=sentence,
+        effect=estimate.centre,
+        low=estimate.low,
+        high=estimate.high,
+        effect_text=effect,
+        interval_text=interval,
+        beyond=f"{claim.expect} {wording.effect_text(claim.unit, claim.margin) if claim.margin else 'zero'}",
+        seeds=seeds,
+        diverged=diverged,
+        headline=claim.headline,
+    )
+
+
+def _reduced(quantity: Quantity, values: Sequence[float]) -> float:
+    match quantity.reduce:
+        case "max":
+            return float(np.max(values))
+        case "min":
+            return float(np.min(values))
+        case "range":
+            return float(np.max(values) - np.min(values))
+        case "share above":
+            return float(np.mean(np.asarray(values) >= quantity.level))
+        case _:
+            return float(np.mean(values))
+
+
+def _difference(left: float, right: float = 0.0) -> float:
+    """Left less right; two losses that are both infinite or NaN do not differ."""
+    if not math.isfinite(left) and not math.isfinite(right):
+        return 0.0
+    return (math.inf if math.isnan(left) else left) - (math.inf if math.isnan(right) else right)
+
+
+def _side(claim: Claim, index: int, pairs: Sequence[Sequence[float]]) -> str:
+    """The mean of one side over the seeds, in words."""
+    quantity = (claim.left, claim.right)[index]
+    values = [pair[index] for pair in pairs if index < len(pair)]
+    if quantity is None or not values:
+        return ""
+    centre = float(np.mean(values)) if np.isfinite(values).all() else float(np.median(values))
+    return wording.value_text(claim.unit, centre, _is_difference(quantity))
+
+
+def _is_difference(quantity: Quantity) -> bool:
+    return quantity.minus is not None or quantity.reduce == "range"
+
+
+def _involved(quantity: Quantity, observations: Sequence[Observation]) -> list[Observation]:
+    further = _involved(quantity.minus, observations) if quantity.minus else []
+    return select(observations, quantity.where) + further
+
+
+def _frozen(place: object) -> frozenset[object]:
+    return frozenset(dict(place).items())  # type: ignore[call-overload]
+
+
+def _counted(seeds: int) -> str:
+    return "No seed yet" if seeds == 0 else "One seed" if seeds == 1 else f"{seeds} seeds"
+
+
+def _lower_first(text: str) -> str:
+    return text[0].lower() + text[1:]

@@ -1,0 +1,229 @@
+"""From a study's declared panels and its observations to what the report draws."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from normlab import findings
+from normlab.findings import HeatPanel, LinePanel, Panel, Picture, PicturePanel, Series
+from normlab.studies import alt_text
+from normlab.studies.measures import CURVES, MEASURES
+from normlab.studies.observations import Observation, select
+from normlab.studies.spec import NORM_NAMES, Gallery, Heat, Lines, Study, Value
+from normlab.studies.statistics import band
+
+X_TITLES = {
+    "step": "Step",
+    "epoch": "Epoch",
+    "layer": "Hidden layer",
+    "weight scale": "Weight scale (standard deviation of the initial weights)",
+    "batch size": "Batch size (images)",
+    "width": "Width (features in each hidden layer)",
+    "hidden layers": "Depth (hidden layers)",
+    "regularization": "Strength of the L2 penalty",
+}
+OVER_A_RUN = ("step", "epoch", "layer")
+UNIT_TITLES = {"accuracy": " (%)", "loss": " (nats)", "decades": "", "share": "", "correlation": ""}
+CHANCE = 0.1  # ten classes, equally frequent
+SHOWN_AT_A_ZERO = 0.1  # a zero on a logarithmic axis stands one tenth of the way below the next value
+
+
+def panels(study: Study, observations: Sequence[Observation]) -> tuple[Panel, ...]:
+    """The study's figure; panels for which nothing is finished yet are left out."""
+    drawn = (_panel(panel, observations) for panel in study.figure)
+    return tuple(panel for panel in drawn if panel is not None)
+
+
+def _panel(panel: Lines | Heat | Gallery, observations: Sequence[Observation]) -> Panel | None:
+    if isinstance(panel, Gallery):
+        return _gallery(panel, observations)
+    seen = select(observations, panel.where)
+    if not seen:
+        return None
+    return _lines(panel, seen) if isinstance(panel, Lines) else _heat(panel, seen)
+
+
+# Lines
+
+
+def _lines(panel: Lines, observations: Sequence[Observation]) -> LinePanel:
+    measures = (panel.measure,) if isinstance(panel.measure, str) else panel.measure
+    table = CURVES if panel.x in OVER_A_RUN else MEASURES
+    unit = table[measures[0]].unit
+    series: list[Series] = []
+    for measure in measures:
+        for name, group in _grouped(observations, panel.lines):
+            name = " ".join(filter(None, (name, table[measure].title if len(measures) > 1 else "")))
+            series.append(_series(name, len(series), group, measure, panel))
+    if unit == "decades":  # back from logarithms, so that the axis shows the quantity itself
+        series = [_exponentiated(line) for line in series]
+    ticks = () if panel.x in OVER_A_RUN else tuple(sorted({x for line in series for x in line.x}))
+    title = table[measures[0]].title if len(measures) == 1 else "Training accuracy"
+    drawn = LinePanel(
+        title=panel.title,
+        x_title=X_TITLES[panel.x],
+        y_title=title + UNIT_TITLES[unit],
+        series=tuple(series),
+        summary="",
+        x_log=panel.x_log,
+        y_log=panel.y_log,
+        percent=unit == "accuracy",
+        marks=panel.x != "step",
+        y_range=panel.y_range,
+        ticks=ticks if len(ticks) <= 8 else (),
+        chance=CHANCE if unit == "accuracy" else None,
+    )
+    return findings.replace(drawn, summary=alt_text.of_lines(drawn))
+
+
+def _grouped(observations: Sequence[Observation], axes: tuple[str, ...]) -> Iterable[tuple[str, list[Observation]]]:
+    """The observations of each line, in the order of the grid, under the line's name."""
+    lines: dict[tuple[Value, ...], list[Observation]] = {}
+    for observation in observations:
+        lines.setdefault(tuple(observation.place[axis] for axis in axes), []).append(observation)
+    for values, group in lines.items():
+        named = (
+            f"batch {value}" if axis == "batch size" else str(value) for axis, value in zip(axes, values, strict=True)
+        )
+        yield ", ".join(named), group
+
+
+def _series(name: str, position: int, observations: Sequence[Observation], measure: str, panel: Lines) -> Series:
+    if panel.x in OVER_A_RUN:
+        xs, groups = _along_curves(observations, measure, panel.x)
+    else:
+        by_x: dict[float, list[Observation]] = {}
+        for observation in observations:
+            by_x.setdefault(float(observation.place[panel.x]), []).append(observation)
+        xs = sorted(by_x)
+        groups = [[(seen.numbers[measure], seen.diverged) for seen in by_x[x]] for x in xs]
+    centre, low, high = _bands([[value for value, _ in group] for group in groups])
+    return Series(
+        name=name,
+        slot=_slot(name, position),
+        x=_shown(xs) if panel.x_log else tuple(xs),
+        centre=centre,
+        low=low,
+        high=high,
+        runs=tuple(len(group) for group in groups),
+        diverged=tuple(sum(diverged for _, diverged in group) for group in groups),
+    )
+
+
+def _along_curves(
+    observations: Sequence[Observation], measure: str, x: str
+) -> tuple[list[float], list[list[tuple[float, bool]]]]:
+    """The x values of a curve, and at each the values of all its runs."""
+    curves = [(seen.curves[measure], seen.diverged) for seen in observations]
+    length = min(len(curve) for curve, _ in curves)
+    # accuracies are measured after the first step and at each epoch's end: 0, 1, 2, …; steps and layers count from 1
+    start = 0 if x == "epoch" else 1
+    groups = [[(curve[index], diverged) for curve, diverged in curves] for index in range(length)]
+    return [float(index + start) for index in range(length)], groups
+
+
+def _bands(groups: Sequence[Sequence[float]]) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:
+    """Centre, low and high of each group; groups of one size are computed together."""
+    centre, low, high = ([math.nan] * len(groups) for _ in range(3))
+    for size in {len(group) for group in groups}:
+        indices = [index for index, group in enumerate(groups) if len(group) == size]
+        values = band(np.array([groups[index] for index in indices]).T)
+        for column, index in enumerate(indices):
+            centre[index], low[index], high[index] = (float(bound[column]) for bound in values)
+    return tuple(centre), tuple(low), tuple(high)
+
+
+def _slot(name: str, position: int) -> int:
+    """The same colour and shape for a norm on the whole page; other lines take them in turn."""
+    norms = list(NORM_NAMES.values())
+    return norms.index(name) if name in norms else position
+
+
+def _shown(xs: Sequence[float]) -> tuple[float, ...]:
+    """The xs for a logarithmic axis, on which a zero is put at the left of the smallest other value."""
+    smallest = min((x for x in xs if x > 0), default=1.0)
+    return tuple(x if x > 0 else smallest * SHOWN_AT_A_ZERO for x in xs)
+
+
+def _exponentiated(series: Series) -> Series:
+    def raised(values: tuple[float, ...]) -> tuple[float, ...]:
+        return tuple(10**value for value in values)
+
+    return findings.replace(series, centre=raised(series.centre), low=raised(series.low), high=raised(series.high))
+
+
+# Cells
+
+
+def _heat(panel: Heat, observations: Sequence[Observation]) -> HeatPanel:
+    if isinstance(panel.measure, tuple):
+        columns: list[Any] = list(panel.measure)
+        rows: list[Any] = _values_of(panel.y, observations)
+        cells = {
+            (row, measure): [seen.numbers[measure] for seen in observations if seen.place[panel.y] == row]
+            for row, measure in itertools.product(rows, columns)
+        }
+        value_title = "Share"
+    else:
+        columns = _values_of(panel.x, observations)
+        layers = min(len(seen.curves[panel.measure]) for seen in observations)
+        rows = list(range(1, layers + 1))
+        cells = {
+            (row, column): [
+                seen.curves[panel.measure][row - 1] for seen in observations if seen.place[panel.x] == column
+            ]
+            for row, column in itertools.product(rows, columns)
+        }
+        value_title = CURVES[panel.measure].title
+    drawn = HeatPanel(
+        title=panel.title,
+        x_title=X_TITLES.get(panel.x, ""),
+        y_title="Layer" if panel.y == "layer" else "",
+        x=tuple(_cell_title(column) for column in columns),
+        y=tuple(_cell_title(row) for row in rows),
+        values=tuple(tuple(_median(cells[row, column]) for column in columns) for row in rows),
+        value_title=value_title,
+        summary="",
+        kind=panel.kind,
+    )
+    return findings.replace(drawn, summary=alt_text.of_heat(drawn))
+
+
+def _values_of(axis: str, observations: Sequence[Observation]) -> list[Value]:
+    return list(dict.fromkeys(observation.place[axis] for observation in observations))
+
+
+def _cell_title(value: Value) -> str:
+    return f"{value:.2g}" if isinstance(value, float) else str(value)
+
+
+def _median(values: Sequence[float]) -> float | None:
+    """The median with NaN counted as infinite; None where it is not finite or there is nothing."""
+    if not values:
+        return None
+    middle = float(np.median(np.where(np.isnan(values), np.inf, values)))
+    return middle if math.isfinite(middle) else None
+
+
+# Pictures
+
+
+def _gallery(panel: Gallery, observations: Sequence[Observation]) -> PicturePanel | None:
+    rows: dict[str, tuple[Picture, ...]] = {}
+    for observation in observations:
+        if panel.axis in observation.place and observation.pictures.get("pictures"):
+            name = str(observation.place[panel.axis])
+            pictures = (Picture(each["title"], _frozen(each["pixels"])) for each in observation.pictures["pictures"])
+            rows.setdefault(name, tuple(pictures))
+    if not rows:
+        return None
+    return PicturePanel(panel.title, tuple(rows.items()), alt_text.of_gallery(tuple(rows)))
+
+
+def _frozen(pixels: Any) -> Any:
+    return tuple(map(_frozen, pixels)) if isinstance(pixels, list) else pixels

@@ -1,0 +1,85 @@
+"""From a study's grids to its runs: every point, on every seed."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from normlab.specs import DataSpec, NetSpec, RunSpec, TrainingSpec
+from normlab.studies.spec import Demonstration, Grid, Study, Value, Where
+
+FIRST_SEED = 231
+"""The notebook's seed; the others follow it."""
+
+_NET = {field.name for field in fields(NetSpec)}
+_TRAINING = {field.name for field in fields(TrainingSpec)}
+
+
+@dataclass(frozen=True)
+class Point:
+    """One net of a study, not yet seeded: where it stands on the axes, and how it is built and trained."""
+
+    place: Mapping[str, Value]
+    net: NetSpec
+    training: TrainingSpec
+    probes: tuple[str, ...]
+
+    def run(self, data: DataSpec, seed: int) -> RunSpec:
+        """The run of this net with one seed."""
+        return RunSpec(self.net, self.training, data, seed)
+
+
+def seeds_of(study: Study, number: int | None = None) -> tuple[int, ...]:
+    """The first `number` seeds, by default the study's own number: 231, 232, …"""
+    return tuple(range(FIRST_SEED, FIRST_SEED + (study.seeds if number is None else number)))
+
+
+def points(study: Study) -> tuple[Point, ...]:
+    """Every net of the study, in the order of its grids."""
+    return tuple(itertools.chain.from_iterable(map(_points_of, study.grids)))
+
+
+def places(study: Study) -> tuple[Mapping[str, Value], ...]:
+    """Where the study's points stand, those of its demonstrations included."""
+    shown = itertools.chain.from_iterable(map(demonstrated, study.demonstrations))
+    return (*(point.place for point in points(study)), *shown)
+
+
+def demonstrated(demonstration: Demonstration) -> tuple[Mapping[str, Value], ...]:
+    """The places of a demonstration: one for each value of its axis."""
+    return tuple({demonstration.axis.name: value} for value in demonstration.axis.values)
+
+
+def runs(study: Study, data: DataSpec, seeds: Iterable[int]) -> list[RunSpec]:
+    """All runs, seed after seed, so that an interrupted study has whole seeds; a run that two points share once."""
+    specs = (point.run(data, seed) for seed in seeds for point in points(study))
+    return list({spec.key: spec for spec in specs}.values())
+
+
+def matches(place: Mapping[str, Value], where: Where) -> bool:
+    """Whether a place is among those meant: an axis named in `where` must have the value, or one of the values.
+
+    >>> matches({"norm": "batch norm", "batch size": 5}, {"batch size": (5, 10)})
+    True
+    """
+    return all(axis in place and place[axis] in _as_values(wanted) for axis, wanted in where.items())
+
+
+def _as_values(wanted: Value | Sequence[Value]) -> Sequence[Value]:
+    return (wanted,) if isinstance(wanted, str | int | float) else wanted
+
+
+def _points_of(grid: Grid) -> Iterable[Point]:
+    for choice in itertools.product(*(range(len(axis.values)) for axis in grid.axes)):
+        settings: dict[str, Any] = dict(grid.fixed)
+        place = dict(grid.tags)
+        for axis, index in zip(grid.axes, choice, strict=True):
+            settings |= axis.settings[index]
+            place[axis.name] = axis.values[index]
+        net = NetSpec(**{name: value for name, value in settings.items() if name in _NET})
+        training = TrainingSpec(**{name: value for name, value in settings.items() if name in _TRAINING})
+        if unknown := settings.keys() - _NET - _TRAINING:
+            raise TypeError(f"a grid sets {sorted(unknown)}, which no spec has")
+        yield Point(place, net, training, grid.probes)

@@ -1,0 +1,96 @@
+"""The house itself: its floors, its public window, and who is let in when the core is imported."""
+
+import ast
+import importlib
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import normlab
+
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src" / "normlab"
+HEAVY = ("numba", "scipy", "altair", "vl_convert", "matplotlib", "pooch", "joblib", "rich", "typer")
+
+
+def run_python(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def test_the_floors_hold():
+    pytest.importorskip("importlinter", reason="import-linter is not installed")
+    done = subprocess.run(
+        [sys.executable, "-c", "from importlinter.cli import lint_imports_command as c; c()"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_an_import_that_climbs_a_floor_is_noticed(tmp_path):
+    """The contracts can fail: a layer that imports the nets breaks them."""
+    pytest.importorskip("importlinter", reason="import-linter is not installed")
+    import shutil
+
+    shutil.copytree(ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    shutil.copy(ROOT / ".importlinter", tmp_path)
+    with open(tmp_path / "src" / "normlab" / "layers" / "relu.py", "a") as file:
+        file.write("\nfrom normlab import nets\n")
+    code = (
+        f"import sys; sys.path.insert(0, {str(tmp_path / 'src')!r}); "
+        f"from importlinter.cli import lint_imports_command as c; c(['--no-cache'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "normlab.layers is not allowed to import normlab.nets" in done.stdout
+
+
+def test_the_public_window_is_exactly_all():
+    own_modules = {name for name, value in vars(normlab).items() if getattr(value, "__name__", "") == f"normlab.{name}"}
+    visible = {name for name in vars(normlab) if not name.startswith("_")} - own_modules - {"importlib", "Any"}
+    assert visible == set(normlab.__all__)
+
+
+def test_modules_are_reached_through_the_window_and_misspelled_ones_are_not():
+    assert run_python("import normlab; print(normlab.layers.relu_forward.__name__)").strip() == "relu_forward"
+    with pytest.raises(AttributeError, match="no attribute 'layer'"):
+        _ = normlab.layer
+
+
+@pytest.mark.parametrize("package", ["layers", "nets", "data"])
+def test_every_name_in_a_package_s_window_exists(package):
+    module = importlib.import_module(f"normlab.{package}")
+    assert sorted(module.__all__) == sorted(set(module.__all__))
+    for name in module.__all__:
+        assert hasattr(module, name)
+
+
+@pytest.mark.parametrize("core", ["layers", "nets", "solver", "optim", "gradcheck", "specs", "data", "randomness"])
+def test_the_core_loads_no_heavy_guest(core):
+    loaded = run_python(f"import sys, normlab.{core}; print(*sorted(m.split('.')[0] for m in sys.modules))").split()
+    assert not set(HEAVY) & set(loaded)
+
+
+def test_importing_normlab_and_the_assignment_s_names_loads_no_heavy_guest():
+    loaded = run_python(
+        "import sys, normlab, cs682.layers, cs682.solver, cs682.classifiers.fc_net, cs682.data_utils, cs682.optim; "
+        "print(*sorted(m.split('.')[0] for m in sys.modules))"
+    ).split()
+    assert not set(HEAVY) & set(loaded)
+
+
+def test_every_module_says_what_it_is():
+    for path in [*SOURCE.rglob("*.py"), *(ROOT / "src" / "cs682").rglob("*.py")]:
+        assert ast.get_docstring(ast.parse(path.read_text())), f"{path} has no docstring"
+
+
+def test_every_module_can_be_imported():
+    for module in pkgutil.walk_packages(normlab.__path__, "normlab."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)

@@ -1,0 +1,242 @@
+"""The Solver: its draws and its order of events, best parameters, checkpoints to the bit, and refusals."""
+
+import numpy as np
+import pytest
+
+from normlab.errors import MissingKeyError, OptionError, RecordsError, ShapeError
+from normlab.nets import FullyConnectedNet
+from normlab.optim import UPDATE_RULES
+from normlab.randomness import generator
+from normlab.solver import Solver
+
+QUIET = {"verbose": False}
+
+
+def make_data(num_train=60, num_val=40):
+    rng = generator(0)
+    X = rng.randn(num_train + num_val, 6)
+    y = (X[:, 0] > 0).astype(int) + (X[:, 1] > 0)
+    return {"X_train": X[:num_train], "y_train": y[:num_train], "X_val": X[num_train:], "y_val": y[num_train:]}
+
+
+def make_net(normalization="batchnorm", dropout=1, rng=None, **options):
+    return FullyConnectedNet(
+        [8, 8], 6, 3, dropout, normalization, weight_scale=0.2, dtype=np.float64, rng=rng or generator(1), **options
+    )
+
+
+def test_a_step_is_one_draw_and_one_update_of_every_parameter():
+    """The first two steps, replayed by hand."""
+    data = make_data()
+    solver = Solver(
+        make_net(),
+        data,
+        rng=generator(7),
+        batch_size=10,
+        num_epochs=1,
+        update_rule="sgd_momentum",
+        optim_config={"learning_rate": 0.1},
+        **QUIET,
+    )
+    solver.train()
+    rng, net, configs, losses = np.random.RandomState(7), make_net(), {}, []
+    for _ in range(6):
+        batch = rng.choice(60, 10)
+        loss, grads = net.loss(data["X_train"][batch], data["y_train"][batch])
+        losses.append(loss)
+        for name in grads:
+            configs.setdefault(name, {"learning_rate": 0.1})
+            net.params[name], configs[name] = UPDATE_RULES["sgd_momentum"](net.params[name], grads[name], configs[name])
+    assert solver.loss_history == losses
+
+
+def test_without_a_generator_the_global_one_is_drawn_from():
+    data = make_data()
+    own = Solver(make_net(), data, rng=generator(7), batch_size=10, num_epochs=2, **QUIET)
+    own.train()
+    np.random.seed(7)
+    from_global = Solver(make_net(), data, batch_size=10, num_epochs=2, **QUIET)
+    from_global.train()
+    assert own.loss_history == from_global.loss_history
+
+
+def test_histories_have_an_entry_a_step_and_an_epoch():
+    solver = Solver(make_net(), make_data(), batch_size=25, num_epochs=3, rng=generator(0), **QUIET)
+    solver.train()
+    assert len(solver.loss_history) == 3 * (60 // 25)
+    assert len(solver.train_acc_history) == len(solver.val_acc_history) == 1 + 3  # the first step, each epoch's end
+
+
+def test_the_learning_rate_decays_after_each_epoch():
+    solver = Solver(
+        make_net(),
+        make_data(),
+        batch_size=20,
+        num_epochs=3,
+        lr_decay=0.5,
+        rng=generator(0),
+        optim_config={"learning_rate": 0.8},
+        **QUIET,
+    )
+    solver.train()
+    assert {config["learning_rate"] for config in solver.optim_configs.values()} == {0.1}
+
+
+@pytest.mark.parametrize(("normalization", "learning_rate"), [(None, 1.0), ("batchnorm", 0.3)])
+def test_the_model_is_left_with_the_best_parameters_and_their_running_statistics(normalization, learning_rate):
+    data = make_data()
+    solver = Solver(
+        make_net(normalization),
+        data,
+        batch_size=10,
+        num_epochs=8,
+        update_rule="adam",
+        rng=generator(0),
+        optim_config={"learning_rate": learning_rate},
+        **QUIET,
+    )  # fast enough to get worse again
+    solver.train()
+    assert solver.best_val_acc == max(solver.val_acc_history)
+    assert solver.val_acc_history[-1] < solver.best_val_acc, "the case must be one where the last is not the best"
+    assert solver.check_accuracy(data["X_val"], data["y_val"]) == solver.best_val_acc
+
+
+def test_accuracy_is_the_share_of_right_answers_and_subsamples_only_when_there_are_more():
+    data = make_data()
+    solver = Solver(make_net(), data, rng=generator(3), **QUIET, batch_size=10)
+    solver.model.loss(data["X_train"], data["y_train"])
+    X, y = data["X_train"], data["y_train"]
+    right = np.argmax(solver.model.loss(X), axis=1) == y
+    assert solver.check_accuracy(X, y, num_samples=60, batch_size=7) == right.mean()
+    assert solver.check_accuracy(X, y, num_samples=20) == right[np.random.RandomState(3).choice(60, 20)].mean()
+
+
+def test_lines_are_printed_as_the_assignment_prints_them(capsys):
+    solver = Solver(make_net(), make_data(), batch_size=20, num_epochs=1, print_every=2, rng=generator(0))
+    solver.train()
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"(Iteration 1 / 3) loss: {solver.loss_history[0]:f}"
+    assert lines[1] == (
+        f"(Epoch 0 / 1) train acc: {solver.train_acc_history[0]:f}; val_acc: {solver.val_acc_history[0]:f}"
+    )
+    assert lines[2] == f"(Iteration 3 / 3) loss: {solver.loss_history[2]:f}"
+    assert len(lines) == 4
+
+
+def test_divergence_is_lived_through():
+    solver = Solver(
+        make_net(None),
+        make_data(),
+        batch_size=10,
+        num_epochs=2,
+        optim_config={"learning_rate": 1e200},
+        rng=generator(0),
+        **QUIET,
+    )
+    with np.errstate(all="ignore"):
+        solver.train()
+    assert not np.isfinite(solver.loss_history[-1])
+    assert len(solver.loss_history) == 12
+
+
+# --------------------------------------------------------------------- checkpoints
+
+
+@pytest.mark.parametrize("rule", UPDATE_RULES)
+@pytest.mark.parametrize("dropout", [1, 0.8])
+def test_a_resumed_training_ends_in_the_same_bits(tmp_path, rule, dropout):
+    data = make_data()
+
+    def build(seed, **options):
+        rng = generator(seed)
+        net = make_net(dropout=dropout, rng=rng)
+        return Solver(
+            net,
+            data,
+            rng=rng,
+            update_rule=rule,
+            batch_size=10,
+            lr_decay=0.9,
+            num_train_samples=30,
+            num_epochs=4,
+            **QUIET,
+            **options,
+        )
+
+    whole = build(5)
+    whole.train()
+    first = build(5, checkpoint_name=str(tmp_path / "run"))
+    first.num_epochs = 2
+    first.train()
+
+    rng = generator(999)  # another state: the checkpoint brings its own
+    resumed = Solver.resume(
+        tmp_path / "run_epoch_2.safetensors",
+        make_net(dropout=dropout, rng=rng),
+        data,
+        rng=rng,
+        num_epochs=4,
+        checkpoint_name=None,
+    )
+    resumed.train()
+    for name in ("loss_history", "train_acc_history", "val_acc_history", "best_val_acc"):
+        assert getattr(resumed, name) == getattr(whole, name), name
+    for name, value in whole.model.params.items():
+        np.testing.assert_array_equal(resumed.model.params[name], value)
+    for ours, theirs in zip(resumed.model.bn_params, whole.model.bn_params, strict=True):
+        np.testing.assert_array_equal(ours["running_var"], theirs["running_var"])
+
+
+def test_the_global_generator_resumes_too_with_its_cached_gaussian(tmp_path):
+    solver = Solver(make_net(), make_data(), batch_size=10, **QUIET)
+    np.random.seed(3)
+    np.random.randn()  # leaves a second Gaussian in the generator's pocket
+    path = solver.save(tmp_path / "x.safetensors")
+    expected = np.random.randn(5)
+    np.random.seed(4)
+    Solver.resume(path, make_net(), make_data())
+    np.testing.assert_array_equal(np.random.randn(5), expected)
+
+
+def test_a_checkpoint_of_another_net_is_refused(tmp_path):
+    path = Solver(make_net(), make_data(), batch_size=10, **QUIET).save(tmp_path / "x.safetensors")
+    with pytest.raises(ShapeError, match="beta1, beta2, gamma1, gamma2 differ"):
+        Solver.resume(path, make_net(None), make_data())
+
+
+def test_a_damaged_checkpoint_is_refused(tmp_path):
+    path = Solver(make_net(), make_data(), batch_size=10, **QUIET).save(tmp_path / "x.safetensors")
+    content = bytearray(path.read_bytes())
+    content[-9] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(RecordsError, match=r"x\.safetensors"):
+        Solver.resume(path, make_net(), make_data())
+
+
+# --------------------------------------------------------------------- refusals
+
+
+def without(name):
+    return {key: value for key, value in make_data().items() if key != name}
+
+
+@pytest.mark.parametrize(
+    ("make_solver", "error", "sentence"),
+    [
+        (lambda: Solver(make_net(), make_data(), batchsize=5), OptionError, "did you mean 'batch_size'"),
+        (lambda: Solver(make_net(), make_data(), update_rule="adams"), OptionError, "did you mean 'adam'"),
+        (lambda: Solver(make_net(), make_data(), batch_size=0), OptionError, "batch_size=0"),
+        (lambda: Solver(make_net(), make_data(), batch_size=61), OptionError, "60 training examples"),
+        (lambda: Solver(make_net(), make_data(), num_epochs=1.5), OptionError, "num_epochs=1.5"),
+        (lambda: Solver(make_net(), make_data(), num_val_samples=0), OptionError, "num_val_samples=0"),
+        (lambda: Solver(make_net(), make_data(), lr_decay=0), OptionError, "lr_decay=0"),
+        (lambda: Solver(make_net(), without("y_val")), MissingKeyError, "data has no 'y_val'"),
+        (lambda: Solver(make_net(), make_data() | {"y_train": np.zeros(3, int)}), ShapeError, "as many labels"),
+        (lambda: Solver(make_net(), make_data() | {"y_val": np.full(40, 3)}), ShapeError, "labels from 0 to 2"),
+        (lambda: Solver(make_net(), make_data() | {"y_val": np.full(40, 1.0)}), ShapeError, "whole numbers"),
+        (lambda: Solver(make_net(), make_data() | {"X_val": np.zeros((40, 7))}), ShapeError, "input_dim=7"),
+    ],
+)
+def test_wrong_input_is_refused_before_work_starts(make_solver, error, sentence):
+    with pytest.raises(error, match=sentence):
+        make_solver()
