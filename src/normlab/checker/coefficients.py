@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from normlab.checker.terms import FIT, Basis, Rows, Word, bases, read, regress, vocabulary
 from normlab.typing import Array
 
@@ -55,8 +57,14 @@ def reasons(seen: Sequence[tuple[Rows, Array]], at_most: int = 2) -> Reasons | N
     candidates = zip(*(bases(rows, at_most - 1) for rows, _ in seen), strict=True)
     vague: Reasons | None = None
     for several in candidates:
-        fitted = [regress(basis.terms, dx) for basis, (_, dx) in zip(several, seen, strict=True)]
-        if any(residual > FIT for _, residual in fitted):
+        fitted = []
+        for basis, (_, dx) in zip(several, seen, strict=True):
+            if basis.terms is None:
+                break
+            fitted.append(regress(basis.terms, dx))
+            if fitted[-1][1] > FIT:
+                break
+        if len(fitted) < len(seen) or fitted[-1][1] > FIT:
             continue
         found = _interpret(several[0], [c for c, _ in fitted], [rows for rows, _ in seen])
         if found.certain and len(found.keys) <= at_most:
@@ -72,11 +80,35 @@ def _interpret(basis: Basis, coefficients: Sequence[Array], rows: Sequence[Rows]
     written = tuple("varies" if r is None else str(r) for r in readings)
     if any(written[term] in ("0", "varies") for term in basis.touched):
         return Reasons(basis.keys, _three(written), certain=False)
-    keys, certain = _keys(readings, rows)
+    whole = tuple(
+        reading is None and _is_whole_array(term, [c[:, term] for c in coefficients], rows) for term, reading in enumerate(readings)
+    )
+    keys, certain = _keys(readings, whole)
     return Reasons(tuple(dict.fromkeys((*basis.keys, *keys))), _three(written), certain)
 
 
-def _keys(readings: tuple[Reading, ...], rows: Sequence[Rows]) -> tuple[tuple[str, ...], bool]:
+def _is_whole_array(term: int, coefficients: Sequence[Array], rows: Sequence[Rows]) -> bool:
+    """Whether a coefficient that varies does so because one sum over all rows stands for each row's own.
+
+    Then the coefficient times the row's own mean is one number for all rows, up to powers of s and γ.
+    """
+    if term == 0:
+        return False
+    for power in range(-4, 5):
+        for gamma_power in (0, 1, -1) if rows[0].gamma.shape[1] == 1 else (0,):
+            if all(_is_constant(term, c, r, power, gamma_power) for c, r in zip(coefficients, rows, strict=True)):
+                return True
+    return False
+
+
+def _is_constant(term: int, coefficient: Array, rows: Rows, power: int, gamma_power: int) -> bool:
+    values = rows.dout * rows.gamma * (rows.normalized if term == 2 else 1.0)
+    gamma = rows.gamma[:, 0] ** gamma_power if gamma_power else 1.0
+    number = coefficient * values.mean(axis=1) * rows.scale[:, 0] ** power * gamma
+    return float(np.ptp(number)) < 1e-7 * float(np.max(np.abs(number)))
+
+
+def _keys(readings: tuple[Reading, ...], whole: tuple[bool, ...]) -> tuple[tuple[str, ...], bool]:
     """The mistakes behind three readings, the fewest first."""
     a, b, c = readings
     texts = ["varies" if r is None else str(r) for r in readings]
@@ -92,22 +124,22 @@ def _keys(readings: tuple[Reading, ...], rows: Sequence[Rows]) -> tuple[tuple[st
         if isinstance(b, Word) and _wrong_size(b):
             return ("wrong_count",), True
     singles = [
-        _single("first", a), _single("mean", b), _single("variance", c),
+        _single("first", a, whole[0]), _single("mean", b, whole[1]), _single("variance", c, whole[2]),
     ]  # fmt: skip
     found = [key for key, _ in singles if key]
     if len(found) > 1 and isinstance(a, Word) and texts[0] != "1" and texts[0] in ALONE["all"]:
         # a factor on everything and one more mistake is the simpler story than two or three unrelated ones
-        rest = [_single(name, _divide(r, a)) for name, r in (("mean", b), ("variance", c))]
+        rest = [_single("mean", _divide(b, a), whole[1]), _single("variance", _divide(c, a), whole[2])]
         fewer = [key for key, _ in rest if key]
         if len(fewer) < len(found) - 1 or (len(fewer) == 1 and len(found) >= 2):
             return (ALONE["all"][texts[0]], *fewer), all(sure for _, sure in rest)
     return tuple(found), all(sure for _, sure in singles)
 
 
-def _single(path: str, reading: Reading) -> tuple[str, bool]:
+def _single(path: str, reading: Reading, whole: bool) -> tuple[str, bool]:
     """The mistake that one coefficient tells of, and whether it is named for certain."""
     if reading is None:
-        return f"{path}_path_whole_array" if path != "first" else "direct_path_varies", path != "first"
+        return (f"{path}_path_whole_array", True) if whole else ("direct_path_varies", False)
     text = str(reading)
     if text == "1":
         return "", True

@@ -22,7 +22,8 @@ def distance(seen: Any, right: Array) -> float:
     values = np.asarray(seen)
     if values.dtype == object or not np.all(np.isfinite(values)):
         return np.inf
-    scale = float(np.max(np.abs(right), initial=0.0)) or 1.0
+    # inputs are of order one: what is smaller than 1e-5 everywhere is rounding around an exact zero
+    scale = max(float(np.max(np.abs(right), initial=0.0)), 1e-5)
     return float(np.max(np.abs(values - right), initial=0.0)) / scale
 
 

@@ -208,6 +208,8 @@ class Case:
         if harmful:
             for key in harmful:
                 self.wrong(key, evidence, line=failed.line if failed else 0)
+        elif failed is not None and keys == () and self.verdict == "wrong":
+            pass  # another of this call's results has told the reason already
         elif failed is not None:
             self.wrong(raises, evidence, line=failed.line, named=raises != "raises", message=str(failed))
         elif family.explain(seen, 0, SINGLE) == ():

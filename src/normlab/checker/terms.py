@@ -12,7 +12,8 @@ which one of the ingredients is replaced.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import combinations, product
 from typing import NamedTuple
 
@@ -58,10 +59,13 @@ class Rows(NamedTuple):
 
 
 class Basis(NamedTuple):
-    """Three terms, and the keys of the mistakes that make them differ from the right ones."""
+    """Three terms, and the keys of the mistakes that make them differ from the right ones.
+
+    No terms where the ingredients do not fit together at these sizes.
+    """
 
     keys: tuple[str, ...]
-    terms: tuple[Array, Array, Array]
+    terms: tuple[Array, Array, Array] | None
     touched: tuple[int, ...]
 
 
@@ -69,10 +73,11 @@ SLOTS: Mapping[str, tuple[str, ...]] = {
     "upstream": ("", "gamma_missing", "gamma_twice", "roles_swapped"),
     "mean_upstream": ("", "mean_path_from_dout", "mean_path_gamma_outside"),
     "variance_upstream": ("", "variance_path_from_dout", "variance_path_gamma_outside"),
-    "mean_reduction": ("", "mean_path_no_sum", "mean_path_wrong_axis",
-                       "mean_path_wrong_axis#square", "mean_path_keepdims_missing", "mean_path_whole_array"),
+    "mean_reduction": ("", "mean_path_no_sum", "mean_path_wrong_axis", "mean_path_wrong_axis#inside",
+                       "mean_path_wrong_axis#square", "mean_path_wrong_axis#square#inside", "mean_path_keepdims_missing", "mean_path_whole_array"),
     "variance_reduction": ("", "variance_path_no_sum", "variance_path_wrong_axis",
-                           "variance_path_wrong_axis#square", "variance_path_keepdims_missing",
+                           "variance_path_wrong_axis#inside", "variance_path_wrong_axis#square",
+                           "variance_path_wrong_axis#square#inside", "variance_path_keepdims_missing",
                            "variance_path_whole_array"),
     "inner": ("", "x_for_centred#inner", "out_for_normalized#inner"),
     "outer": ("", "x_for_centred#outer", "out_for_normalized#outer"),
@@ -124,6 +129,11 @@ def basis(rows: Rows, choice: Mapping[str, str]) -> tuple[Array, Array, Array]:
         """mean(dx̂·values), with γ and the sum where the choice has them."""
         source = rows.dout if upstream.endswith(("from_dout", "outside")) else dxhat
         product_ = source * values
+        # s varies along a wrong axis: then it matters whether it stands inside the sum (dx̂·(x−μ)·s³) or outside
+        inside = reduction.endswith("#inside")
+        weight = s if values is ones else s * s
+        product_ = product_ * weight if inside else product_
+        reduction = reduction.removesuffix("#inside")
         if reduction.endswith("no_sum"):
             reduced = product_ / size[1]
         elif reduction.endswith("whole_array"):
@@ -136,6 +146,7 @@ def basis(rows: Rows, choice: Mapping[str, str]) -> tuple[Array, Array, Array]:
             reduced = product_.mean(axis=1)[None, :] * ones
         else:
             reduced = product_.mean(axis=1, keepdims=True) * ones
+        reduced = reduced / weight if inside else reduced
         return reduced * gamma if upstream.endswith("outside") else reduced
 
     inner, outer = ingredient(pick["inner"]), ingredient(pick["outer"])
@@ -157,12 +168,19 @@ def bases(rows: Rows, at_most: int) -> Iterator[Basis]:
     singles += [(option.partition("#")[0], {slot: option}) for slot, options in SLOTS.items() for option in options[1:]]
     if at_most >= 1:
         for name, choice in singles:
-            yield Basis((name,), basis(rows, choice), _touched(choice))
+            yield Basis((name,), _possible(rows, choice), _touched(choice))
     if at_most >= 2:
         for (one, first), (other, second) in combinations(singles, 2):
             if not first.keys() & second.keys():
                 choice = {**first, **second}
-                yield Basis((one, other), basis(rows, choice), _touched(choice))
+                yield Basis((one, other), _possible(rows, choice), _touched(choice))
+
+
+def _possible(rows: Rows, choice: Mapping[str, str]) -> tuple[Array, Array, Array] | None:
+    try:
+        return basis(rows, choice)
+    except ValueError:
+        return None
 
 
 def _touched(choice: Mapping[str, str]) -> tuple[int, ...]:
@@ -182,6 +200,10 @@ def regress(terms: Sequence[Array], dx: Array) -> tuple[Array, float]:
     return coefficients / norms[:, 0, :], float(np.max(np.abs(fitted - dx)) / scale)
 
 
+ORDER = ("-1", "2", "K", "K/(K-1)", "s", "γ", "r")
+"""How a monomial is written; other sizes come after the sign."""
+
+
 class Word(NamedTuple):
     """A monomial of the vocabulary: its exponents by name, and how it is written."""
 
@@ -190,7 +212,8 @@ class Word(NamedTuple):
     def __str__(self) -> str:
         if not self.powers:
             return "1"
-        return "·".join(name if power == 1 else f"{name}^{power:g}" for name, power in self.powers)
+        ordered = sorted(self.powers, key=lambda item: ORDER.index(item[0]) if item[0] in ORDER else 0.5)
+        return "·".join(name if power == 1 else f"{name}^{power:g}" for name, power in ordered)
 
 
 def vocabulary(rows: Rows) -> Mapping[str, Array]:
@@ -226,33 +249,33 @@ def read(coefficients: Sequence[Array], words: Sequence[Mapping[str, Array]]) ->
         return "0"
     if any(np.any(np.abs(c) < 1e-12) for c in coefficients):
         return None
-    names = list(words[0])
+    names = tuple(words[0])
     logs = np.concatenate([np.log(np.abs(c)) for c in coefficients])
     signs = np.concatenate([np.sign(c) for c in coefficients])
-    columns = {
-        n: np.concatenate([np.broadcast_to(np.log(np.abs(w[n])), c.shape) for c, w in zip(coefficients, words, strict=True)])
-        for n in names
-    }
-    signed = {
-        n: np.concatenate([np.broadcast_to(np.sign(w[n]), c.shape) for c, w in zip(coefficients, words, strict=True)])
-        for n in names
-    }
-    sized = [n for n in names if n != "-1"]
-    for count in range(4):
-        for chosen in combinations(sized, count):
-            for powers in product(*(_powers(n)[1:] for n in chosen)):
-                total = sum((p * columns[n] for n, p in zip(chosen, powers, strict=True)), np.zeros_like(logs))
-                if np.max(np.abs(total - logs)) > 1e-7:
-                    continue
-                sign = np.ones_like(signs)
-                for n, p in zip(chosen, powers, strict=True):
-                    sign = sign * signed[n] ** int(abs(p))
-                if np.array_equal(sign, signs):
-                    return Word(tuple(zip(chosen, powers, strict=True)))
-                if np.array_equal(-sign, signs):
-                    return Word((("-1", 1.0), *zip(chosen, powers, strict=True)))
+
+    def spread(name: str, of: Callable[[Array], Array]) -> Array:
+        return np.concatenate([np.broadcast_to(of(w[name]), c.shape) for c, w in zip(coefficients, words, strict=True)])
+
+    columns = np.stack([spread(name, lambda value: np.log(np.abs(value))) for name in names])
+    exponents = _monomials(names)
+    for index in np.flatnonzero(np.max(np.abs(exponents @ columns - logs), axis=1) < 1e-7):
+        powers = tuple((n, float(p)) for n, p in zip(names, exponents[index], strict=True) if p)
+        sign = np.prod([spread(n, np.sign) ** int(abs(p)) for n, p in powers] or [np.ones_like(signs)], axis=0)
+        if np.array_equal(sign, signs):
+            return Word(powers)
+        if np.array_equal(-sign, signs):
+            return Word((("-1", 1.0), *powers))
     return None
 
 
-def _powers(name: str) -> tuple[float, ...]:
-    return POWERS.get(name, POWERS["other"])
+@lru_cache(maxsize=16)
+def _monomials(names: tuple[str, ...]) -> Array:
+    """Exponents of every monomial of up to three quantities, (M, names), the simplest first."""
+    rows = []
+    for count in range(4):
+        for chosen in combinations([i for i, name in enumerate(names) if name != "-1"], count):
+            for powers in product(*(POWERS.get(names[i], POWERS["other"])[1:] for i in chosen)):
+                row = np.zeros(len(names))
+                row[list(chosen)] = powers
+                rows.append(row)
+    return np.array(rows)

@@ -100,7 +100,7 @@ def forward(d: NetDraw, choice: Mapping[str, str]) -> tuple[Array, list[dict[str
     for i in range(1, d.layers + 1):
         p, last = d.params, i == d.layers
         a = h @ p[f"W{i}"] + (0 if choice["forward"] == "bias_ignored" else p[f"b{i}"])
-        cache: dict[str, Any] = {"h": h, "a": a}
+        cache: dict[str, Any] = {"h": h, "a": a, "w": p[f"W{i}"]}
         if last:
             if choice["norm"] == "norm_on_scores" and kind:
                 a, cache["norm"] = _norm(a, np.ones(a.shape[1]), np.zeros(a.shape[1]), kind)
@@ -185,7 +185,7 @@ def _backward(d: NetDraw, choice: Mapping[str, str], caches: list[dict[str, Any]
                 dout = dout * mask
         grads[f"W{i}"] = cache["h"].T @ dout
         grads[f"b{i}"] = dout.sum(0)
-        dout = dout @ d.params[f"W{i}"].T
+        dout = dout @ cache["w"].T
     for key in d.params:
         if key not in grads:
             grads[key] = np.zeros_like(d.params[key])

@@ -17,6 +17,9 @@ from normlab.typing import Array
 TOLERANCE = 1e-7
 """Relative; the gradients of biases before a batch norm are exactly zero and compared with the largest gradient."""
 
+OWN = ("reg_", "biases_", "norm_parameters_", "all_parameters_")
+"""Mistakes that no layer can cause: they are reported even where a layer is wrong."""
+
 PLAIN_LAYERS = ("affine_forward", "affine_backward", "relu_forward", "relu_backward", "softmax_loss")
 NEEDS = {
     None: PLAIN_LAYERS,
@@ -101,7 +104,9 @@ def loss_and_gradients(case: Case, net: Kept, d: NetDraw) -> tuple[Any, ...]:
     for key in d.keys:
         array = as_array(grads[key])
         if array is not None and array.shape != d.params[key].shape and array.size == d.params[key].size:
-            case.wrong("gradient_shape", f"the gradient of {key} has shape {array.shape}, {key} has {d.params[key].shape}")
+            if not _not_fine(case, d.normalization):
+                told = f"the gradient of {key} has shape {array.shape}, {key} has {d.params[key].shape}"
+                case.wrong("gradient_shape", told)
             array = array.reshape(d.params[key].shape)
         shaped.append(array)
     value = as_array(loss)
@@ -194,15 +199,15 @@ def _examine_wiring(case: Case, rng: np.random.Generator, dims: tuple[int, ...],
         seen = [(d, run(d)) for d in draws]
     except Failed as failure:
         return _examine_raising(case, run, even, failure, kind)
-    keys = NET.explain(seen, tolerance=TOLERANCE)
+    not_fine = _not_fine(case, kind)
+    keys = NET.explain(seen, 1 if not_fine else 2, tolerance=TOLERANCE)
     if keys == ():
         return True
     evidence = f"{label}: " + _where(seen)
-    if keys is not None:
+    if keys is not None and (not not_fine or all(key.startswith(OWN) for key in keys)):
         for key in keys:
             case.wrong(key, evidence, kind=label)
         return False
-    not_fine = [name for name in NEEDS[kind] if case.exam.fine.get(name) is False]
     loss = _loss_family(seen)
     if loss is not None and loss != () and not not_fine:
         for key in loss:
@@ -216,12 +221,16 @@ def _examine_wiring(case: Case, rng: np.random.Generator, dims: tuple[int, ...],
     return False
 
 
+def _not_fine(case: Case, kind: str | None) -> list[str]:
+    """The layers that this net stands on and that are not right."""
+    return [name for name in NEEDS[kind] if case.exam.fine.get(name) is False]
+
+
 def _examine_raising(case: Case, run: Any, even: list[NetDraw], failure: Failed, kind: str | None) -> bool:
     """It raises with layers of different widths: what does it do when all are equal?"""
-    label, raised = kind or "no normalization", failure.raised
-    not_fine = [name for name in NEEDS[kind] if case.exam.fine.get(name) is False]
+    label, raised, not_fine = kind or "no normalization", failure.raised, _not_fine(case, kind)
     try:
-        keys = NET.explain([(d, run(d)) for d in even], tolerance=TOLERANCE)
+        keys = NET.explain([(d, run(d)) for d in even], tolerance=TOLERANCE) if not not_fine else None
     except Failed:
         keys = None
     if keys == () and kind == "batchnorm":

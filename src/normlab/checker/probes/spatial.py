@@ -96,8 +96,12 @@ def _examine_forward(case: Case, rng: np.random.Generator) -> None:
     outs = [train(d) for d in draws]
     key = _first(case, draws, outs, _candidates_forward)
     case.exam.fine[f"{name}.train"] = key == ""
-    if key:
+    if key and not (key == "over_channels" and case.exam.fine.get("batchnorm_forward.train") is False):
         case.wrong(key, "the output in training")
+    elif key:
+        case.waiting(["batchnorm_forward"])
+    elif key is None and case.exam.fine.get("batchnorm_forward.train") is False:
+        case.waiting(["batchnorm_forward"])
     elif key is None:
         as_rows = norm_forward.TRAIN.explain([(d.flat, _rows(o, CHANNELS_LAST)) for d, o in zip(draws, outs, strict=True)])
         _report(case, as_rows, "batchnorm_forward", "the output in training")
@@ -123,7 +127,9 @@ def _examine_state(case: Case, draws: list[Draw]) -> None:
     test = case.forward(name, d.x, d.flat.gamma, d.flat.beta, d.flat.param("test"))[0]
     rows = _rows(case.array(test, "the output in test mode", d.x.shape), CHANNELS_LAST)
     keys = norm_forward.TEST.explain([(d.flat, rows)])
-    if keys != () and not case.found("shared_bn_param"):
+    if keys != () and case.exam.fine.get("batchnorm_forward") is False:
+        case.waiting(["batchnorm_forward"])
+    elif keys != () and not case.found("shared_bn_param"):
         _report(case, keys, "batchnorm_forward", "the output in test mode")
 
 
@@ -204,8 +210,11 @@ def _examine_backward(case: Case, rng: np.random.Generator) -> None:
             return
         norm_backward.judge_dx(case, two, [_rows(a, CHANNELS_LAST) for a in dx])
     if not (key or "").startswith("dout"):
-        sums = [(t, (r[1], r[2])) for t, r in zip(two, results, strict=True)]
-        _report(case, norm_backward.SUMS.explain(sums), "batchnorm_backward", "dgamma and dbeta")
+        keys = norm_backward.SUMS.explain([(t, (r[1], r[2])) for t, r in zip(two, results, strict=True)])
+        if keys != () and case.exam.fine.get("batchnorm_backward") is False:
+            case.waiting(["batchnorm_backward"])
+        else:
+            _report(case, keys, "batchnorm_backward", "dgamma and dbeta")
 
 
 def _two_dimensional(d: Draw) -> norm_backward.Draw:
