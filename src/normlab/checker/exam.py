@@ -120,7 +120,7 @@ class Case:
 
     def call(self, name: str, *args: Any, keep: Any = (), seed: int | None = None) -> Outcome:
         """Call a function of the subject; raises Failed where it raised."""
-        outcome = self.exam.subject.call(name, *args, keep=keep, seed=seed)
+        outcome = self.exam.subject.call(name, *args, keep=keep, numpy_seed=seed)
         if outcome.error is not None:
             if outcome.error.type == "NotImplementedError":
                 raise Unwritten

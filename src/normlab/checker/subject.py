@@ -106,13 +106,13 @@ class Subject:
     notes: tuple[Note, ...]
     held: tuple[str, ...] = ()
 
-    def call(self, name: str, *args: Any, keep: Iterable[int] | str = (), seed: int | None = None, **kwargs: Any) -> Outcome:
+    def call(self, name: str, *args: Any, keep: Iterable[int] | str = (), numpy_seed: int | None = None, **kwargs: Any) -> Outcome:
         """Call a function; results at the positions in `keep` (or 'all' of it) stay there as `Kept`."""
-        return self._ask("call", name, args, keep=keep, seed=seed, kwargs=kwargs)
+        return self._ask("call", name, args, keep=keep, seed=numpy_seed, kwargs=kwargs)
 
-    def method(self, of: Kept, name: str, *args: Any, seed: int | None = None, **kwargs: Any) -> Outcome:
+    def method(self, of: Kept, name: str, *args: Any, numpy_seed: int | None = None, **kwargs: Any) -> Outcome:
         """Call a method of an object that is kept."""
-        return self._ask("method", name, args, of=of, seed=seed, kwargs=kwargs)
+        return self._ask("method", name, args, of=of, seed=numpy_seed, kwargs=kwargs)
 
     def get(self, of: Kept, name: str) -> Outcome:
         """An attribute of an object that is kept."""

@@ -15,7 +15,8 @@ class TwoLayerNet(object):
 
     def loss(self, X, y=None):
         W1, b1, W2, b2 = (self.params[k] for k in ("W1", "b1", "W2", "b2"))
-        h, cache1 = affine_relu_forward(X, W1, b1)
+        a, cache1 = affine_forward(X, W1, b1)
+        h, relu_cache = relu_forward(a)
         scores, cache2 = affine_forward(h, W2, b2)
         if y is None:
             return scores
@@ -23,7 +24,7 @@ class TwoLayerNet(object):
         loss += 0.5 * self.reg * (np.sum(W1 * W1) + np.sum(W2 * W2))
         grads = {}
         dh, grads["W2"], grads["b2"] = affine_backward(dscores, cache2)
-        _, grads["W1"], grads["b1"] = affine_relu_backward(dh, cache1)
+        _, grads["W1"], grads["b1"] = affine_backward(relu_backward(dh, relu_cache), cache1)
         grads["W1"] += self.reg * W1
         grads["W2"] += self.reg * W2
         return loss, grads

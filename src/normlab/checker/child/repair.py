@@ -37,11 +37,8 @@ BROKEN_RELICS = (
 def give_old_names() -> None:
     """Put back, in this process alone, what Python 3 and NumPy 2 took away."""
     for name, value in REMOVED.items():
-        if not hasattr(np, name) or name in ("int", "float", "object", "complex"):
-            try:
-                setattr(np, name, value)
-            except AttributeError:
-                continue
+        if name not in vars(np):  # hasattr would ask NumPy, which warns or raises for its removed names
+            setattr(np, name, value)
     builtins.__dict__.setdefault("xrange", range)
     builtins.__dict__.setdefault("unicode", str)
     builtins.__dict__.setdefault("reduce", __import__("functools").reduce)
