@@ -54,7 +54,8 @@ class LinePanel:
     """Series over a numeric axis; axis titles carry their units.
 
     `percent` says that y is a share of 1, to be written as a percentage. `ticks` are the only values x takes,
-    where those are few. `chance` is the y of guessing, where there is one.
+    where those are few. `chance` is the y of guessing, where there is one. `zero_x` is where a logarithmic axis
+    shows the value 0.
     """
 
     title: str
@@ -69,6 +70,7 @@ class LinePanel:
     y_range: tuple[float, float] | None = None
     ticks: tuple[float, ...] = ()
     chance: float | None = None
+    zero_x: float | None = None
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ class ClaimFinding:
     """A claim after its test: the effect, its 95 % interval over seeds, the verdict, and what that means.
 
     `effect_text` and `interval_text` are ready to print, with unit. `beyond` says what the effect had to
-    exceed or stay below.
+    exceed or stay below, `margin` as a number. `added_later` is a claim formulated after a first look at results.
     """
 
     name: str
@@ -128,9 +130,11 @@ class ClaimFinding:
     effect_text: str
     interval_text: str
     beyond: str
+    margin: float
     seeds: int
     diverged: int
     headline: bool = False
+    added_later: bool = False
 
 
 @dataclass(frozen=True)

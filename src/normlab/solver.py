@@ -81,6 +81,7 @@ class Solver:
                 f"most as many"
             )
         self.update_rule: str = settings["update_rule"]
+        self.update = UPDATE_RULES[self.update_rule]
         self.optim_config: dict[str, Any] = dict(settings["optim_config"])
         self.lr_decay: float = settings["lr_decay"]
         self.batch_size: int = settings["batch_size"]
@@ -145,9 +146,8 @@ class Solver:
         batch = randomness.minibatch(self.rng, len(self.X_train), self.batch_size)
         loss, grads = self.model.loss(self.X_train[batch], self.y_train[batch])
         self.loss_history.append(float(loss))
-        update = UPDATE_RULES[self.update_rule]
         for name, w in self.model.params.items():
-            self.model.params[name], self.optim_configs[name] = update(w, grads[name], self.optim_configs[name])
+            self.model.params[name], self.optim_configs[name] = self.update(w, grads[name], self.optim_configs[name])
 
     def _measure(self) -> None:
         """Accuracies on training and validation data; the best parameters are set aside."""

@@ -8,7 +8,6 @@ takes no other along; then the pool goes on with the rest.
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import signal
 import threading
@@ -92,7 +91,7 @@ def _pool(
     def calls() -> Iterator[Any]:
         for number, task in tasks:
             started.append(number)
-            yield joblib.delayed(_numbered)(os.getpid(), number, function, task, shared)
+            yield joblib.delayed(_numbered)(number, function, task, shared)
 
     parallel = joblib.Parallel(
         n_jobs=workers,
@@ -102,11 +101,13 @@ def _pool(
         batch_size=1,
         max_nbytes="100K",
         mmap_mode="r",
+        initializer=_end_with,
+        initargs=(os.getpid(),),
     )
     with _deaf_to_interrupts():
         results = parallel(calls())
     try:
-        for numbered in results:  # not `yield from`, which would let joblib's warning below escape
+        for numbered in results:  # noqa: UP028  # `yield from` would let joblib's warning below escape
             yield numbered
     finally:
         with warnings.catch_warnings():
@@ -131,19 +132,15 @@ def _deaf_to_interrupts() -> Iterator[None]:
         signal.signal(signal.SIGINT, before or signal.SIG_DFL)
 
 
-def _numbered(
-    parent: int, number: int, function: Callable[[Task, Any], Result], task: Task, shared: Any
-) -> tuple[int, Result]:
-    _end_with(parent)
+def _numbered(number: int, function: Callable[[Task, Any], Result], task: Task, shared: Any) -> tuple[int, Result]:
     return number, _pinned(function, task, shared)
 
 
-@functools.cache
 def _end_with(parent: int) -> None:
     """From now on this worker process ends when its parent is gone, even killed without a word.
 
-    joblib's workers would wait five minutes for another task, and keep their copy of the data for as long.
-    Windows does not tell who is gone; there they do wait.
+    joblib's workers would wait five minutes for another task, or for ever if the kill came at the wrong
+    instant, and keep their copy of the data for as long. Windows does not tell who is gone; there they do.
     """
     if os.name == "nt":
         return

@@ -1,5 +1,21 @@
-"""The command line."""
+"""The command line: words in, exit code out, one file a verb.
+
+The verbs parse, call one library function, print, and choose the exit code. What a person can mend is a UserError,
+caught here and nowhere else: its sentence goes to standard error, and the exit code is 2.
+"""
+
+from __future__ import annotations
+
+import sys
 
 
 def main() -> None:
-    raise SystemExit(2)
+    """The program `normlab`."""
+    from normlab.cli.app import app
+    from normlab.errors import UserError
+
+    try:
+        app(prog_name="normlab")
+    except UserError as error:
+        print(f"normlab: {error}", file=sys.stderr)
+        raise SystemExit(2) from error

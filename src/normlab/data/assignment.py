@@ -18,6 +18,7 @@ from normlab.data.places import advice, find
 from normlab.typing import Array
 
 _TRAINING, _TEST = 50_000, 10_000
+_CHANNELS_LAST = (0, 2, 3, 1)  # (n, height, width, channels), as the course has images before it transposes them
 
 
 def load_CIFAR_batch(filename: str | os.PathLike[str]) -> tuple[Array, Array]:
@@ -27,7 +28,7 @@ def load_CIFAR_batch(filename: str | os.PathLike[str]) -> tuple[Array, Array]:
     """
     with advice("cifar10"):
         images, labels = cifar10.read_batch(Path(filename))
-    return _channels_last(images.reshape(-1, *cifar10.SHAPE)), labels
+    return images.reshape(-1, *cifar10.SHAPE).transpose(_CHANNELS_LAST).astype(np.float64, order="C"), labels
 
 
 def load_CIFAR10(ROOT: str | os.PathLike[str]) -> tuple[Array, Array, Array, Array]:
@@ -41,7 +42,7 @@ def load_CIFAR10(ROOT: str | os.PathLike[str]) -> tuple[Array, Array, Array, Arr
     with advice("cifar10"):
         for chunk in cifar10.chunks(place):
             here = slice(chunk.first, chunk.first + len(chunk.labels))
-            X[chunk.split][here] = _channels_last(chunk.images)
+            X[chunk.split][here] = chunk.images.transpose(_CHANNELS_LAST)
             y[chunk.split][here] = chunk.labels
     return X["train"], y["train"], X["test"], y["test"]
 
@@ -73,8 +74,3 @@ def get_CIFAR10_data(
     with advice("cifar10"):
         parts = gather(cifar10.chunks(place), cifar10.LAYOUT, wanted, subtract_mean)
     return parts._asdict()
-
-
-def _channels_last(images: Array) -> Array:
-    """float64 (n, height, width, channels) from uint8 (n, channels, height, width)."""
-    return images.transpose(0, 2, 3, 1).astype(np.float64, order="C")

@@ -23,7 +23,7 @@ from normlab.data.compressed import GZIP_MAGIC, read_whole
 from normlab.data.labels import check_class_counts, checked_labels
 from normlab.data.parts import Chunk, Layout
 from normlab.data.pickled_arrays import PickledArray
-from normlab.errors import DataError
+from normlab.errors import DataError, quoted
 from normlab.typing import Array
 
 SHAPE = (3, 32, 32)
@@ -107,7 +107,7 @@ def _parse_pickle(content: bytes | bytearray, where: str, name: str, count: int)
     entries = pickles.read(content, where)
     for key in ("data", "labels"):
         if key not in entries:
-            has = ", ".join(list(entries)[:10]) or "nothing"
+            has = quoted(list(entries)[:10]) or "nothing"
             raise DataError(f"{where} is not a CIFAR-10 batch: it has no entry {key!r}; it has {has}")
     data, labels = entries["data"], entries["labels"]
     if not isinstance(data, PickledArray):

@@ -29,9 +29,9 @@ _TRAINING_AND_VALIDATION = 1_400
 def chunks(place: Path) -> Iterator[Chunk]:
     """The images in their shuffled order, the first 1,400 as the training set and 397 as the test set."""
     try:
-        with np.load(place, allow_pickle=False) as arrays:
+        with open(place, "rb") as file, np.load(file, allow_pickle=False) as arrays:
             images, labels, order = arrays["images"], arrays["labels"], arrays["order"]
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise DataError(f"{place}, a part of the package, cannot be read ({error}); install normlab anew") from error
     images, labels = images[order].reshape(-1, *SHAPE), labels[order].astype(np.int64)
     cut = _TRAINING_AND_VALIDATION

@@ -67,7 +67,9 @@ def read_idx(path: Path, shape: tuple[int, ...]) -> Array:
         magic = bytes((0, 0, 8, len(shape)))
         if head[:4] != magic:
             what = {3: "IDX images", 1: "IDX labels"}[len(shape)]
-            raise DataError(f"{path} is not a file of {what}: it begins with {head[:4].hex()}, not {magic.hex()}")
+            raise DataError(
+                f"{path} is not a file of {what}: it begins with {head[:4].hex() or 'nothing'}, not {magic.hex()}"
+            )
         if len(head) < 4 + 4 * len(shape):
             raise DataError(f"{path} is truncated: it ends inside its header")
         announced = struct.unpack(f">{len(shape)}I", head[4:])

@@ -11,6 +11,7 @@ for nothing but its meaning, and a call or a state is compared with the forms kn
 
 from __future__ import annotations
 
+import codecs
 import math
 from typing import Any
 
@@ -20,6 +21,7 @@ from normlab.errors import DataError
 from normlab.typing import Array
 
 SHORT = 255  # up to this length bytes and texts are copied out of the file, beyond it they are views of it
+_PIECE = 1 << 20
 _MEANINGS = {
     "numpy.core.multiarray._reconstruct": "an empty array",
     "numpy._core.multiarray._reconstruct": "an empty array",  # since NumPy 2
@@ -43,6 +45,7 @@ class LongText:
 
     def __init__(self, utf8: memoryview) -> None:
         self.utf8 = utf8
+        self.encoded: bytearray | None = None  # kept, as a pickle may recall one text 50,000 times
 
 
 class ByteType:
@@ -98,16 +101,25 @@ def described_by_state(target: Any, state: Any) -> Any:
 
 def _encoded(text: str | LongText) -> bytes | memoryview | None:
     """The bytes that were written as a text of the characters 0 to 255; None where it has others."""
-    utf8 = text.utf8 if isinstance(text, LongText) else memoryview(text.encode())
-    # In UTF-8, characters up to 255 have no byte above 0xC3. Looking first keeps the text narrow: a single wide
-    # character would make Python store all of them in four bytes each.
-    if len(utf8) and np.frombuffer(utf8, np.uint8).max() > 0xC3:
-        return None
+    if isinstance(text, str):
+        content = _latin1(memoryview(text.encode()))
+        return None if content is None else bytes(content)
+    if text.encoded is None:
+        text.encoded = _latin1(text.utf8)
+    return None if text.encoded is None else memoryview(text.encoded)
+
+
+def _latin1(utf8: memoryview) -> bytearray | None:
+    """In pieces, as a single wide character would make Python store a whole text in four bytes each."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    content = bytearray()
     try:
-        content = str(utf8, "utf-8").encode("latin-1")
+        for start in range(0, len(utf8), _PIECE):
+            piece = decoder.decode(bytes(utf8[start : start + _PIECE]), final=start + _PIECE >= len(utf8))
+            content += piece.encode("latin-1")
     except UnicodeError:
         return None
-    return content if len(content) <= SHORT else memoryview(content)
+    return content
 
 
 def _described(shape: Any) -> str:

@@ -68,8 +68,8 @@ def _finding(claim: Claim, pairs: Sequence[Sequence[float]], diverged: int) -> C
         effect = wording.value_text(claim.unit, estimate.centre, _is_difference(claim.left))
     interval = wording.interval_text(claim.unit, estimate.low, estimate.high)
     if verdict == "cannot tell":
-        sentence = f"{_counted(seeds)} cannot tell whether this holds: {_lower_first(claim.statement)}"
-        sentence += f" The effect is {effect}, with an interval of {interval}." if seeds else ""
+        measured = f" The effect: {effect} ({interval})." if seeds else ""
+        sentence = f"{claim.statement} {_counted(seeds)} cannot tell.{measured}"
     else:
         sentence = (claim.holds if verdict == "holds" else claim.fails).format(effect=effect, **sides)
     return ClaimFinding(
@@ -82,10 +82,12 @@ def _finding(claim: Claim, pairs: Sequence[Sequence[float]], diverged: int) -> C
         high=estimate.high,
         effect_text=effect,
         interval_text=interval,
+        margin=claim.margin,
         beyond=f"{claim.expect} {wording.effect_text(claim.unit, claim.margin) if claim.margin else 'zero'}",
         seeds=seeds,
         diverged=diverged,
         headline=claim.headline,
+        added_later=claim.added_later,
     )
 
 
@@ -134,8 +136,4 @@ def _frozen(place: object) -> frozenset[object]:
 
 
 def _counted(seeds: int) -> str:
-    return "No seed yet" if seeds == 0 else "One seed" if seeds == 1 else f"{seeds} seeds"
-
-
-def _lower_first(text: str) -> str:
-    return text[0].lower() + text[1:]
+    return "No finished seed" if seeds == 0 else "One seed" if seeds == 1 else f"{seeds} seeds"

@@ -27,6 +27,16 @@ X_TITLES = {
     "hidden layers": "Depth (hidden layers)",
     "regularization": "Strength of the L2 penalty",
 }
+COLUMN_TITLES = {
+    "own scale": "its own scale doubled",
+    "own row": "one of its rows doubled (seen in the others)",
+    "common offset": "one pattern added to every image",
+    "neighbours": "all other images exchanged",
+    "like batch norm": "answers like batch norm's",
+    "like layer norm": "answers like layer norm's",
+    "correlation with batch norm": "correlation with batch norm's output",
+    "correlation with layer norm": "correlation with layer norm's output",
+}
 OVER_A_RUN = ("step", "epoch", "layer")
 UNIT_TITLES = {"accuracy": " (%)", "loss": " (nats)", "decades": "", "share": "", "correlation": ""}
 CHANCE = 0.1  # ten classes, equally frequent
@@ -60,9 +70,11 @@ def _lines(panel: Lines, observations: Sequence[Observation]) -> LinePanel:
         for name, group in _grouped(observations, panel.lines):
             name = " ".join(filter(None, (name, table[measure].title if len(measures) > 1 else "")))
             series.append(_series(name, len(series), group, measure, panel))
+    series.sort(key=lambda line: line.slot)
     if unit == "decades":  # back from logarithms, so that the axis shows the quantity itself
         series = [_exponentiated(line) for line in series]
     ticks = () if panel.x in OVER_A_RUN else tuple(sorted({x for line in series for x in line.x}))
+    at_zero = panel.x_log and any(seen.place.get(panel.x) == 0 for seen in observations)
     title = table[measures[0]].title if len(measures) == 1 else "Training accuracy"
     drawn = LinePanel(
         title=panel.title,
@@ -77,6 +89,7 @@ def _lines(panel: Lines, observations: Sequence[Observation]) -> LinePanel:
         y_range=panel.y_range,
         ticks=ticks if len(ticks) <= 8 else (),
         chance=CHANCE if unit == "accuracy" else None,
+        zero_x=min(ticks) if at_zero else None,
     )
     return findings.replace(drawn, summary=alt_text.of_lines(drawn))
 
@@ -106,7 +119,7 @@ def _series(name: str, position: int, observations: Sequence[Observation], measu
     return Series(
         name=name,
         slot=_slot(name, position),
-        x=_shown(xs) if panel.x_log else tuple(xs),
+        x=tuple(x if x > 0 else _place_of_zero(xs) for x in xs) if panel.x_log else tuple(xs),
         centre=centre,
         low=low,
         high=high,
@@ -144,10 +157,9 @@ def _slot(name: str, position: int) -> int:
     return norms.index(name) if name in norms else position
 
 
-def _shown(xs: Sequence[float]) -> tuple[float, ...]:
-    """The xs for a logarithmic axis, on which a zero is put at the left of the smallest other value."""
-    smallest = min((x for x in xs if x > 0), default=1.0)
-    return tuple(x if x > 0 else smallest * SHOWN_AT_A_ZERO for x in xs)
+def _place_of_zero(xs: Sequence[float]) -> float:
+    """Where a logarithmic axis shows a zero: left of the smallest other value."""
+    return min((x for x in xs if x > 0), default=1.0) * SHOWN_AT_A_ZERO
 
 
 def _exponentiated(series: Series) -> Series:
@@ -184,7 +196,7 @@ def _heat(panel: Heat, observations: Sequence[Observation]) -> HeatPanel:
         title=panel.title,
         x_title=X_TITLES.get(panel.x, ""),
         y_title="Layer" if panel.y == "layer" else "",
-        x=tuple(_cell_title(column) for column in columns),
+        x=tuple(COLUMN_TITLES.get(column) or _cell_title(column) for column in columns),
         y=tuple(_cell_title(row) for row in rows),
         values=tuple(tuple(_median(cells[row, column]) for column in columns) for row in rows),
         value_title=value_title,

@@ -25,6 +25,7 @@ class Point:
     net: NetSpec
     training: TrainingSpec
     probes: tuple[str, ...]
+    seeds: int | None = None
 
     def run(self, data: DataSpec, seed: int) -> RunSpec:
         """The run of this net with one seed."""
@@ -52,10 +53,29 @@ def demonstrated(demonstration: Demonstration) -> tuple[Mapping[str, Value], ...
     return tuple({demonstration.axis.name: value} for value in demonstration.axis.values)
 
 
-def runs(study: Study, data: DataSpec, seeds: Iterable[int]) -> list[RunSpec]:
-    """All runs, seed after seed, so that an interrupted study has whole seeds; a run that two points share once."""
-    specs = (point.run(data, seed) for seed in seeds for point in points(study))
+def seeded(study: Study, number: int | None = None) -> list[tuple[Point, int]]:
+    """Every point on each of its seeds, seed after seed, so that an interrupted study has whole seeds.
+
+    Without a number, a grid that asks for fewer seeds than its study gets fewer.
+    """
+    return [
+        (point, seed)
+        for position, seed in enumerate(seeds_of(study, number))
+        for point in points(study)
+        if number is not None or point.seeds is None or position < point.seeds
+    ]
+
+
+def runs(study: Study, data: DataSpec, number: int | None = None) -> list[RunSpec]:
+    """All runs of a study; one that two points share comes once."""
+    specs = (point.run(data, seed) for point, seed in seeded(study, number))
     return list({spec.key: spec for spec in specs}.values())
+
+
+def expected(study: Study, number: int | None = None) -> int:
+    """How many observations a finished study has."""
+    shown = sum(len(demonstration.axis.values) for demonstration in study.demonstrations)
+    return len(seeded(study, number)) + shown * len(seeds_of(study, number))
 
 
 def matches(place: Mapping[str, Value], where: Where) -> bool:
@@ -82,4 +102,4 @@ def _points_of(grid: Grid) -> Iterable[Point]:
         training = TrainingSpec(**{name: value for name, value in settings.items() if name in _TRAINING})
         if unknown := settings.keys() - _NET - _TRAINING:
             raise TypeError(f"a grid sets {sorted(unknown)}, which no spec has")
-        yield Point(place, net, training, grid.probes)
+        yield Point(place, net, training, grid.probes, grid.seeds)

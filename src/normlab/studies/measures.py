@@ -58,6 +58,7 @@ MEASURES: dict[str, Measure] = {
     "signal kept": Measure("Spread of the last hidden layer's activations over the first's", "decades"),
     "gradient kept": Measure("Spread of the first layer's weight gradient over the last's", "decades"),
     "first-layer gradient": Measure("Spread of the first layer's weight gradient", "decades"),
+    "likeness": Measure("Mean cosine between the activations of two images", "correlation"),
     # probe 'batch gap'
     "statistics gap": Measure("Distance of a batch's mean from the running mean, in standard deviations", "decades"),
     "variance gap": Measure("Factor between a batch's variance and the running variance", "decades"),

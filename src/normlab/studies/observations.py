@@ -18,6 +18,9 @@ from normlab.studies import grid
 from normlab.studies.measures import CURVES, MEASURES
 from normlab.studies.spec import Study, Value, Where
 
+EDITIONS = {"first step": 2, "batch gap": 1, "preprocessing": 1}
+"""Raise a probe's number with any change of what it measures: older results are then measured again."""
+
 
 @dataclass(frozen=True)
 class Observation:
@@ -79,8 +82,8 @@ def demonstration_text(place: Mapping[str, Value], data: DataSpec, seed: int) ->
 
 
 def measurement_key(probe: str, text: str) -> str:
-    """The key of a measurement: a hash of what was measured, on what."""
-    return hashlib.sha256(f"{probe}\n{text}".encode()).hexdigest()
+    """The key of a measurement: a hash of what was measured, by which edition of its probe, on what."""
+    return hashlib.sha256(f"{probe} {EDITIONS[probe]}\n{text}".encode()).hexdigest()
 
 
 def measured(records: Records, probe: str, text: str) -> dict[str, Any] | None:

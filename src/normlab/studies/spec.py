@@ -61,13 +61,15 @@ class Grid:
     """All combinations of its axes, on top of fixed fields of NetSpec and TrainingSpec.
 
     `tags` are axes with one value and no setting, such as how runs are compared. `probes` name what is
-    measured on each of its nets beside the training history (see `studies.probes`).
+    measured on each of its nets beside the training history (see `studies.probes`). `seeds` is for grids that
+    run on fewer seeds than their study, unless a number is asked for.
     """
 
     fixed: Mapping[str, Any]
     axes: tuple[Axis, ...]
     tags: Mapping[str, Value] = field(default_factory=dict)
     probes: tuple[str, ...] = ()
+    seeds: int | None = None
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,8 @@ class Claim:
     """A statement that the runs may refute: `left` less `right` is above (or below) `margin`.
 
     `holds` and `fails` are the sentences for these verdicts; {left}, {right} and {effect} stand for the
-    measured values with their units. `headline` claims open the page.
+    measured values with their units. `headline` claims open the page. `added_later` marks a claim that was
+    formulated after a first look at results, to explain them: the page says so.
     """
 
     name: str
@@ -110,6 +113,7 @@ class Claim:
     margin: float = 0.0
     unit: Literal["accuracy", "loss", "decades", "share", "correlation"] = "accuracy"
     headline: bool = False
+    added_later: bool = False
 
 
 @dataclass(frozen=True)
@@ -155,10 +159,11 @@ class Gallery:
 
 @dataclass(frozen=True)
 class Reason:
-    """A paragraph of the answer, printed only where all claims it rests on hold."""
+    """A paragraph of the answer, printed only where all claims it rests on hold, and all it speaks against fail."""
 
     text: str
     rests_on: tuple[str, ...] = ()
+    against: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

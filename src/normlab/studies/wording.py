@@ -98,3 +98,18 @@ def signed(value: float, digits: int, plus: bool = True) -> str:
     if float(text) == 0:
         return text
     return (MINUS if value < 0 else "+" if plus else "") + text
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it.
+
+    >>> duration(8.2), duration(75), duration(4000)
+    ('8 s', '1 min 15 s', '1 h 07 min')
+    """
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60:02d} min"

@@ -79,5 +79,10 @@ DEPTH = Study(
             "Fitting faster and generalizing better are two statements. Here both hold.",
             ("fits better", "generalizes better"),
         ),
+        Reason(
+            "Fitting faster and generalizing better are two statements. Here the first holds and the second does not.",
+            ("faster at the start",),
+            against=("generalizes better",),
+        ),
     ),
 )

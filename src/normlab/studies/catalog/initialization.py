@@ -9,6 +9,7 @@ from normlab.studies.spec import Claim, Grid, Heat, Lines, Quantity, Reason, Stu
 SCALES = tuple(float(scale) for scale in np.logspace(-4, 0, num=20))
 SMALL = SCALES[:5]  # up to 7e-4
 LARGEST = SCALES[-1]
+FROM_0_003 = SCALES[7:]
 MIDDLE = SCALES[9:15]  # 0.008 to 0.09
 LEARNS = 0.3  # three times the accuracy of guessing among ten classes
 
@@ -116,6 +117,20 @@ INITIALIZATION = Study(
             fails="With batch norm the same ratio still varies by a factor of {left} over the twenty scales.",
         ),
         Claim(
+            name="batch norm keeps the signal above eps",
+            statement="From a scale of 0.003 up, batch norm keeps the spread of the activations within a "
+            "factor of three "
+            "from the first hidden layer to the last.",
+            left=Quantity("signal kept", {**BATCH, "weight scale": FROM_0_003}, reduce="range"),
+            right=None,
+            expect="below",
+            margin=0.477,
+            unit="decades",
+            holds="From a scale of 0.003 up, with batch norm this ratio varies by a factor of no more than {left}.",
+            fails="Even from a scale of 0.003 up, with batch norm this ratio varies by a factor of {left}.",
+            added_later=True,
+        ),
+        Claim(
             name="large weights explode the plain net",
             statement="At scale 1 the plain net's loss, at the end of training, is still above 10.",
             left=Quantity("final loss", {**PLAIN, "weight scale": LARGEST}),
@@ -177,6 +192,17 @@ INITIALIZATION = Study(
             "activations is "
             "the same for weights of any size, and the net learns over a much wider range.",
             ("wider range", "batch norm keeps the signal"),
+        ),
+        Reason(
+            "Batch norm takes the scale out of the forward pass at every layer, and the net learns over a "
+            "much wider "
+            "range. It does so only down to its own eps: where weights are so small that the variance of a "
+            "layer's input "
+            "is below eps (0.00001), dividing by the root of variance plus eps no longer restores the "
+            "spread, and the "
+            "signal shrinks from layer to layer here too, if far less than without a norm.",
+            ("wider range", "batch norm keeps the signal above eps"),
+            against=("batch norm keeps the signal",),
         ),
         Reason(
             "Yet the scale has not gone, it has moved into the backward pass: the gradient of a normalized "

@@ -1,7 +1,7 @@
 """Four preprocessings and two norms, applied to the same real images, and asked the same four questions.
 
-Whose statistics an operation takes shows in what it ignores. So an image is scaled, one of its rows is scaled, a pattern
-is added to all images, or the other images are exchanged, and the change of the output is measured.
+Whose statistics an operation takes shows in what it ignores. So an image is scaled, one of its rows is scaled, a
+pattern is added to all images, or the other images are exchanged, and the change of the output is measured.
 """
 
 from __future__ import annotations
@@ -32,12 +32,13 @@ def images_sum_to_one(X: Array) -> Array:
 
 def mean_image_subtracted(X: Array) -> Array:
     """Each pixel less its mean over the images."""
-    return X - X.mean(axis=0)
+    centred: Array = X - X.mean(axis=0)
+    return centred
 
 
 def thresholded(X: Array) -> Array:
     """1 where a pixel is above half of the possible 255, otherwise 0."""
-    return (X > 127.5).astype(X.dtype)
+    return np.where(X > 127.5, 1.0, 0.0)
 
 
 def batch_norm(X: Array) -> Array:
@@ -65,12 +66,12 @@ OPERATIONS: dict[str, Operation] = {
 QUESTIONS = ("own scale", "own row", "common offset", "neighbours")
 
 
-def preprocessing(name: str, seed: int, images: Array) -> dict[str, Any]:
+def preprocessing(name: str, seed: int, images: Array, with_pictures: bool = False) -> dict[str, Any]:
     """What the operation of this name does to images drawn with this seed, and how like the two norms it is.
 
     Arguments: images (N, channels, height, width), pixels from 0 to 255, no mean subtracted.
     Returns the four answers (`responses`), for each norm the agreement of the answers and the correlation of the
-    outputs, and small pictures of the first images.
+    outputs, and, if wanted, small pictures of the first images.
     """
     rng = np.random.default_rng(seed)
     chosen = rng.permutation(len(images))[: 2 * IMAGES]
@@ -82,7 +83,8 @@ def preprocessing(name: str, seed: int, images: Array) -> dict[str, Any]:
         theirs = responses(norm, X, others)
         found[f"like {norm_name}"] = 1 - float(np.mean([abs(answers[q] - theirs[q]) for q in QUESTIONS]))
         found[f"correlation with {norm_name}"] = float(np.corrcoef(operation(X).ravel(), norm(X).ravel())[0, 1])
-    found["pictures"] = pictures(operation, images[:IMAGES])
+    if with_pictures:
+        found["pictures"] = pictures(operation, images[:IMAGES])
     return found
 
 
@@ -136,7 +138,7 @@ def pictures(operation: Operation, X: Array) -> list[dict[str, Any]]:
 
 def _rows_of_pixels(image: Array) -> list[Any]:
     """(channels, height, width) as rows of numbers, or of (red, green, blue)."""
-    return (image[0] if len(image) == 1 else image.transpose(1, 2, 0)).tolist()
+    return list((image[0] if len(image) == 1 else image.transpose(1, 2, 0)).tolist())
 
 
 def _divided(X: Array, sums: Array) -> Array:

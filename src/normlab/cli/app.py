@@ -1,0 +1,46 @@
+"""The verbs, gathered. Each verb's file imports what it needs when it runs, so that every command starts at once."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from normlab.cli.data import data
+from normlab.cli.notebook import notebook
+from normlab.cli.report import report
+from normlab.cli.reproduce import reproduce
+from normlab.cli.results import results
+from normlab.cli.study import study
+
+app = typer.Typer(
+    help="The laboratory for normalization in deep networks.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(reproduce)
+app.command()(report)
+app.command()(results)
+app.add_typer(study, name="study")
+app.add_typer(data, name="data")
+app.add_typer(notebook, name="notebook")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"normlab {version('normlab')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """The laboratory for normalization in deep networks."""

@@ -1,0 +1,128 @@
+"""`normlab reproduce`: the main job. Every study on one data set, the records, the figures and the page."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from normlab.cli.guests import need_studies
+from normlab.cli.places import RECORDS, RESULTS, made_folder
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from normlab.findings import Findings
+
+STOPPED = 130  # what a shell says of a program that Ctrl-C ended
+
+
+def reproduce(
+    data: Annotated[str, typer.Option(help="The data set: digits, cifar10 or mnist.")] = "digits",
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="Seeds a study, in place of each study's own number.")
+    ] = None,
+    studies: Annotated[str | None, typer.Option(help="Names with commas between; all of them if not given.")] = None,
+    out: Annotated[Path, typer.Option(help="The folder for records, figures and page.")] = RESULTS,
+    data_dir: Annotated[Path | None, typer.Option(help="Where the data set lies, if not in the usual places.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; one a core if not given.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing.")] = False,
+) -> None:
+    """Run the studies and draw the page. Interrupted, the same command continues where it was."""
+    need_studies("reproduce")
+    names = None if studies is None else tuple(name.strip() for name in studies.split(",") if name.strip())
+    run_and_draw(names, data, seeds, out, data_dir, workers, quiet)
+
+
+def run_and_draw(
+    names: tuple[str, ...] | None,
+    data: str,
+    seeds: int | None,
+    out: Path,
+    data_dir: Path | None,
+    workers: int | None,
+    quiet: bool,
+) -> None:
+    """What `reproduce` and `study run` do."""
+    from rich.console import Console
+
+    from normlab.cli.progress import shown
+    from normlab.data import load
+    from normlab.records import Records
+    from normlab.studies.catalog import studies as studies_named
+    from normlab.studies.collection import collect
+    from normlab.studies.run import run
+
+    console = Console(quiet=quiet)
+    chosen = studies_named(names)
+    command = command_for(names, data, seeds)
+    dataset = load(data, data_dir)
+    folder = made_folder(out)
+    with Records(folder / RECORDS) as records:
+        before = len(records)
+        try:
+            with terminated_like_interrupted(), shown(console, quiet) as tell:
+                run(
+                    chosen,
+                    dataset,
+                    records,
+                    seeds=seeds,
+                    images=lambda: load(data, data_dir, subtract_mean=False).X_train,
+                    workers=workers,
+                    progress=tell,
+                    command=command,
+                )
+        except KeyboardInterrupt:
+            say_stopped(len(records), len(records) - before, folder, command, out, quiet)
+            raise typer.Exit(STOPPED) from None
+        findings = collect(records, data)
+    draw(findings, folder, console)
+
+
+def draw(findings: Findings, folder: Path, console: Console) -> None:
+    """Write page and figures, and say what was found and where it stands."""
+    from normlab.findings import VERDICTS
+    from normlab.report import write
+
+    with console.status("drawing the page"):
+        written = write(findings, folder)
+    verdicts = [claim.verdict for study in findings.studies for claim in study.claims]
+    counted = ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in VERDICTS)
+    console.print(f"{len(verdicts)} claims on {findings.data}: {counted}.", highlight=False)
+    console.print(f"The page: {written}", highlight=False, soft_wrap=True)
+
+
+def command_for(names: tuple[str, ...] | None, data: str, seeds: int | None) -> str:
+    """What anyone can type to get the same results."""
+    words = ["normlab", "reproduce", "--data", data]
+    words += ["--studies", ",".join(names)] if names else []
+    words += ["--seeds", str(seeds)] if seeds is not None else []
+    return shlex.join(words)
+
+
+def say_stopped(kept: int, new: int, folder: Path, command: str, out: Path, quiet: bool) -> None:
+    """After Ctrl-C: what is kept, and how to go on."""
+    if quiet:
+        return
+    where = "" if out == RESULTS else f" --out {shlex.quote(str(out))}"
+    typer.echo(
+        f"\nStopped. {kept} finished runs ({new} of them new) are kept in {folder / RECORDS}.\n"
+        f"To continue:        {command}{where}\n"
+        f"To see what is there: normlab report {shlex.quote(str(folder))}",
+        err=True,
+    )
+
+
+@contextmanager
+def terminated_like_interrupted() -> Iterator[None]:
+    """Let a polite request to end (SIGTERM, as schedulers send it) stop the job as cleanly as Ctrl-C does."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

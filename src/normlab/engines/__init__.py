@@ -1,0 +1,69 @@
+"""The fast engine: whole trainings as compiled code, one net a core.
+
+A float32 run is compiled from the first step to the last (`compiled`), and agrees with the book to float32 rounding. A
+float64 run is the book's own arithmetic with compiled passes over memory (`exact`), and agrees to the bit. Numba is
+loaded on first use; without it, the book does all.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import TYPE_CHECKING, Any
+
+from normlab.specs import History, RunSpec
+
+if TYPE_CHECKING:
+    from normlab.data.dataset import Dataset
+
+__all__ = ["compiles", "explain_engine", "speed_up", "train_compiled", "why_not"]
+
+
+def why_not() -> str | None:
+    """Why there is no fast engine here, as a sentence for whoever asked for it; None where there is one."""
+    if importlib.util.find_spec("numba") is None:
+        return "the fast engine needs Numba, which is not installed: pip install 'normlab[fast]', or engine='book'"
+    from normlab.engines.processor import HAS_FUSED_MULTIPLY_ADD
+
+    if not HAS_FUSED_MULTIPLY_ADD:
+        return "the fast engine needs a processor with fused multiply-add, which this one has not; use engine='book'"
+    return None
+
+
+def compiles(spec: RunSpec) -> bool:
+    """Whether a run is compiled as a whole. Otherwise it is the Solver's, sped up (or refused, for want of data)."""
+    return spec.net.dtype == "float32" and min(spec.data.num_train, spec.data.num_val) > 0
+
+
+def explain_engine(spec: RunSpec) -> str:
+    """How engine='auto' would train a run, and how its history compares with the book's.
+
+    >>> from normlab.specs import NetSpec
+    >>> print(explain_engine(RunSpec(NetSpec((50, 50), dtype="float64"))).partition(":")[0])
+    exact
+    """
+    missing = why_not()
+    if missing is not None:
+        return f"book: {missing}"
+    if compiles(spec):
+        return (
+            "fast: compiled from the first step to the last; the same draws and the same formulas as the book, "
+            "whose float32 sums it adds in another order, so that losses agree to float32 rounding"
+        )
+    return (
+        "exact: the book's Solver with compiled update rules, so that every float64 loss is the book's to the bit; "
+        "another order of rounding would not keep 1e-9 on nets that amplify it, such as batch norm on tiny batches"
+    )
+
+
+def train_compiled(spec: RunSpec, data: Dataset) -> History:
+    """The history of a run that `compiles`."""
+    from normlab.engines import compiled
+
+    return compiled.train_compiled(spec, data)
+
+
+def speed_up(solver: Any) -> None:
+    """Let a Solver take compiled update rules, which round as the book's do: the same bits, sooner."""
+    from normlab.engines.exact import UPDATE_RULES
+
+    solver.update = UPDATE_RULES[solver.update_rule]

@@ -1,0 +1,108 @@
+"""How many examples a net in test mode puts into their class: `Solver.check_accuracy`, for blocks of WIDE examples.
+
+Activations lie transposed here, a row a unit and a column an example, so that every product is an `outer_tile` and
+every other loop runs along the examples. Compiled, never cached by itself.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from normlab.engines.arithmetic import EPS
+from normlab.engines.layout import Net, State
+from normlab.engines.processor import PANEL, TILE, WIDE
+from normlab.engines.tiles import outer_tile
+from normlab.typing import Array
+
+
+@njit(error_model="numpy")
+def scores_of_block(block: Array, net: Net, state: State, buffers: Array) -> Any:
+    """Scores (classes, WIDE) of the examples in `block`, (inputs in whole panels, WIDE) laid flat."""
+    last = len(net.starts) - 1
+    x = block
+    for layer in range(last + 1):
+        fan_in, d = net.dims[layer], net.dims[layer + 1]
+        flat = buffers[layer % 2]
+        _affine(x, state.weights, net.starts[layer], fan_in, d, flat)
+        out = flat[: d * WIDE].reshape((d, WIDE))
+        bias = state.vectors[0, layer]
+        for j in range(d):
+            for e in range(WIDE):
+                out[j, e] += bias[j]
+        if layer == last:
+            break
+        gamma, beta = state.vectors[1, layer], state.vectors[2, layer]
+        if net.norm == 1:
+            _columns(out, state.running_mean[layer], state.running_var[layer], gamma, beta)
+        elif net.norm > 1:
+            _rows(out, net.groups, net.norm == 2, gamma, beta)
+        for j in range(d):
+            for e in range(WIDE):
+                out[j, e] = np.float32(0) if out[j, e] <= 0 else out[j, e]  # NaN stays
+        x = flat
+    return out
+
+
+@njit(error_model="numpy")
+def _affine(x: Array, weights: Array, start: int, fan_in: int, units: int, out: Array) -> None:
+    """out[j, e] = Σ_k W[k, j] x[k, e]. `out` has rows for whole tiles; those beyond the last unit hold nothing."""
+    stretch = max(units, TILE)
+    for panel in range((fan_in + PANEL - 1) // PANEL):
+        terms = min(PANEL, fan_in - panel * PANEL)
+        for j in range(0, units, TILE):
+            w = start + (panel * stretch + j) * PANEL
+            outer_tile(weights, w, PANEL, 1, x, panel * PANEL * WIDE, WIDE, terms, out, j * WIDE, WIDE, panel > 0)
+
+
+@njit(error_model="numpy")
+def _columns(x: Array, mean: Array, var: Array, gamma: Array, beta: Array) -> None:
+    """In place, gamma * (x - mean) / sqrt(var + eps) + beta by unit: `layers.batchnorm_forward`, test mode."""
+    for j in range(x.shape[0]):
+        m, rstd = mean[j], 1.0 / math.sqrt(var[j] + EPS)
+        for e in range(WIDE):
+            x[j, e] = np.float32(gamma[j] * ((x[j, e] - m) * rstd) + beta[j])
+
+
+@njit(error_model="numpy")
+def _rows(x: Array, groups: int, centred: bool, gamma: Array, beta: Array) -> None:
+    """In place, layer, group or RMS norm of each example: `layers.layernorm_forward` and its like."""
+    members = x.shape[0] // groups
+    mean, rstd = np.empty(WIDE), np.empty(WIDE)
+    for g in range(groups):
+        first, end = g * members, (g + 1) * members
+        for e in range(WIDE):
+            mean[e] = 0.0
+            rstd[e] = 0.0
+        if centred:
+            for j in range(first, end):
+                for e in range(WIDE):
+                    mean[e] += np.float64(x[j, e])
+            for e in range(WIDE):
+                mean[e] /= members
+        for j in range(first, end):
+            for e in range(WIDE):
+                c = x[j, e] - mean[e]
+                rstd[e] += c * c
+        for e in range(WIDE):
+            rstd[e] = 1.0 / math.sqrt(rstd[e] / members + EPS)
+        for j in range(first, end):
+            for e in range(WIDE):
+                x[j, e] = np.float32(gamma[j] * ((x[j, e] - mean[e]) * rstd[e]) + beta[j])
+
+
+@njit(error_model="numpy")
+def right_in_block(scores: Array, labels: Array) -> int:
+    """How many of the first len(labels) columns have their largest score at their label, as np.argmax finds it."""
+    right = 0
+    for e in range(len(labels)):
+        best = 0
+        for c in range(1, scores.shape[0]):
+            # the first of equals; a NaN before any number
+            if scores[c, e] > scores[best, e] or (math.isnan(scores[c, e]) and not math.isnan(scores[best, e])):
+                best = c
+        right += best == labels[e]
+    return right

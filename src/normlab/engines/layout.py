@@ -1,0 +1,143 @@
+"""How the fast engine lays out a net in memory.
+
+Weights are kept with a row a unit, W transposed, cut into panels of PANEL inputs each:
+
+    panel 0: unit 0's weights to inputs 0..63, unit 1's, …; panel 1: inputs 64..127; …
+
+so that every tile reads and writes whole vectors, and a panel with its optimizer state stays in the cache while it is
+worked on. Inputs beyond the last and units below TILE are zeros that are never written to. Letters: L layers, the
+scores' included; `dims` has L + 1 entries, the inputs first.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import NamedTuple
+
+import numpy as np
+
+from normlab import randomness
+from normlab.engines.processor import PANEL, TILE
+from normlab.specs import NetSpec, RunSpec
+from normlab.typing import Array, Generator
+
+NORMS = {None: 0, "batchnorm": 1, "layernorm": 2, "groupnorm": 2, "rmsnorm": 3}
+RULES = {"sgd": 0, "sgd_momentum": 1, "rmsprop": 2, "adam": 3}
+B, GAMMA, BETA = 0, 1, 2  # rows of State.vectors
+
+
+class Net(NamedTuple):
+    """What the kernels must know about a net."""
+
+    dims: Array  # (L + 1,) whole numbers
+    starts: Array  # (L,) where each layer's weights start
+    norm: int  # of NORMS
+    groups: int  # of a row that are normalized apart: 1 but for group norm
+    keep: float  # dropout's probability of keeping a unit
+    reg: float
+    rule: int  # of RULES
+    batch_size: int
+
+
+class State(NamedTuple):
+    """What training changes. Weights are flat; vectors (3, L, width): b, gamma and beta of each layer."""
+
+    weights: Array
+    weights_first: Array  # Adam's m, or the velocity
+    weights_second: Array  # Adam's v, or RMSProp's cache
+    vectors: Array
+    vectors_first: Array
+    vectors_second: Array
+    running_mean: Array  # (L, width) float64
+    running_var: Array
+
+
+class Scratch(NamedTuple):
+    """Arrays that a step writes before it reads them. Rows: the batch, at least TILE."""
+
+    affine: Array  # (L, rows, width), each layer's x W + b
+    hidden: Array  # (L, rows, width), what each layer hands on
+    mean: Array  # (L, statistics) float64
+    rstd: Array  # (L, statistics) float64
+    upstream: Array  # (2, rows, width), the gradients on their way down
+    vector_grads: Array  # (3, L, width)
+    panel: Array  # (rows * PANEL,), a panel of the batch's images
+    panel_grads: Array  # (units * PANEL,), a panel of weight gradients
+    columns: Array  # (2, width) float64
+    image_starts: Array  # (rows,) where each example of the batch starts
+    row_starts: Array  # (rows,) where each row of `hidden` starts
+    labels: Array  # (rows,) of the batch
+
+
+def panels(values: int) -> int:
+    """How many panels hold so many numbers."""
+    return -(-values // PANEL)
+
+
+def describe(spec: RunSpec) -> Net:
+    """The net of a run as the kernels see it."""
+    dims = np.array([spec.data.input_dim, *spec.net.hidden_dims, spec.data.num_classes], dtype=np.int64)
+    sizes = [panels(fan_in) * PANEL * max(fan_out, TILE) for fan_in, fan_out in itertools.pairwise(dims)]
+    return Net(
+        dims=dims,
+        starts=np.cumsum([0, *sizes[:-1]], dtype=np.int64),
+        norm=NORMS[spec.net.normalization],
+        groups=spec.net.num_groups or 1,
+        keep=spec.net.dropout,
+        reg=spec.net.reg,
+        rule=RULES[spec.training.update_rule],
+        batch_size=spec.training.batch_size,
+    )
+
+
+def fresh_state(net: Net, spec: NetSpec, rng: Generator) -> State:
+    """The state before the first step, with the weights that the assignment's net would draw."""
+    layers, width = len(net.starts), _width(net)
+    size = int(net.starts[-1]) + panels(int(net.dims[-2])) * PANEL * max(int(net.dims[-1]), TILE)
+    # tiles at the end of a layer of fewer than TILE units may read, and ignore, a panel beyond
+    weights = np.zeros(size + TILE * PANEL, dtype=np.float32)
+    for layer, start in enumerate(net.starts):
+        fan_in, fan_out = int(net.dims[layer]), int(net.dims[layer + 1])
+        drawn = randomness.initial_weights(rng, fan_in, fan_out, spec.weight_scale)
+        units, pieces = max(fan_out, TILE), panels(fan_in)
+        padded = np.zeros((pieces * PANEL, units), dtype=np.float32)
+        padded[:fan_in, :fan_out] = drawn
+        laid_out = padded.reshape(pieces, PANEL, units).transpose(0, 2, 1)
+        weights[start : start + laid_out.size] = laid_out.ravel()
+    vectors = np.zeros((3, layers, width), dtype=np.float32)
+    vectors[GAMMA] = 1
+    return State(
+        weights,
+        np.zeros_like(weights),
+        np.zeros_like(weights),
+        vectors,
+        np.zeros_like(vectors),
+        np.zeros_like(vectors),
+        np.zeros((layers, width)),
+        np.zeros((layers, width)),
+    )
+
+
+def scratch(net: Net) -> Scratch:
+    """Arrays for the steps of one net."""
+    layers, width, rows = len(net.starts), _width(net), max(net.batch_size, TILE)
+    statistics = max(width, net.batch_size * net.groups)
+    return Scratch(
+        affine=np.zeros((layers, rows, width), dtype=np.float32),
+        hidden=np.zeros((layers, rows, width), dtype=np.float32),
+        mean=np.zeros((layers, statistics)),
+        rstd=np.zeros((layers, statistics)),
+        upstream=np.zeros((2, rows, width), dtype=np.float32),
+        vector_grads=np.zeros((3, layers, width), dtype=np.float32),
+        panel=np.zeros(rows * PANEL, dtype=np.float32),
+        panel_grads=np.zeros(max(int(net.dims[1:].max()), TILE) * PANEL, dtype=np.float32),
+        columns=np.zeros((2, width)),
+        image_starts=np.zeros(rows, dtype=np.int64),
+        row_starts=np.zeros(rows, dtype=np.int64),
+        labels=np.zeros(rows, dtype=np.int64),
+    )
+
+
+def _width(net: Net) -> int:
+    """The length of a row of activations: whole panels."""
+    return panels(int(net.dims[1:].max())) * PANEL

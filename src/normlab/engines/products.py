@@ -1,0 +1,92 @@
+"""A layer's matrix products, tile by tile: forward, back to its input, and back to its weights with their update.
+
+The last tile of a side that TILE does not divide overlaps the one before it: it computes a few sums again, to the
+same bits. Compiled, never cached by itself.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from normlab.engines.arithmetic import update
+from normlab.engines.processor import PANEL, TILE, WIDE
+from normlab.engines.tiles import dot_tile, outer_tile
+from normlab.typing import Array
+
+
+@njit(error_model="numpy")
+def affine_forward(
+    rows: Array, row_starts: Array, n: int, weights: Array, start: int, fan_in: int, units: int, bias: Array,
+    out: Array,
+) -> None:  # fmt: skip
+    """out[i, j] = Σ_k rows[row_starts[i] + k] W[k, j] + b[j]: `layers.affine_forward`. out is (rows, width)."""
+    width = out.shape[1]
+    height, stretch = max(n, TILE), max(units, TILE)
+    pieces = (fan_in + PANEL - 1) // PANEL
+    flat = out.reshape(out.size)
+    for i in range(0, height, TILE):
+        i = min(i, height - TILE)
+        for j in range(0, stretch, TILE):
+            j = min(j, stretch - TILE)
+            dot_tile(
+                rows, row_starts, i, weights, start + j * PANEL, stretch * PANEL, pieces, flat, i * width + j, width
+            )
+    for i in range(n):
+        for j in range(units):
+            out[i, j] += bias[j]
+        for j in range(units, stretch):
+            out[i, j] = np.float32(0)
+
+
+@njit(error_model="numpy")
+def input_gradient(dout: Array, n: int, weights: Array, start: int, fan_in: int, units: int, dx: Array) -> None:
+    """dx[i, k] = Σ_j dout[i, j] W[k, j]: the first result of `layers.affine_backward`."""
+    width, height, stretch = dout.shape[1], max(n, TILE), max(units, TILE)
+    flat_dout, flat_dx = dout.reshape(dout.size), dx.reshape(dx.size)
+    for k in range(0, fan_in, WIDE):
+        piece = start + k // PANEL * stretch * PANEL + k % PANEL
+        for i in range(0, height, TILE):
+            i = min(i, height - TILE)
+            outer_tile(
+                flat_dout, i * width, width, 1, weights, piece, PANEL, units, flat_dx, i * width + k, width, False
+            )
+
+
+@njit(error_model="numpy")
+def update_weights(
+    x: Array, x_start: int, x_step: int, dout: Array, n: int, panel: int, fan_in: int, units: int,
+    weights: Array, first: Array, second: Array, start: int, grads: Array,
+    rule: int, rate: np.float32, correction: np.float32, reg: np.float32,
+) -> float:  # fmt: skip
+    """dW = xᵀ dout for one panel of inputs, and the update of those weights while they are in the cache.
+
+    x holds the panel's inputs of example i from x_start + i * x_step. Returns the sum of the squares of the
+    panel's weights before the update, where there is regularization.
+    """
+    width, stretch = dout.shape[1], max(units, TILE)
+    flat_dout = dout.reshape(dout.size)
+    columns = min(PANEL, fan_in - panel * PANEL)
+    for k in range(0, columns, WIDE):
+        for j in range(0, stretch, TILE):
+            j = min(j, stretch - TILE)
+            outer_tile(flat_dout, j, 1, width, x, x_start + k, x_step, n, grads, j * PANEL + k, PANEL, False)
+    squares = 0.0
+    start += panel * stretch * PANEL
+    if reg != 0:
+        for j in range(units):
+            w = weights[start + j * PANEL : start + j * PANEL + columns]
+            dw = grads[j * PANEL : j * PANEL + columns]
+            for k in range(columns):
+                squares += np.float64(w[k] * w[k])
+                dw[k] += reg * w[k]
+    if columns == PANEL:
+        size = units * PANEL
+        end = start + size
+        update(rule, rate, correction, weights[start:end], grads[:size], first[start:end], second[start:end])
+    else:  # the numbers beyond the last input stay zero
+        for j in range(units):
+            at, end = start + j * PANEL, start + j * PANEL + columns
+            dw = grads[j * PANEL : j * PANEL + columns]
+            update(rule, rate, correction, weights[at:end], dw, first[at:end], second[at:end])
+    return squares

@@ -1,0 +1,204 @@
+"""Training steps and accuracy of one net, compiled whole: what the Solver does between two draws of its generator.
+
+`train_steps` mirrors `Solver._step` and `FullyConnectedNet.loss`; `count_right` mirrors `Solver.check_accuracy`. Both
+run without Python, so that as many nets are trained at once as there are cores.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from pathlib import Path
+
+import numpy as np
+from numba import njit
+
+from normlab.engines.accuracy import right_in_block, scores_of_block
+from normlab.engines.arithmetic import (
+    columns_backward,
+    columns_forward,
+    rows_backward,
+    rows_forward,
+    softmax_loss,
+    standardize_columns,
+    standardize_rows,
+    update,
+)
+from normlab.engines.layout import Net, Scratch, State
+from normlab.engines.processor import PANEL, WIDE
+from normlab.engines.products import affine_forward, input_gradient, update_weights
+from normlab.typing import Array
+
+
+@njit(error_model="numpy")
+def forward(images: Array, starts: Array, net: Net, state: State, work: Scratch, kept: Array) -> None:
+    """Scores of a batch into the last `work.affine`, in train mode: `FullyConnectedNet._forward`."""
+    n, last = net.batch_size, len(net.starts) - 1
+    rows, row_starts = images, starts
+    hidden = work.hidden.reshape(work.hidden.size)
+    height, width = work.hidden.shape[1], work.hidden.shape[2]
+    scale = np.float32(1 / net.keep)
+    mask_start = 0
+    for layer in range(last + 1):
+        d = net.dims[layer + 1]
+        x, out = work.affine[layer], work.hidden[layer]
+        bias = state.vectors[0, layer]
+        affine_forward(rows, row_starts, n, state.weights, net.starts[layer], net.dims[layer], d, bias, x)
+        if layer == last:
+            return
+        mean, rstd = work.mean[layer], work.rstd[layer]
+        gamma, beta = state.vectors[1, layer], state.vectors[2, layer]
+        if net.norm == 0:
+            for i in range(n):
+                for j in range(d):
+                    out[i, j] = np.float32(0) if x[i, j] <= 0 else x[i, j]
+        elif net.norm == 1:
+            standardize_columns(x, n, d, mean, rstd, state.running_mean[layer], state.running_var[layer])
+            columns_forward(x, n, d, mean, rstd, gamma, beta, out)
+        else:
+            standardize_rows(x, n, d, net.groups, net.norm == 2, mean, rstd)
+            rows_forward(x, n, d, net.groups, mean, rstd, gamma, beta, out)
+        if net.keep < 1:
+            for i in range(n):
+                for j in range(d):
+                    out[i, j] *= scale if kept[mask_start + i * d + j] else np.float32(0)
+            mask_start += n * d
+        for i in range(height):
+            work.row_starts[i] = (layer * height + i) * width
+        rows, row_starts = hidden, work.row_starts
+
+
+@njit(error_model="numpy")
+def backward_and_update(
+    images: Array, starts: Array, net: Net, state: State, work: Scratch, kept: Array,
+    rate: np.float32, correction: np.float32,
+) -> float:  # fmt: skip
+    """Gradients from the last layer down, each weight updated as soon as nothing needs it any more:
+    `FullyConnectedNet._backward` and the update rule. Returns the sum of all squared weights, where there is
+    regularization. The scores' gradient is in `work.upstream[0]`."""
+    n, last = net.batch_size, len(net.starts) - 1
+    hidden = work.hidden.reshape(work.hidden.size)
+    height, width = work.hidden.shape[1], work.hidden.shape[2]
+    scale, reg = np.float32(1 / net.keep), np.float32(net.reg)
+    squares = 0.0
+    mask_start = 0
+    for layer in range(last):
+        mask_start += n * net.dims[layer + 1]
+    for layer in range(last, -1, -1):
+        fan_in, d = net.dims[layer], net.dims[layer + 1]
+        dout, dx = work.upstream[0], work.upstream[1]
+        dbias = work.vector_grads[0, layer]
+        for j in range(d):
+            dbias[j] = 0.0
+        for i in range(n):
+            for j in range(d):
+                dbias[j] += dout[i, j]
+        if layer > 0:
+            input_gradient(dout, n, state.weights, net.starts[layer], fan_in, d, dx)
+        for panel in range((fan_in + PANEL - 1) // PANEL):
+            if layer > 0:
+                x, x_start, x_step = hidden, (layer - 1) * height * width + panel * PANEL, width
+            else:
+                x, x_start, x_step = work.panel, 0, PANEL
+                for i in range(n):
+                    at = starts[i] + panel * PANEL
+                    image, copy = images[at : at + PANEL], work.panel[i * PANEL : (i + 1) * PANEL]
+                    for k in range(PANEL):
+                        copy[k] = image[k]
+            squares += update_weights(
+                x, x_start, x_step, dout, n, panel, fan_in, d,
+                state.weights, state.weights_first, state.weights_second, net.starts[layer], work.panel_grads,
+                net.rule, rate, correction, reg,
+            )  # fmt: skip
+        if layer == 0:
+            break
+        below = layer - 1
+        d = fan_in
+        out = work.hidden[below]
+        if net.keep < 1:
+            mask_start -= n * d
+            for i in range(n):
+                for j in range(d):
+                    dx[i, j] *= scale if kept[mask_start + i * d + j] else np.float32(0)
+        for i in range(n):
+            for j in range(d):
+                # chosen, not multiplied: an infinite gradient times 0 would be NaN
+                dx[i, j] = dx[i, j] if out[i, j] > 0 else np.float32(0)
+        mean, rstd = work.mean[below], work.rstd[below]
+        gamma = state.vectors[1, below]
+        dgamma, dbeta = work.vector_grads[1, below], work.vector_grads[2, below]
+        x = work.affine[below]
+        if net.norm == 0:
+            for i in range(n):
+                for j in range(d):
+                    dout[i, j] = dx[i, j]
+        elif net.norm == 1:
+            columns_backward(dx, x, n, d, mean, rstd, gamma, dgamma, dbeta, dout, work.columns)
+        else:
+            centred = net.norm == 2
+            rows_backward(dx, x, n, d, net.groups, centred, mean, rstd, gamma, dgamma, dbeta, dout, work.columns)
+    vectors = state.vectors.reshape(state.vectors.size)
+    update(
+        net.rule, rate, correction, vectors, work.vector_grads.reshape(vectors.size),
+        state.vectors_first.reshape(vectors.size), state.vectors_second.reshape(vectors.size),
+    )  # fmt: skip
+    return squares
+
+
+def _entries(sources: int):
+    """The two compiled functions, cached on disk. Numba's cache only sees changes of the file that a function
+    stands in, and of the values it closes over: closing over a digest of all sources makes it see those too."""
+
+    @njit(error_model="numpy", nogil=True, cache=True)
+    def train_steps(
+        images: Array, labels: Array, batches: Array, kept: Array, net: Net, state: State, work: Scratch,
+        learning_rate: float, before: int, losses: Array,
+    ) -> None:  # fmt: skip
+        """One step a row of `batches`, (steps, batch_size) indices into images and labels; losses (steps,).
+
+        images: flat, each row in whole panels, and a row of zeros at the end. kept: (steps, ...) Booleans, dropout's
+        draws for each layer in turn. `before` is the number of steps taken so far.
+        """
+        sources  # noqa: B018
+        n, last = net.batch_size, len(net.starts) - 1
+        row = (net.dims[0] + PANEL - 1) // PANEL * PANEL
+        starts, batch_labels = work.image_starts, work.labels
+        for i in range(n, len(starts)):
+            starts[i] = images.size - row
+        for step in range(len(batches)):
+            for i in range(n):
+                starts[i] = batches[step, i] * row
+                batch_labels[i] = labels[batches[step, i]]
+            forward(images, starts, net, state, work, kept[step])
+            loss = softmax_loss(work.affine[last], batch_labels, n, net.dims[last + 1], work.upstream[0])
+            rate, correction = learning_rate, 1.0
+            if net.rule == 3:
+                t = before + step + 1
+                rate = learning_rate / (1 - 0.9**t)
+                correction = 1 / math.sqrt(1 - 0.999**t)
+            squares = backward_and_update(
+                images, starts, net, state, work, kept[step], np.float32(rate), np.float32(correction)
+            )
+            losses[step] = loss + np.float32(0.5 * net.reg * squares)
+
+    @njit(error_model="numpy", nogil=True, cache=True)
+    def count_right(blocks: Array, labels: Array, net: Net, state: State, buffers: Array) -> int:
+        """Examples put into their class: blocks (number, inputs in whole panels * WIDE), labels (examples,)."""
+        sources  # noqa: B018
+        right = 0
+        for number in range(len(blocks)):
+            scores = scores_of_block(blocks[number], net, state, buffers)
+            right += right_in_block(scores, labels[number * WIDE : (number + 1) * WIDE])
+        return right
+
+    return train_steps, count_right
+
+
+def _digest() -> int:
+    """A number that changes with any source file of the engine."""
+    folder = Path(__file__).parent
+    content = b"".join(path.read_bytes() for path in sorted(folder.glob("*.py")))
+    return zlib.crc32(content)
+
+
+train_steps, count_right = _entries(_digest())

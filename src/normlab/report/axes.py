@@ -1,0 +1,87 @@
+"""Axes: domains that hold every finite value, ticks at round numbers, and powers of ten on logarithmic ones."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import altair as alt
+
+from normlab.findings import LinePanel
+
+HEADROOM = 103.0  # above 100 %, so that marks at the top stay whole
+PLAIN_POWERS = range(-3, 4)  # 0.001 to 1000 are written out, others as powers
+
+
+def x_channel(panel: LinePanel) -> Any:
+    """The horizontal channel of a panel."""
+    xs = [x for series in panel.series for x in series.x]
+    low, high = min(xs), max(xs)
+    if panel.x_log:
+        low, high = (low / 1.15, high * 1.15) if high > low else (low / 2, high * 2)
+        scale = alt.Scale(type="log", domain=[low, high], nice=False)
+        axis = alt.Axis(format="~r", values=list(panel.ticks) or powers_between(low, high))
+    else:
+        scale = alt.Scale(domain=[low, high], nice=False, padding=6)
+        axis = alt.Axis(format="d", tickMinStep=1)
+    if panel.zero_x is not None:
+        axis.labelExpr = f"datum.value == {panel.zero_x!r} ? '0' : datum.label"
+    return alt.X("x:Q", title=panel.x_title, scale=scale, axis=axis)
+
+
+def y_channel(panel: LinePanel, name: str = "y") -> Any:
+    """The vertical channel of a panel, for the field of this name."""
+    if panel.percent:
+        scale, axis = alt.Scale(domain=[0, HEADROOM], nice=False), alt.Axis(values=[0, 20, 40, 60, 80, 100])
+    elif panel.y_range is not None:
+        scale, axis = alt.Scale(domain=list(panel.y_range), nice=False), alt.Axis(tickCount=6)
+    elif panel.y_log:
+        low, high = _extent(panel, lambda value: value > 0)
+        powers = powers_between(low, high)
+        if len(powers) < 2:  # less than a decade: its round steps
+            powers = [step * 10.0 ** math.floor(math.log10(low)) for step in (1, 2, 5, 10, 20, 50)]
+        scale = alt.Scale(type="log", domain=[low / 1.2, high * 1.2], nice=False)
+        axis = alt.Axis(values=_thinned(powers), labelExpr=_power_label())
+    else:
+        low, high = _extent(panel, lambda _: True)
+        room = 0.05 * (high - low) or abs(high) or 1.0
+        scale, axis = alt.Scale(domain=[low - room, high + room], nice=True, zero=False), alt.Axis(tickCount=6)
+    return alt.Y(f"{name}:Q", title=panel.y_title, scale=scale, axis=axis)
+
+
+def powers_between(low: float, high: float) -> list[float]:
+    """The powers of ten from low to high.
+
+    >>> powers_between(0.02, 300)
+    [0.1, 1.0, 10.0, 100.0]
+    """
+    first, last = math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9)
+    return [10.0**power if power >= 0 else 1 / 10.0**-power for power in range(first, last + 1)]
+
+
+def _extent(panel: LinePanel, wanted: Any) -> tuple[float, float]:
+    values = [value for value in _values(panel) if math.isfinite(value) and wanted(value)]
+    return (min(values), max(values)) if values else (1.0, 10.0)
+
+
+def _values(panel: LinePanel) -> Iterable[float]:
+    for series in panel.series:
+        yield from series.centre
+        yield from series.low
+        yield from series.high
+
+
+def _thinned(powers: list[float]) -> list[float]:
+    """Every so many powers, so that no more than eight are labelled."""
+    return powers[:: max(1, math.ceil(len(powers) / 8))]
+
+
+def _power_label() -> str:
+    """A Vega expression: powers far from 1 with a superscript, the others written out."""
+    digits = "'⁰','¹','²','³','⁴','⁵','⁶','⁷','⁸','⁹'"
+    power = "round(log(datum.value) / LN10)"
+    size = f"abs({power})"
+    tens = f"({size} >= 10 ? [{digits}][floor({size} / 10)] : '')"
+    raised = f"'10' + ({power} < 0 ? '⁻' : '') + {tens} + [{digits}][{size} % 10]"
+    return f"{power} < {PLAIN_POWERS[0]} || {power} > {PLAIN_POWERS[-1]} ? {raised} : format(datum.value, '~r')"

@@ -1,0 +1,57 @@
+"""All that a records file holds, as the findings of one page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from normlab.errors import RecordsError, not_one_of
+from normlab.findings import Findings
+from normlab.records import Records
+from normlab.specs import DataSpec
+from normlab.studies.catalog import STUDIES
+from normlab.studies.evaluation import evaluate
+from normlab.studies.provenance import DATA_TITLES, provenance
+
+
+def collect(records: Records, data: str | None = None) -> Findings:
+    """The findings on one data set, by default the one last asked for, of every study asked for on it.
+
+    Raises RecordsError where no study has been run into these records, OptionError for a data set that is not there.
+    """
+    plans = [json.loads(text) for text in records.sweeps()]
+    plans = [plan for plan in plans if plan.get("studies")]
+    if not plans:
+        raise RecordsError(
+            f"{records.path} holds no study: run `normlab reproduce`, or name the results folder of an earlier run"
+        )
+    names = list(dict.fromkeys(plan["data"]["name"] for plan in plans))
+    if data is not None and data not in names:
+        raise not_one_of("data", data, names)
+    last = next(plan for plan in reversed(plans) if data in (None, plan["data"]["name"]))
+    plans = [plan for plan in plans if plan["data"] == last["data"]]
+    spec = DataSpec(**last["data"])
+    asked = _asked(plans)
+    studies = tuple(
+        evaluate(study, records, spec, asked[study.name]["seeds"], asked[study.name]["expected"])
+        for study in STUDIES.values()
+        if study.name in asked
+    )
+    return Findings(
+        data=spec.name,
+        data_title=DATA_TITLES.get(spec.name, spec.name),
+        command=last["command"],
+        studies=studies,
+        provenance=provenance(records, spec, plans, studies),
+    )
+
+
+def _asked(plans: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """For each study the request with the most seeds, the later where two are equal."""
+    asked: dict[str, dict[str, Any]] = {}
+    for plan in plans:
+        for name, request in plan["studies"].items():
+            if name not in asked or len(request["seeds"]) >= len(asked[name]["seeds"]):
+                asked[name] = request
+    return asked

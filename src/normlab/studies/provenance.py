@@ -1,0 +1,78 @@
+"""Where the numbers of a page come from: data, versions, machines, threads, seeds, time, digest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from normlab.findings import StudyFindings
+from normlab.records import Records
+from normlab.specs import DataSpec
+from normlab.studies.wording import duration
+
+DATA_TITLES = {
+    "digits": "digits (UCI handwritten digits, 8 × 8 pixels)",
+    "cifar10": "CIFAR-10 (colour images, 32 × 32 pixels)",
+    "mnist": "MNIST (handwritten digits, 28 × 28 pixels)",
+}
+
+
+def provenance(
+    records: Records, data: DataSpec, plans: Sequence[Mapping[str, Any]], studies: Sequence[StudyFindings]
+) -> tuple[tuple[str, str], ...]:
+    """Titles and texts in the order they are printed."""
+    last = plans[-1]
+    elapsed = sum(plan.get("seconds", 0.0) for plan in plans)
+    seeds = sorted({seed for study in studies for seed in study.seeds})
+    ended = sum(plan["event"] == "ended" for plan in plans)
+    sessions = "one session" if ended == 1 else f"{ended} sessions"
+    rows = [
+        ("Command", last["command"]),
+        (
+            "Data",
+            f"{DATA_TITLES.get(data.name, data.name)}: {data.num_train} training and {data.num_val} "
+            "validation images "
+            f"of {data.input_dim} numbers, {last['source']}, fingerprint {data.fingerprint}",
+        ),
+        ("Seeds", _ranges(seeds)),
+        (
+            "Observations",
+            f"{sum(s.finished for s in studies)} of {sum(s.expected for s in studies)} in the studies shown",
+        ),
+        ("Time", f"{duration(elapsed)} in {sessions}, with {last['workers']} worker processes"),
+    ]
+    for group in records.provenance():
+        rows.append(("Made with", _made_with(group)))
+    rows.append(("Records", f"{records.path.name}, schema of plain SQL tables; digest {records.digest()}"))
+    return tuple(rows)
+
+
+def _made_with(group: Mapping[str, Any]) -> str:
+    machine = group["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in sorted(group["versions"].items()))
+    blas = ", ".join(
+        f"{each['name']} {each['version']} ({each['core_type']}, {each['threads']} "
+        f"thread{'' if each['threads'] == 1 else 's'} a worker)"
+        for each in machine["blas"]
+    )
+    return (
+        f"{group['runs']} runs by the engine '{group['engine']}': {versions}; {machine['processor']}, "
+        f"{machine['cores']} cores, {machine['system']}; {blas}; from {group['first'][:19]} to "
+        "{group['last'][:19]} UTC"
+    )
+
+
+def _ranges(seeds: Sequence[int]) -> str:
+    """Whole numbers in order, consecutive ones as a range."""
+    parts: list[list[int]] = []
+    for seed in seeds:
+        if parts and seed == parts[-1][-1] + 1:
+            parts[-1].append(seed)
+        else:
+            parts.append([seed])
+    return ", ".join(str(part[0]) if len(part) == 1 else f"{part[0]} to {part[-1]}" for part in parts)
+
+
+def _minute(moment: str) -> str:
+    """An ISO 8601 time without its seconds."""
+    return moment[:16].replace("T", " ")
