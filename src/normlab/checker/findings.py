@@ -46,6 +46,7 @@ class Report:
     notes: tuple[str, ...] = ()
     held: tuple[str, ...] = ()
     seconds: float = 0.0
+    seed: int = 0
 
     @property
     def functions(self) -> dict[str, str]:
@@ -77,6 +78,7 @@ class Report:
             "findings": [asdict(finding) for finding in self.findings],
             "notes": list(self.notes),
             "limits": list(self.held),
+            "seed": self.seed,
             "seconds": round(self.seconds, 3),
         }
 
@@ -85,7 +87,7 @@ class Report:
         return json.dumps(self.as_dict(), indent=2, ensure_ascii=False, allow_nan=False)
 
     def __str__(self) -> str:
-        from normlab.checker.show_text import as_text
+        from normlab.checker.show_text import as_text  # the showing knows the records, not the other way round
 
         return as_text(self)
 

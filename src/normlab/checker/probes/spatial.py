@@ -191,10 +191,12 @@ def _examine_backward(case: Case, rng: np.random.Generator) -> None:
     try:
         results = [_gradients(case, d, forward, d.flat.gamma, d.flat.beta, d.param) for d in draws]
     except Failed:
-        if not case.exam.fine.get(f"{forward}.train"):
-            case.waiting([forward])
-            return
-        raise
+        waits = [] if case.exam.fine.get(f"{forward}.train") else [forward]
+        waits += [n for n in ("batchnorm_backward", "batchnorm_backward_alt") if case.exam.fine.get(n) is False]
+        if not waits:
+            raise
+        case.waiting(waits)
+        return
     if not case.exam.fine.get(f"{forward}.train"):
         case.waiting([forward])
         return
