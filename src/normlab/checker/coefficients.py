@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import combinations
 
 import numpy as np
 
@@ -11,36 +13,50 @@ from normlab.checker.terms import FIT, Basis, Rows, Word, bases, read, regress, 
 from normlab.typing import Array
 
 Reading = Word | str | None
-ONE = Word(())
-ALONE = {
-    # a factor that the whole of dx carries
-    "all": {
-        "γ^-1": "gamma_missing", "γ": "gamma_twice", "-1": "dx_sign", "s^-1": "std_missing", "s": "std_twice",
-        "K^-1": "extra_one_over_n", "K": "outer_one_over_n_missing", "0": "dx_zero", "2": "dx_factor", "2^-1": "dx_factor",
-        "s^-3·r^-2": "variance_for_std", "s^-3": "variance_for_std", "r": "eps_missing", "s^-2": "multiplied_by_std",
-    },
-    "first": {
-        "0": "direct_path_missing", "s^-2": "multiplied_by_std", "s": "divided_by_variance", "s^-1": "std_missing",
-        "-1": "direct_path_sign", "γ^-1": "direct_path_from_dout", "r": "eps_missing", "K": "direct_path_n",
-    },
-    "mean": {
-        "0": "mean_path_missing", "-1": "mean_path_sign", "K": "mean_path_one_over_n_missing",
-        "K^-1": "mean_path_mean_for_sum", "γ^-1": "mean_path_from_dout", "r": "eps_missing",
-        "s": "mean_path_std", "s^-1": "mean_path_std", "s^-2": "mean_path_std",
-    },
-    "variance": {
-        "0": "variance_path_missing", "-1": "variance_path_sign", "K": "variance_path_one_over_n_missing",
-        "K^-1": "variance_path_mean_for_sum", "2^-1": "factor_two_missing", "2": "factor_half_missing",
-        "γ^-1": "variance_path_from_dout", "s": "normalized_for_centred", "s^-1": "normalized_for_centred",
-        "s^-2": "variance_path_power", "s^2": "variance_path_power", "s^-3": "variance_path_power",
-        "s^3": "variance_path_power", "2·s^-1": "root_derivative_missing", "-1·2": "half_and_sign_missing",
-        "K·s^-1·γ^-1": "precedence",
-    },
+Powers = Mapping[str, float]
+VARIES = "varies"
+
+Effect = tuple[str, tuple[str, str, str]]
+EVERYWHERE: Mapping[str, tuple[str, ...]] = {
+    "gamma_missing": ("γ^-1",), "gamma_twice": ("γ",), "dx_sign": ("-1",), "std_missing": ("s^-1",), "std_twice": ("s",),
+    "extra_one_over_n": ("K^-1", "X^-1"), "outer_one_over_n_missing": ("K",), "multiplied_by_std": ("s^-2",),
+    "variance_for_std": ("s^-3·r^-2", "s^-3"), "wrong_count": ("K·X^-1",), "dx_factor": ("2", "2^-1"), "dx_zero": ("0",),
 }  # fmt: skip
-BOTH = {
-    "0": "both_paths_missing", "K": "both_paths_one_over_n_missing", "K/(K-1)": "n_minus_one",
-    "γ^-1": "gamma_only_first", "-1": "both_paths_sign", "K^-1": "both_paths_mean_for_sum",
+BOTH: Mapping[str, tuple[str, ...]] = {
+    "both_paths_missing": ("0",), "wrong_count": ("K·X^-1",), "n_minus_one": ("K/(K-1)",),
+    "gamma_only_first": ("γ^-1",), "both_paths_one_over_n_missing": ("K",), "both_paths_sign": ("-1",),
+    "both_paths_mean_for_sum": ("K^-1",),
 }  # fmt: skip
+FIRST: Mapping[str, tuple[str, ...]] = {
+    "direct_path_missing": ("0",), "multiplied_by_std": ("s^-2",), "divided_by_variance": ("s",), "std_missing": ("s^-1",),
+    "direct_path_sign": ("-1",), "direct_path_from_dout": ("γ^-1",), "direct_path_n": ("K",), "eps_missing": ("r",),
+}  # fmt: skip
+MEAN: Mapping[str, tuple[str, ...]] = {
+    "mean_path_missing": ("0",), "mean_path_sign": ("-1",), "mean_path_one_over_n_missing": ("K",),
+    "mean_path_mean_for_sum": ("K^-1",), "mean_path_from_dout": ("γ^-1",), "mean_path_std": ("s", "s^-1", "s^-2"),
+    "mean_path_whole_array": (VARIES,), "mean_path_wrong_count": ("K·X^-1",), "n_minus_one": ("K/(K-1)",),
+    "eps_missing": ("r",),
+}  # fmt: skip
+VARIANCE: Mapping[str, tuple[str, ...]] = {
+    "variance_path_missing": ("0",), "variance_path_sign": ("-1",), "variance_path_one_over_n_missing": ("K",),
+    "variance_path_mean_for_sum": ("K^-1",), "factor_two_missing": ("2^-1",), "factor_half_missing": ("2",),
+    "variance_path_from_dout": ("γ^-1",), "normalized_for_centred": ("s", "s^-1"),
+    "variance_path_power": ("s^-2", "s^2", "s^-3", "s^3"), "root_derivative_missing": ("2·s^-1",),
+    "half_and_sign_missing": ("-1·2",), "eps_missing_in_variance_path": ("r", "r^2", "r^3"), "precedence": ("K·s^-1·γ^-1",),
+    "variance_path_whole_array": (VARIES,), "variance_path_wrong_count": ("K·X^-1",), "n_minus_one": ("K/(K-1)",),
+}  # fmt: skip
+EPS = (("r", "r", "r"), ("r", "r", "r^3"), ("r", "r", "r^2"), ("r", "r", "1"))
+"""What ε missing everywhere leaves, by how the rest of the formula is written."""
+
+TABLE: tuple[Effect, ...] = (
+    *((key, (m, m, m)) for key, monomials in EVERYWHERE.items() for m in monomials),
+    *(("eps_missing", effect) for effect in EPS),
+    *((key, ("1", m, m)) for key, monomials in BOTH.items() for m in monomials),
+    *((key, (m, "1", "1")) for key, monomials in FIRST.items() for m in monomials),
+    *((key, ("1", m, "1")) for key, monomials in MEAN.items() for m in monomials),
+    *((key, ("1", "1", m)) for key, monomials in VARIANCE.items() for m in monomials),
+)
+"""What each mistake multiplies the three right coefficients by; X stands for any size that is not K."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +66,22 @@ class Reasons:
     keys: tuple[str, ...]
     readings: tuple[str, str, str]
     certain: bool
+
+
+def written(reading: str, size: str) -> str:
+    """A coefficient for a person: `size` is the name of the count that the means run over.
+
+    >>> written("2^-1·K", "N")
+    '1/2·N'
+    """
+    if reading in ("0", "1", "varies"):
+        return reading
+    parts = []
+    for part in reading.split("·"):
+        name, _, power = part.partition("^")
+        name = {"K": size, "K/(K-1)": f"{size}/({size}−1)", "r": "√((var+ε)/var)"}.get(name, name)
+        parts.append(f"1/{name}" if power == "-1" else f"{name}^{power}" if power else name)
+    return "·".join(parts)
 
 
 def reasons(seen: Sequence[tuple[Rows, Array]], at_most: int = 2) -> Reasons | None:
@@ -109,70 +141,63 @@ def _is_constant(term: int, coefficient: Array, rows: Rows, power: int, gamma_po
 
 
 def _keys(readings: tuple[Reading, ...], whole: tuple[bool, ...]) -> tuple[tuple[str, ...], bool]:
-    """The mistakes behind three readings, the fewest first."""
-    a, b, c = readings
-    texts = ["varies" if r is None else str(r) for r in readings]
-    if texts == ["1", "1", "1"]:
+    """The fewest mistakes whose effects, multiplied, are the three readings; and whether they are named for certain."""
+    seen = tuple(_monomial(VARIES if w else str(r)) if r is not None or w else None for r, w in zip(readings, whole, strict=True))
+    if any(monomial is None for monomial in seen):
+        return ("direct_path_varies",), False
+    sizes = tuple(sorted({name for m in seen if m is not None for name, _ in m} - KNOWN))
+    effects = _effects(sizes)
+    one = (_monomial("1"),) * 3
+    if seen == one:
         return (), True
-    if all(isinstance(r, Word) and _is_ratio(r) for r in readings):  # nothing but powers of (var+ε)/var
-        return (("eps_missing",) if texts[0] != "1" or texts[1] != "1" else ("eps_missing_in_variance_path",)), True
-    if a == b == c and isinstance(a, Word):
-        return (ALONE["all"].get(texts[0]) or _wrong_size(a) or "dx_factor",), True
-    if texts[0] == "1" and b == c and texts[1] != "varies":
-        if texts[1] in BOTH:
-            return (BOTH[texts[1]],), True
-        if isinstance(b, Word) and _wrong_size(b):
-            return ("wrong_count",), True
-    singles = [
-        _single("first", a, whole[0]), _single("mean", b, whole[1]), _single("variance", c, whole[2]),
-    ]  # fmt: skip
-    found = [key for key, _ in singles if key]
-    if len(found) > 1 and isinstance(a, Word) and texts[0] != "1" and texts[0] in ALONE["all"]:
-        # a factor on everything and one more mistake is the simpler story than two or three unrelated ones
-        rest = [_single("mean", _divide(b, a), whole[1]), _single("variance", _divide(c, a), whole[2])]
-        fewer = [key for key, _ in rest if key]
-        if len(fewer) < len(found) - 1 or (len(fewer) == 1 and len(found) >= 2):
-            return (ALONE["all"][texts[0]], *fewer), all(sure for _, sure in rest)
-    return tuple(found), all(sure for _, sure in singles)
+    for key, effect in effects:
+        if effect == seen:
+            return (key,), True
+    for strict in (True, False):  # what a 0 or a 'varies' hides of the other mistake is assumed only as a last resort
+        for (one_key, first), (other_key, second) in combinations(effects, 2):
+            if all(_times(f, s) == wanted for f, s, wanted in zip(first, second, seen, strict=True)):
+                hidden = any(_swallows(f) and s or _swallows(s) and f for f, s in zip(first, second, strict=True))
+                if not (strict and hidden):
+                    return tuple(dict.fromkeys((one_key, other_key))), True
+    factors = ("first_path_factor", "mean_path_factor", "variance_path_factor")
+    return tuple(key for key, monomial in zip(factors, seen, strict=True) if monomial != one[0]), True
 
 
-def _single(path: str, reading: Reading, whole: bool) -> tuple[str, bool]:
-    """The mistake that one coefficient tells of, and whether it is named for certain."""
-    if reading is None:
-        return (f"{path}_path_whole_array", True) if whole else ("direct_path_varies", False)
-    text = str(reading)
+KNOWN = {"-1", "2", "K", "K/(K-1)", "s", "γ", "r", "0", VARIES}
+
+
+@lru_cache(maxsize=16)
+def _effects(sizes: tuple[str, ...]) -> tuple[tuple[str, tuple[frozenset[tuple[str, float]], ...]], ...]:
+    """The table as monomials, with each size that occurs in the place of X."""
+    effects = []
+    for key, texts in TABLE:
+        for size in sizes if any("X" in text for text in texts) else ("",):
+            effects.append((key, tuple(_monomial(text.replace("X", size)) for text in texts)))
+    return tuple(effects)
+
+
+def _monomial(text: str) -> frozenset[tuple[str, float]]:
     if text == "1":
-        return "", True
-    if text in ALONE[path]:
-        return ALONE[path][text], True
-    if isinstance(reading, Word):
-        if _is_ratio(reading):
-            return "eps_missing_in_variance_path" if path == "variance" else "eps_missing", True
-        if _wrong_size(reading):
-            return f"{path}_path_wrong_count", True
-    return f"{path}_path_factor", True
+        return frozenset()
+    parts = (part.partition("^") for part in text.split("·"))
+    return frozenset((name, float(power or 1)) for name, _, power in parts)
 
 
-def _is_ratio(word: Word) -> bool:
-    return all(name == "r" for name, _ in word.powers)
+def _swallows(monomial: frozenset[tuple[str, float]]) -> bool:
+    return (VARIES, 1.0) in monomial or ("0", 1.0) in monomial
 
 
-def _wrong_size(word: Word) -> str:
-    """'wrong_count' for K divided by another size, as when N and D are confused."""
-    powers = dict(word.powers)
-    others = [n for n in powers if n not in ("K", "s", "2", "-1", "r", "γ", "K/(K-1)")]
-    if len(powers) <= 2 and others and powers.get("K", 0) in (0, 1, -1):
-        return "wrong_count"
-    return "n_minus_one" if set(powers) == {"K/(K-1)"} else ""
-
-
-def _divide(reading: Reading, by: Word) -> Reading:
-    if not isinstance(reading, Word):
-        return reading
-    powers = dict(reading.powers)
-    for name, power in by.powers:
-        powers[name] = (powers.get(name, 0) + power) % 2 if name == "-1" else powers.get(name, 0) - power
-    return Word(tuple((n, p) for n, p in powers.items() if p))
+@lru_cache(maxsize=65536)
+def _times(one: frozenset[tuple[str, float]], other: frozenset[tuple[str, float]]) -> frozenset[tuple[str, float]]:
+    """The product of two monomials; 0 and 'varies' swallow what they meet."""
+    for swallow in ("0", VARIES):
+        if (swallow, 1.0) in one or (swallow, 1.0) in other:
+            return frozenset({(swallow, 1.0)})
+    powers = dict(one)
+    for name, power in other:
+        powers[name] = powers.get(name, 0.0) + power
+    powers["-1"] = powers.get("-1", 0.0) % 2
+    return frozenset((name, power) for name, power in powers.items() if power)
 
 
 def _three(texts: Sequence[str]) -> tuple[str, str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import NamedTuple
 
 from normlab.errors import not_one_of
@@ -125,6 +126,14 @@ def explain(name: str) -> str:
     found = DERIVATIONS.get(SAME.get(name, name))
     if found is None:
         raise not_one_of("name", name, [*DERIVATIONS, *SAME])
-    width = max(len(formula) for formula, _ in found.steps)
-    steps = [f"  {number}. {formula:{width}}   {why}" for number, (formula, why) in enumerate(found.steps, start=1)]
+    width = max(_columns(formula) for formula, _ in found.steps)
+    steps = [
+        f"  {number}. {formula}{' ' * (width - _columns(formula))}   {why}"
+        for number, (formula, why) in enumerate(found.steps, start=1)
+    ]
     return "\n".join([f"{name}: {found.title}", found.graph, *steps, "", found.check])
+
+
+def _columns(text: str) -> int:
+    """How many columns a text takes: the hat of x̂ takes none."""
+    return sum(not unicodedata.combining(letter) for letter in text)

@@ -134,7 +134,8 @@ def _examine(case: Case, name: str, family: Family, rng: np.random.Generator) ->
         case.untouched((d.x, d.y), outcome, ("x", "y"))
         return np.asarray(loss) if np.shape(loss) == () else loss, dx
 
-    if case.explain(family, draws, run, square=square, what="loss and dx") and name == "softmax_loss":
+    case.explain(family, draws, run, square=square, what="loss and dx")
+    if name == "softmax_loss" and not case.found("raises") and not case.found("shift_wrong_axis"):
         _examine_range(case, rng)
 
 
@@ -142,13 +143,14 @@ def _examine_range(case: Case, rng: np.random.Generator) -> None:
     """Scores of order 1,000: exp overflows unless each row's largest score is taken off first."""
     x = rng.normal(size=(4, 5))
     y = rng.integers(0, 5, size=4)
-    right = _softmax(Draw(x, y), {slot: options[0] for slot, options in SOFTMAX.slots.items()})
     try:
+        right = case.results(case.call("softmax_loss", x, y).value, ("loss", "dx"))
         large = case.call("softmax_loss", x + 1000.0, y).value
         apart = case.call("softmax_loss", x - np.array([[0.0], [2000.0], [0.0], [4000.0]]), y).value
         wide = case.call("softmax_loss", x * 1000.0, y).value
     except Failed:
         return
+    right = tuple(np.asarray(value) for value in right)
     if not (agrees(large[0], right[0], 1e-6) and agrees(large[1], right[1], 1e-6)):
         case.wrong("no_shift", "with 1000 added to every score, loss or gradient change; they should stay as they are")
     elif not agrees(apart[1], right[1], 1e-6):

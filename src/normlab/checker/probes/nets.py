@@ -138,7 +138,8 @@ def _examine_full(case: Case, rng: np.random.Generator) -> None:
                 continue
             if not _examine_initial(case, parameters(case, net), (30, 40, 20, 5), kind):
                 continue
-            if _examine_wiring(case, rng, (7, 6, 5, 4), kind) and kind == "batchnorm":
+            _examine_wiring(case, rng, (7, 6, 5, 4), kind)
+            if kind == "batchnorm" and not (case.found("raises_with_norm") or case.found("shared_bn_param") or case.found("raises")):
                 _examine_test_mode(case, rng)
         except Failed as failure:
             case.wrong("raises_with_norm", str(failure.raised), line=failure.raised.line, kind=kind)
@@ -236,7 +237,7 @@ def _examine_raising(case: Case, run: Any, even: list[NetDraw], failure: Failed,
         keys = NET.explain([(d, run(d)) for d in even], tolerance=TOLERANCE) if not not_fine else None
     except Failed:
         keys = None
-    if keys == () and kind == "batchnorm":
+    if keys is not None and kind == "batchnorm" and all(key.startswith(OWN) for key in keys):
         case.wrong("shared_bn_param", f"raises with layers of different widths, not with equal ones: {raised}", line=raised.line)
     elif keys:
         for key in keys:
@@ -287,8 +288,11 @@ def _examine_dropout(case: Case, rng: np.random.Generator) -> None:
     name, keep = keeps(case.exam.known(case.function))
     if not name or not case.exam.has("dropout_forward") or not case.exam.fine.get("dropout_forward"):
         return
-    if any(case.exam.fine.get(need) is False for need in (*PLAIN_LAYERS, "dropout_backward")) or case.verdict == "wrong":
+    if any(case.exam.fine.get(need) is False for need in (*PLAIN_LAYERS, "dropout_backward")):
         return
+    keys = [f.fault.partition(".")[2] for f in case.findings if f.verdict == "wrong"]
+    if not all(key.startswith((*OWN, "norm_", "layer_norm", "batch_norm", "test_mode")) for key in keys):
+        return  # the plain net is wrong already
     d = net_formulas.draw(rng, (7, 12, 9, 4), 6, None, 0.0)
     net = build(case, (7, 12, 9, 4), seed=3, **{name: 0.7 if keep else 0.3})
     try:

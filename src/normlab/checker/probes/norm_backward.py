@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from normlab.checker.coefficients import Reasons, reasons
+from normlab.checker.coefficients import Reasons, reasons, written
 from normlab.checker.compare import SINGLE, TIGHT, agrees, as_array, distance
 from normlab.checker.exam import Case, Examination, Failed, settle
 from normlab.checker.family import Family
@@ -189,18 +189,27 @@ def judge_dx(case: Case, draws: Sequence[Draw], values: Sequence[Any]) -> None:
     seen = [(d.rows, d.as_rows(a)) for a, d in zip(arrays, draws, strict=True)]
     found = reasons(seen)
     if found is not None and found.keys and found.certain:
-        for key in found.keys:
-            case.wrong(key, f"{evidence}; {told(found)}", a=found.readings[0], b=found.readings[1], c=found.readings[2])
+        name_all(case, found, evidence)
         return
     if _is_diagonal(case, draws[0], arrays[0], found):
         case.wrong("diagonal_only", f"{evidence}; the dx of one example changes nothing when another's dout does")
         return
-    case.wrong("unexplained", evidence + (f"; {told(found)}" if found else "; it is no sum of the three terms"), named=False, what="dx")
+    case.wrong("unexplained", evidence + (f"; {told(case, found)}" if found else "; it is no sum of the three terms"), named=False, what="dx")
 
 
-def told(found: Reasons) -> str:
-    """The three coefficients, in words."""
-    return "its coefficients on the three terms are ({}, {}, {}) where (1, 1, 1) is right".format(*found.readings)
+def name_all(case: Case, found: Reasons, evidence: str) -> None:
+    """A finding for each mistake, with the coefficients that told of it."""
+    a, b, c = (written(reading, case.words["n"]) for reading in found.readings)
+    for key in found.keys:
+        case.wrong(key, f"{evidence}; {told(case, found)}", a=a, b=b, c=c)
+
+
+def told(case: Case, found: Reasons) -> str:
+    """The three coefficients, in words; on changed terms they may all be 1, and then say nothing."""
+    readings = [written(reading, case.words["n"]) for reading in found.readings]
+    if readings == ["1", "1", "1"]:
+        return "exactly what this mistake gives"
+    return f"its coefficients on the three terms are ({', '.join(readings)}) where (1, 1, 1) is right"
 
 
 def _is_diagonal(case: Case, d: Draw, dx: Array, found: Reasons | None) -> bool:

@@ -224,7 +224,7 @@ def _two_dimensional(d: Draw) -> norm_backward.Draw:
     dout = _rows(d.dout, CHANNELS_LAST)
     n, c, h, w = d.x.shape
     gamma, beta = d.flat.gamma[:, None], d.flat.beta[:, None]
-    rows = Rows(d.flat.x.T, dout.T, gamma, beta, d.flat.eps, {"C": c, "N": n, "H·W": h * w})
+    rows = Rows(d.flat.x.T, dout.T, gamma, beta, d.flat.eps, {"C": c, "N": n, "HW": h * w})
     return norm_backward.Draw(d.flat, dout, rows)
 
 
@@ -328,7 +328,7 @@ def _group_rows(d: Draw) -> Rows:
         return np.broadcast_to(a, d.x.shape).reshape(n * g, -1)
 
     column = (None, slice(None), None, None)
-    others = {"N": n, "G": g, "C": c, "H·W": h * w, "N·G": n * g, "C/G": c // g}
+    others = {"N": n, "G": g, "C": c, "HW": h * w, "NG": n * g, "C/G": c // g}
     return Rows(rows(d.x), rows(d.dout), rows(d.flat.gamma[column]), rows(d.flat.beta[column]), d.flat.eps, others)
 
 
@@ -344,8 +344,7 @@ def _judge_group_dx(case: Case, draws: list[Draw], dx: list[Array]) -> None:
         return
     found = reasons([(r, a.reshape(r.x.shape)) for r, a in zip(rows, dx, strict=True)])
     if found is not None and found.keys and found.certain:
-        for key in found.keys:
-            case.wrong(key, f"{evidence}; {norm_backward.told(found)}", a=found.readings[0], b=found.readings[1], c=found.readings[2])
+        norm_backward.name_all(case, found, evidence)
     elif any(all(agrees(a, _over(d, axes, scaled)) for a, d in zip(dx, draws, strict=True)) for axes, scaled in OVER):
         case.wrong("reduced_over_part", evidence)
     else:

@@ -1,0 +1,30 @@
+"""Correct code in every style passes in silence: no verdict but 'right', on several draws."""
+
+import pytest
+
+from tests.checker.planting import STYLES, examined, text_of
+
+
+@pytest.mark.parametrize("style", STYLES, ids=lambda style: style[0])
+def test_correct_code_is_never_accused(style):
+    source = text_of(*style)
+    for seed in range(3):
+        report = examined(source, seed=seed)
+        accused = [(f.fault, f.sentence, f.evidence) for f in report.findings if f.verdict != "right"]
+        assert not accused
+        assert len(report.functions) >= 19
+
+
+def test_the_course_style_names_its_conventions():
+    faults = {f.fault for f in examined(text_of("layers_course", "nets_lists", "optim_inplace")).findings if f.fault}
+    assert {"dropout_forward.p_drops", "adam.t_starts_at_one", "rmsprop.eps_inside"} <= faults
+
+
+def test_the_books_own_layers_are_right():
+    import cs682.classifiers.fc_net
+    import cs682.optim
+    from normlab.checker import check
+
+    report = check({**vars(cs682.classifiers.fc_net), **vars(cs682.optim)})
+    assert set(report.functions.values()) == {"right"}
+    assert len(report.functions) >= 19
