@@ -72,13 +72,13 @@ def _pair_outcome(first: Plant, second: Plant, report: Report, scope: set[str] |
     one, other = (bool(wrong & set(plant.named)) for plant in (first, second))
     if one and other:
         return "both"
-    alone = [_said(examined(planted(SOURCE, plant.edits), scope)) for plant in (first, second)]
-    if said in alone or not wrong:
-        return "hidden" if said in alone or said == _said(examined(SOURCE, scope)) else "missed"
     waits = {f.function for f in report.findings if f.verdict == "waiting"}
     owners = [{name.partition(".")[0] for name in plant.named} for plant in (first, second)]
     if (one and owners[1] & waits) or (other and owners[0] & waits):
         return "waits"
+    alone = [_said(examined(planted(SOURCE, plant.edits), scope)) for plant in (first, second)]
+    if said in alone or not wrong:
+        return "hidden" if said in alone or said == _said(examined(SOURCE, scope)) else "missed"
     return "one" if one or other else "none"
 
 

@@ -58,9 +58,9 @@ def examine(exam: Examination) -> None:
     pairs = (("spatial_batchnorm", _examine_forward, _examine_backward), ("spatial_groupnorm", _group_forward, _group_backward))
     for salt, (name, forward, backward) in enumerate(pairs):
         group = name == "spatial_groupnorm"
-        words = {"over": "the group", "other": "the other groups", "axis": "axis=(2, 3, 4)", "n": "the group's size", "d": "N·G"}
+        words = {"over": "the M values of a group", "other": "the other groups", "axis": "axis=(2, 3, 4)", "n": "M", "d": "another count"}
         if not group:
-            words = {"over": "examples and pixels", "other": "the channels", "axis": "axis=(0, 2, 3)", "n": "N·H·W", "d": "C"}
+            words = {"over": "the M values of a channel", "other": "the channels", "axis": "axis=(0, 2, 3)", "n": "M", "d": "C"}
         for suffix, steps, topic in (("forward", forward, "norm_forward"), ("backward", backward, "norm_backward")):
             if exam.has(f"{name}_{suffix}"):
                 case = Case(exam, f"{name}_{suffix}", topic, **words)
@@ -265,7 +265,7 @@ GROUP = Family(
     _group,
 )  # fmt: skip
 
-GROUP_SHAPES = (((2, 6, 4, 5), 2), ((3, 6, 2, 4), 3))
+GROUP_SHAPES = (((2, 6, 4, 5), 3), ((3, 6, 2, 4), 2))
 
 
 def _column(d: Draw) -> tuple[Array, Array, int, dict[str, Any]]:
