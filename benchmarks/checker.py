@@ -53,7 +53,8 @@ def pairs(number: int, *, within: bool) -> None:
         first, second = every[index]
         try:
             source = planted(planted(SOURCE, first.edits), second.edits)
-        except AssertionError:
+            compile(source, "pair", "exec")
+        except (AssertionError, SyntaxError):
             continue  # both edit the same text
         names = (relevant(first), relevant(second))
         scope = None if None in names else (names[0] or set()) | (names[1] or set())

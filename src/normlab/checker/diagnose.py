@@ -8,7 +8,7 @@ from collections.abc import Callable
 from normlab.checker.exam import Case, Examination
 from normlab.checker.findings import Report
 from normlab.checker.probes import affine, dropout, losses, nets, norm_backward, norm_forward, optimizers, pooling, relu, spatial
-from normlab.checker.subject import Subject, SubjectLost
+from normlab.checker.subject import OutOfTime, Subject, SubjectLost
 
 PROBES: tuple[tuple[Callable[[Examination], None], tuple[str, ...]], ...] = (
     (affine.examine, ("affine_forward", "affine_backward")),
@@ -40,24 +40,32 @@ def diagnose(subject: Subject, name: str, *, seed: int = 0) -> Report:
 
 def _run(exam: Examination, probe: Callable[[Examination], None], functions: tuple[str, ...]) -> None:
     """One probe; where the process is lost, the function at fault is named and the others are asked again."""
-    hidden = dict(exam.subject.inventory)
-    try:
-        while True:
-            before = len(exam.findings)
-            try:
-                probe(exam)
+    while True:
+        before = len(exam.findings)
+        try:
+            probe(exam)
+            return
+        except SubjectLost as lost:
+            done = {finding.function for finding in exam.findings[before:]}
+            present = [f for f in functions if exam.has(f)]
+            judged = next((f for f in present if f not in done), "")
+            if isinstance(lost, OutOfTime) or not judged:
+                _give_up(exam, [f for f in present if f not in done], str(lost))
                 return
-            except SubjectLost as lost:
-                done = {finding.function for finding in exam.findings[before:]}
-                del exam.findings[before:]
-                present = [f for f in functions if exam.has(f)]
-                guilty = next((f for f in present if f not in done), present[0] if present else "")
-                case = Case(exam, guilty, "general")
-                case.wrong("lost", str(lost), message=str(lost))
-                case.close()
-                exam.subject.inventory = {k: v for k, v in exam.subject.inventory.items() if k != guilty}
-    finally:
-        exam.subject.inventory = hidden
+            del exam.findings[before:]
+            guilty = lost.function if lost.function in present else judged
+            case = Case(exam, guilty, "general")
+            case.wrong("lost", message=str(lost))
+            case.close()
+            exam.gone.add(guilty)
+
+
+def _give_up(exam: Examination, functions: list[str], why: str) -> None:
+    """Nothing more can be asked: what has not been judged is said not to be."""
+    for function in functions:
+        case = Case(exam, function, "general")
+        case.not_checked(why)
+        case.close()
 
 
 def _report_blocks(exam: Examination) -> None:

@@ -38,11 +38,12 @@ class Examination:
         self.subject = subject
         self.seed = seed
         self.fine: dict[str, bool] = {}
+        self.gone: set[str] = set()
         self.findings: list[Finding] = []
 
     def has(self, name: str) -> bool:
         """Whether the function is there at all."""
-        return name in self.subject.inventory
+        return name in self.subject.inventory and name not in self.gone
 
     def known(self, name: str) -> Known:
         """Where and how a function is defined."""
@@ -72,12 +73,17 @@ class Case:
 
     def unimplemented(self, what: str = "") -> None:
         """It is not written yet."""
-        self._add("unimplemented", "unimplemented", "", True, 0, {"what": what or self.function})
+        key = "part_unimplemented" if what else "unimplemented"
+        self._add("unimplemented", key, "", True, 0, {"what": what})
 
     def waiting(self, on: Sequence[str]) -> None:
         """It cannot be judged before something else is right."""
         names = " and ".join(dict.fromkeys(on))
         self._add("waiting", "waiting", "", True, 0, {"on": names})
+
+    def not_checked(self, why: str) -> None:
+        """It was not asked, for a reason that is not its own."""
+        self._add("waiting", "out_of_time", "", True, 0, {"message": why})
 
     def found(self, key: str) -> bool:
         """Whether this fault has been reported already."""
@@ -122,7 +128,7 @@ class Case:
         """Call a function of the subject; raises Failed where it raised."""
         outcome = self.exam.subject.call(name, *args, keep=keep, numpy_seed=seed)
         if outcome.error is not None:
-            if outcome.error.type == "NotImplementedError":
+            if _is_starter(outcome.error):
                 raise Unwritten
             raise Failed(outcome.error)
         return outcome
@@ -245,6 +251,12 @@ def far(family: Family, seen: Sequence[tuple[Any, Any]]) -> str:
     if not np.isfinite(worst):
         return "another shape, NaN or infinity"
     return f"off by {worst:.2g} of the largest value, on {sum(d > 1e-9 for d in distances)} of {len(distances)} random inputs"
+
+
+def _is_starter(raised: Raised) -> bool:
+    """Whether the starter's own code raised, around the place that is still to be filled."""
+    casts_nothing = raised.type == "AttributeError" and raised.message == "'NoneType' object has no attribute 'astype'"
+    return raised.type == "NotImplementedError" or casts_nothing
 
 
 def _told(value: Any) -> str:

@@ -63,11 +63,11 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0: all that is written is right; 1: something is wrong; 3: nothing wrong, but something is missing."""
+        """0: everything is right; 1: something is wrong; 3: nothing is wrong, but something is not written or checked."""
         verdicts = set(self.functions.values())
-        if "wrong" in verdicts or "waiting" in verdicts:
+        if "wrong" in verdicts:
             return 1
-        return 3 if "unimplemented" in verdicts or not verdicts else 0
+        return 0 if verdicts == {"right"} else 3
 
     def as_dict(self) -> dict[str, Any]:
         """The report as plain values; docs/checker.md describes the fields."""

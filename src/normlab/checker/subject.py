@@ -6,6 +6,7 @@ limits; `LocalSubject` serves a module that this process already holds (a notebo
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -75,14 +76,25 @@ class Note(NamedTuple):
 
 
 class SubjectLost(Exception):
-    """The process ended or was ended: too slow, crashed, or sent something that is no answer."""
+    """The process ended or was ended: too slow, crashed, or sent something that is no answer.
+
+    `function` is what was being called, empty where that is not known.
+    """
+
+    def __init__(self, reason: str, function: str = "") -> None:
+        super().__init__(reason)
+        self.function = function
+
+
+class OutOfTime(SubjectLost):
+    """The whole check has taken as long as it may; nothing more can be asked."""
 
 
 @dataclass(frozen=True)
 class Limits:
     """What a person's code may use. Seconds are wall-clock a call; memory and file size are bytes."""
 
-    seconds_a_call: float = 10.0
+    seconds_a_call: float = 5.0
     seconds_to_load: float = 30.0
     seconds_in_all: float = 120.0
     memory: int = 4 * 2**30
@@ -245,10 +257,15 @@ class ChildSubject(Subject):
 
     def _exchange(self, request: dict[str, Any]) -> dict[str, Any]:
         if time.monotonic() > self._ends:
-            raise SubjectLost(f"the whole check took more than {self.limits.seconds_in_all:g} seconds")
+            self.close()
+            raise OutOfTime(f"the whole check took more than {self.limits.seconds_in_all:g} seconds")
         if self._process is None:
             self._start()
-        answer = self._send_and_read(request, self.limits.seconds_a_call, f"for {request['name'] or 'an answer'}")
+        try:
+            answer = self._send_and_read(request, self.limits.seconds_a_call, "for one call")
+        except SubjectLost as lost:
+            lost.function = str(request["name"])
+            raise
         return answer if isinstance(answer, dict) else {}
 
     def _send_and_read(self, request: dict[str, Any], seconds: float, what: str) -> Any:
@@ -263,7 +280,9 @@ class ChildSubject(Subject):
             self.close()
             raise SubjectLost(f"it took more than {seconds:g} seconds {what} (an endless loop?)") from None
         except (EOFError, OSError):
-            code = process.wait() if process.poll() is not None else None
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=2)
+            code = process.returncode
             self.close()
             raise SubjectLost(_how_it_ended(code)) from None
         except FrameError as error:

@@ -203,7 +203,9 @@ def _run(module: types.ModuleType, source: str, name: str, notes: list[dict[str,
             continue  # a statement that stands alone cannot carry it; division is true division anyway
         try:
             exec(compile(ast.Module([node], type_ignores=[]), name, "exec", dont_inherit=True), vars(module))
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # SystemExit too: the rest of the file may still be good
             told = machine.describe_error(error)
             notes.append({"kind": "statement", "file": name, "line": node.lineno, "function": getattr(node, "name", ""),
                           "text": f"{told['type']}: {told['message']}"})  # fmt: skip

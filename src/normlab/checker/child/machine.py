@@ -155,7 +155,7 @@ def describe_error(error: BaseException) -> dict[str, Any]:
     """Type, message and the innermost line of the person's own code."""
     told: dict[str, Any] = {"type": type(error).__name__, "message": str(error)[:500]}
     for frame in traceback.extract_tb(error.__traceback__):
-        if "numpy" not in frame.filename and "/child/" not in frame.filename.replace("\\", "/"):
+        if not frame.filename.startswith("<frozen") and "numpy" not in frame.filename and "/child/" not in frame.filename.replace("\\", "/"):
             told.update(file=frame.filename, line=frame.lineno, function=frame.name, text=(frame.line or "")[:200])
     return told
 

@@ -7,9 +7,18 @@ from normlab.checker.faults.record import BROADCAST, Fault
 GENERAL = {
     "right": Fault("computes what it should, on every random input tried"),
     "unimplemented": Fault(
-        "{what} is not written yet",
+        "the starter's placeholder is still there: it returns None",
         hints=("Start from the formula in the docstring.", "Write down the shapes of all inputs and outputs first.",
                "`normlab explain {function}` shows the derivation, step by step."),
+    ),
+    "part_unimplemented": Fault(
+        "{what} is not written yet; the rest is judged",
+        hints=("Start from the formula in the docstring.", "Write down the shapes of all inputs and outputs first.",
+               "`normlab explain {function}` shows the derivation, step by step."),
+    ),
+    "out_of_time": Fault(
+        "was not checked: {message}",
+        hints=("Mend what does not come back first.", "Run the check again after that.", "One endless loop uses up the time of all."),
     ),
     "waiting": Fault(
         "cannot be checked until {on} is right",
@@ -22,7 +31,7 @@ GENERAL = {
                "Sums over one axis either keep that axis (keepdims) or lose it: only one of the two broadcasts as meant."),
     ),
     "lost": Fault(
-        "did not come back from a call: {message}",
+        "ended or stalled the process it ran in: {message}",
         hints=("Look for a loop that does not end, or an array far too large.", "Time the call on arrays of a few rows.",
                "A loop over examples should run N times, not forever."),
     ),
