@@ -86,6 +86,10 @@ class SubjectLost(Exception):
         self.function = function
 
 
+class NoSandbox(UserError):
+    """Landlock or seccomp is asked for, and this machine does not have them."""
+
+
 class OutOfTime(SubjectLost):
     """The whole check has taken as long as it may; nothing more can be asked."""
 
@@ -247,6 +251,9 @@ class ChildSubject(Subject):
             "refused": list(self.refused),
         }
         loaded = self._send_and_read(order, self.limits.seconds_to_load, "to load")
+        if isinstance(loaded, dict) and "refused" in loaded:
+            self.close()
+            raise NoSandbox(str(loaded["refused"])[:200])
         try:
             self.inventory = _known(loaded["inventory"])
             self.notes = tuple(Note(**note) for note in loaded["notes"])[:200]

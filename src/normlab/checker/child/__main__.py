@@ -52,7 +52,11 @@ def main() -> None:
     if order.get("confine"):
         from child import confinement
 
-        held += confinement.apply(order["confine"])
+        try:
+            held += confinement.apply(order["confine"])
+        except (confinement.ConfinementError, OSError) as error:
+            give({"refused": str(error)})
+            return
     loaded = loading.load(order)
     served = machine.Machine(loaded.namespace)
     inventory = machine.inventory(loaded.namespace, order["names"])

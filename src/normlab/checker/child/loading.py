@@ -45,7 +45,8 @@ def load(order: dict[str, Any]) -> Loaded:
     layout = Layout.of(path, order["names"])
     finder = AssignmentFinder(layout, notes, tuple(order.get("refused", ())))
     sys.meta_path.insert(0, finder)
-    sys.meta_path.append(StandIns(notes))
+    # confined, nothing but NumPy and the standard library can be read: the rest is stood in for at once
+    sys.meta_path.insert(1 if order.get("confine") else len(sys.meta_path), StandIns(notes))
     namespace: dict[str, Any] = {}
     wanted = [path.stem] if path.is_file() else [stem for stem in WANTED if stem in layout.files]
     if path.is_dir() and not any(name in text for stem in wanted for text in [layout.text(stem)] for name in order["names"]):
