@@ -20,7 +20,7 @@ def distance(seen: Any, right: Array) -> float:
     if not isinstance(seen, (np.ndarray, np.generic, float, int)) or np.shape(seen) != np.shape(right):
         return np.inf
     values = np.asarray(seen)
-    if values.dtype == object or not np.all(np.isfinite(values)):
+    if values.dtype.kind not in "fiub" or not np.all(np.isfinite(values)):
         return np.inf
     # inputs are of order one: what is smaller than 1e-5 everywhere is rounding around an exact zero
     scale = max(float(np.max(np.abs(right), initial=0.0)), 1e-5)

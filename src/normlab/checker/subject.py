@@ -250,14 +250,15 @@ class ChildSubject(Subject):
             "confine": self.confine,
             "refused": list(self.refused),
         }
-        loaded = self._send_and_read(order, self.limits.seconds_to_load, "to load")
-        if isinstance(loaded, dict) and "refused" in loaded:
+        begun = self._send_and_read(order, self.limits.seconds_to_load, "to start")
+        if "refused" in begun:
             self.close()
-            raise NoSandbox(str(loaded["refused"])[:200])
+            raise NoSandbox(str(begun["refused"])[:200])
+        self.held = tuple(str(name) for name in begun["held"])
+        loaded = self._send_and_read(None, self.limits.seconds_to_load, "to load")
         try:
             self.inventory = _known(loaded["inventory"])
             self.notes = tuple(Note(**note) for note in loaded["notes"])[:200]
-            self.held = tuple(str(name) for name in loaded["held"])
         except (TypeError, KeyError, ValueError):
             self.close()
             raise SubjectLost("the process sent something that is no answer") from None
@@ -275,13 +276,15 @@ class ChildSubject(Subject):
             raise
         return answer if isinstance(answer, dict) else {}
 
-    def _send_and_read(self, request: dict[str, Any], seconds: float, what: str) -> Any:
+    def _send_and_read(self, request: dict[str, Any] | None, seconds: float, what: str) -> Any:
+        """Send a request (None: there is nothing to send) and read the next frame, within so many seconds."""
         process = self._process
         assert process is not None and process.stdin is not None and process.stdout is not None
         deadline = min(time.monotonic() + seconds, self._ends + 1)
         pipe = _Pipe(process, deadline)
         try:
-            pipe.give(framing.encode(request))
+            if request is not None:
+                pipe.give(framing.encode(request))
             return framing.read(pipe.take)
         except TimeoutError:
             self.close()

@@ -57,10 +57,11 @@ def main() -> None:
         except (confinement.ConfinementError, OSError) as error:
             give({"refused": str(error)})
             return
+    give({"held": held})  # said before a line of the person's code has run: it cannot be forged
     loaded = loading.load(order)
     served = machine.Machine(loaded.namespace)
     inventory = machine.inventory(loaded.namespace, order["names"])
-    give({"inventory": inventory, "notes": loaded.notes, "held": held})
+    give({"inventory": inventory, "notes": loaded.notes})
     while True:
         give(served.answer(framing.read(take)))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from normlab.checker.grading.autograders import gradescope, require
-from normlab.checker.grading.grade import Progress, grade, grade_one
+from normlab.checker.grading.judging import Progress, grade, grade_one
 from normlab.checker.grading.records import Graded
 from normlab.checker.grading.rubric import Rubric
 

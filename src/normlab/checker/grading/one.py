@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from normlab.checker.grading.grade import grade_one
+from normlab.checker.grading.judging import grade_one
 from normlab.checker.grading.records import save
 from normlab.checker.grading.rubric import Rubric
 
