@@ -19,9 +19,10 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from normlab.checker.findings import Report
 from tests.checker.mistakes import PLANTS
 from tests.checker.planting import BASE, STYLES, Plant, examined, outcome, planted, relevant, text_of
+
+from normlab.checker.findings import Report
 
 SOURCE = text_of(*BASE)
 
@@ -34,7 +35,11 @@ def singles(seeds: int) -> None:
         for seed in range(seeds):
             counts[plant.shows][outcome(plant, examined(source, relevant(plant), seed))] += 1
     print(f"{'single mistakes':28} {'planted':>8} {'detected':>9} {'named':>6} {'accused':>8}")
-    for shows, label in (("wrong", "change an output or a state"), ("remark", "conventions and remarks"), ("right", "harmless")):
+    for shows, label in (
+        ("wrong", "change an output or a state"),
+        ("remark", "conventions and remarks"),
+        ("right", "harmless"),
+    ):
         count = counts[shows]
         total, accused = sum(count.values()), count["accused"]
         print(f"{label:28} {total:8} {total - count['missed'] - accused:9} {count['named']:6} {accused:8}")
@@ -61,9 +66,11 @@ def pairs(number: int, *, within: bool) -> None:
         count[_pair_outcome(first, second, examined(source, scope), scope)] += 1
     label = "within one function" if within else "anywhere in the file"
     told = sum(count.values()) - count["hidden"]
-    print(f"pairs {label}: {told} that differ from either alone; both named {count['both']} ({count['both'] / told:.0%}), "
+    print(f"pairs {label}: {told} that differ from either alone; "
+          f"both named {count['both']} ({count['both'] / told:.0%}), "
           f"one named while the other's function waits for it {count['waits']}, one named {count['one']}, "
-          f"detected only {count['none']}, missed {count['missed']}; not counted: {count['hidden']} that one of the two, "
+          f"detected only {count['none']}, missed {count['missed']}; "
+          f"not counted: {count['hidden']} that one of the two, "
           f"or none, would give as well")  # fmt: skip
 
 

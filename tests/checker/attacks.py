@@ -1,3 +1,5 @@
+# ruff: noqa: E501
+# code of others is kept as they write it
 """What a hostile submission may try. Each text is the body of a function, or runs at import.
 
 `{canary}` is a file outside the submission that must stay as it is; `{secret}` names an environment variable of the

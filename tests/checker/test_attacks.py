@@ -52,7 +52,9 @@ def attacked(place: Path, text: str):
     file = place / "submission" / "layers.py"
     file.write_text(filled)
     started = time.monotonic()
-    report = check_path(place / "submission", seed=1, limits=LIMITS, confine={"read": [str(place / "submission")]}, refused=REFUSED)
+    report = check_path(
+        place / "submission", seed=1, limits=LIMITS, confine={"read": [str(place / "submission")]}, refused=REFUSED
+    )
     assert time.monotonic() - started < LIMITS.seconds_in_all + 5
     assert [entry.name for entry in outside.iterdir()] == ["canary"]
     assert (outside / "canary").read_text() == "alive, and secret"
@@ -139,7 +141,7 @@ def test_without_a_sandbox_grading_refuses(tmp_path, monkeypatch):
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert "no sandbox" in told
 
-    def refuses(*args, **kwargs):
+    def refuses(*_, **__):
         from normlab.checker.subject import NoSandbox
 
         raise NoSandbox("no sandbox for it")

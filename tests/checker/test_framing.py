@@ -54,7 +54,10 @@ def test_a_view_that_is_not_contiguous_comes_back_as_it_looks():
 
 
 def test_what_cannot_travel_becomes_its_type_name():
-    assert framing.read(taker(framing.encode([object(), np.array([None])]))) == [Opaque("object"), Opaque("an array of dtype object")]
+    assert framing.read(taker(framing.encode([object(), np.array([None])]))) == [
+        Opaque("object"),
+        Opaque("an array of dtype object"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,5 @@
+# ruff: noqa: E501
+# code of others is kept as they write it
 """Any year's files load with no edit, and what is broken does not take the rest with it."""
 
 import pytest
@@ -26,7 +28,8 @@ def test_files_may_lie_flat_and_import_a_package_that_is_not_there(write):
     folder = write(
         layers=text_of("layers_course"),
         optim=text_of("optim_later"),
-        fc_net="from cs682.layers import *\nfrom cs682.layer_utils import *\nimport matplotlib.nowhere\n" + text_of("nets_lists"),
+        fc_net="from cs682.layers import *\nfrom cs682.layer_utils import *\nimport matplotlib.nowhere\n"
+        + text_of("nets_lists"),
     )
     report = check(folder)
     assert set(report.functions.values()) == {"right"}
@@ -34,7 +37,9 @@ def test_files_may_lie_flat_and_import_a_package_that_is_not_there(write):
 
 
 def test_a_person_s_own_cs682_is_asked_and_not_this_project_s(write):
-    folder = write(cs682__layers="def relu_forward(x):\n    return abs(x), x\n", cs682__layer_utils="from cs682.layers import *\n")
+    folder = write(
+        cs682__layers="def relu_forward(x):\n    return abs(x), x\n", cs682__layer_utils="from cs682.layers import *\n"
+    )
     report = check(folder)
     assert report.functions == {"relu_forward": "wrong"}
 
@@ -89,7 +94,9 @@ def test_a_starter_is_unwritten_and_not_wrong(write):
 
 
 def test_half_a_batch_norm_is_judged_by_its_half(write):
-    source = text_of("layers_staged").replace("xhat = (x - running_mean) / np.sqrt(running_var + eps)\n        out = gamma * xhat + beta", "pass")
+    source = text_of("layers_staged").replace(
+        "xhat = (x - running_mean) / np.sqrt(running_var + eps)\n        out = gamma * xhat + beta", "pass"
+    )
     report = check(write(layers=source) / "layers.py")
     assert report.functions["batchnorm_forward"] == "unimplemented"
     assert report.functions["batchnorm_backward"] == "right"
@@ -114,4 +121,4 @@ def test_every_name_is_asked_about_by_some_probe():
     from normlab.checker.diagnose import PROBES
 
     asked = {name for _, names in PROBES for name in names}
-    assert set(LAYERS + RULES + NETS) - asked == {"affine_relu_forward", "affine_relu_backward"}
+    assert asked == set(LAYERS + RULES + NETS)

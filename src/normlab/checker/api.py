@@ -17,7 +17,10 @@ from normlab.errors import OptionError
 
 
 def check(
-    target: str | os.PathLike[str] | ModuleType | Mapping[str, Any], *, seed: int | None = None, limits: Limits | None = None
+    target: str | os.PathLike[str] | ModuleType | Mapping[str, Any],
+    *,
+    seed: int | None = None,
+    limits: Limits | None = None,
 ) -> Report:
     """Check a file, an assignment's folder, a module, or a namespace such as a notebook's `globals()`.
 
@@ -58,7 +61,11 @@ def lost_before_start(name: str, reason: str, seed: int) -> Report:
         fault="loading.lost",
         sentence=f"cannot be loaded: {reason}",
         severity="fault",
-        hints=("Import the file by itself.", "What runs at the top level, outside of functions?", "Only definitions belong there."),
+        hints=(
+            "Import the file by itself.",
+            "What runs at the top level, outside of functions?",
+            "Only definitions belong there.",
+        ),
         cell="none: a notebook would hang",
     )
     return Report(name, (told,), seed=seed)

@@ -18,9 +18,11 @@ VARIES = "varies"
 
 Effect = tuple[str, tuple[str, str, str]]
 EVERYWHERE: Mapping[str, tuple[str, ...]] = {
-    "gamma_missing": ("γ^-1",), "gamma_twice": ("γ",), "dx_sign": ("-1",), "std_missing": ("s^-1",), "std_twice": ("s",),
+    "gamma_missing": ("γ^-1",), "gamma_twice": ("γ",), "dx_sign": ("-1",), "std_missing": ("s^-1",),
+    "std_twice": ("s",),
     "extra_one_over_n": ("K^-1", "X^-1"), "outer_one_over_n_missing": ("K",), "multiplied_by_std": ("s^-2",),
-    "variance_for_std": ("s^-3·r^-2", "s^-3"), "wrong_count": ("K·X^-1",), "dx_factor": ("2", "2^-1"), "dx_zero": ("0",),
+    "variance_for_std": ("s^-3·r^-2", "s^-3"), "wrong_count": ("K·X^-1",), "dx_factor": ("2", "2^-1"),
+    "dx_zero": ("0",),
 }  # fmt: skip
 BOTH: Mapping[str, tuple[str, ...]] = {
     "both_paths_missing": ("0",), "wrong_count": ("K·X^-1",), "n_minus_one": ("K/(K-1)",),
@@ -28,7 +30,8 @@ BOTH: Mapping[str, tuple[str, ...]] = {
     "both_paths_mean_for_sum": ("K^-1",),
 }  # fmt: skip
 FIRST: Mapping[str, tuple[str, ...]] = {
-    "direct_path_missing": ("0",), "multiplied_by_std": ("s^-2",), "divided_by_variance": ("s",), "std_missing": ("s^-1",),
+    "direct_path_missing": ("0",), "multiplied_by_std": ("s^-2",), "divided_by_variance": ("s",),
+    "std_missing": ("s^-1",),
     "direct_path_sign": ("-1",), "direct_path_from_dout": ("γ^-1",), "direct_path_n": ("K",), "eps_missing": ("r",),
 }  # fmt: skip
 MEAN: Mapping[str, tuple[str, ...]] = {
@@ -42,7 +45,8 @@ VARIANCE: Mapping[str, tuple[str, ...]] = {
     "variance_path_mean_for_sum": ("K^-1",), "factor_two_missing": ("2^-1",), "factor_half_missing": ("2",),
     "variance_path_from_dout": ("γ^-1",), "normalized_for_centred": ("s", "s^-1"),
     "variance_path_power": ("s^-2", "s^2", "s^-3", "s^3"), "root_derivative_missing": ("2·s^-1",),
-    "half_and_sign_missing": ("-1·2",), "eps_missing_in_variance_path": ("r", "r^2", "r^3"), "precedence": ("K·s^-1·γ^-1",),
+    "half_and_sign_missing": ("-1·2",), "eps_missing_in_variance_path": ("r", "r^2", "r^3"),
+    "precedence": ("K·s^-1·γ^-1",),
     "variance_path_whole_array": (VARIES,), "variance_path_wrong_count": ("K·X^-1",), "n_minus_one": ("K/(K-1)",),
 }  # fmt: skip
 EPS = (("r", "r", "r"), ("r", "r", "r^3"), ("r", "r", "r^2"), ("r", "r", "1"))
@@ -113,7 +117,8 @@ def _interpret(basis: Basis, coefficients: Sequence[Array], rows: Sequence[Rows]
     if any(written[term] in ("0", "varies") for term in basis.touched):
         return Reasons(basis.keys, _three(written), certain=False)
     whole = tuple(
-        reading is None and _is_whole_array(term, [c[:, term] for c in coefficients], rows) for term, reading in enumerate(readings)
+        reading is None and _is_whole_array(term, [c[:, term] for c in coefficients], rows)
+        for term, reading in enumerate(readings)
     )
     keys, certain = _keys(readings, whole)
     return Reasons(tuple(dict.fromkeys((*basis.keys, *keys))), _three(written), certain)
@@ -142,7 +147,9 @@ def _is_constant(term: int, coefficient: Array, rows: Rows, power: int, gamma_po
 
 def _keys(readings: tuple[Reading, ...], whole: tuple[bool, ...]) -> tuple[tuple[str, ...], bool]:
     """The fewest mistakes whose effects, multiplied, are the three readings; and whether they are named for certain."""
-    seen = tuple(_monomial(VARIES if w else str(r)) if r is not None or w else None for r, w in zip(readings, whole, strict=True))
+    seen = tuple(
+        _monomial(VARIES if w else str(r)) if r is not None or w else None for r, w in zip(readings, whole, strict=True)
+    )
     if any(monomial is None for monomial in seen):
         return ("direct_path_varies",), False
     sizes = tuple(sorted({name for m in seen if m is not None for name, _ in m} - KNOWN))
@@ -156,7 +163,7 @@ def _keys(readings: tuple[Reading, ...], whole: tuple[bool, ...]) -> tuple[tuple
     for strict in (True, False):  # what a 0 or a 'varies' hides of the other mistake is assumed only as a last resort
         for (one_key, first), (other_key, second) in combinations(effects, 2):
             if all(_times(f, s) == wanted for f, s, wanted in zip(first, second, seen, strict=True)):
-                hidden = any(_swallows(f) and s or _swallows(s) and f for f, s in zip(first, second, strict=True))
+                hidden = any((_swallows(f) and s) or (_swallows(s) and f) for f, s in zip(first, second, strict=True))
                 if not (strict and hidden):
                     return tuple(dict.fromkeys((one_key, other_key))), True
     factors = ("first_path_factor", "mean_path_factor", "variance_path_factor")

@@ -1,3 +1,5 @@
+# ruff: noqa: E501
+# sentences and formulas are kept whole
 """`normlab explain NAME`: the derivation itself, with its graph, in text."""
 
 from __future__ import annotations
@@ -29,7 +31,10 @@ NORM_STEPS = (
     ("dx̂ = γ·dout", "out = γ·x̂ + β, element by element"),
     ("∂L/∂var = Σ dx̂·(x − μ)·(−1/2)·(var + ε)^(−3/2)", "x̂ = (x − μ)·(var + ε)^(−1/2); all x̂ of a group share one var"),
     ("∂L/∂μ = −s·Σ dx̂", "x̂ = (x − μ)·s; all x̂ of a group share one μ (the way through var adds Σ(x − μ) = 0)"),
-    ("dx = dx̂·s + ∂L/∂var·2(x − μ)/n + ∂L/∂μ/n", "x enters directly, through var = mean (x − μ)², and through μ = mean x"),
+    (
+        "dx = dx̂·s + ∂L/∂var·2(x − μ)/n + ∂L/∂μ/n",
+        "x enters directly, through var = mean (x − μ)², and through μ = mean x",
+    ),
     ("dx = s·[dx̂ − mean(dx̂) − x̂·mean(dx̂·x̂)]", "the same, multiplied out: three terms, one for each way"),
 )
 BATCH = "Here n = N and every sum and mean runs over the batch (axis 0), a feature at a time."

@@ -7,12 +7,25 @@ from collections.abc import Callable
 
 from normlab.checker.exam import Case, Examination
 from normlab.checker.findings import Report
-from normlab.checker.probes import affine, dropout, losses, nets, norm_backward, norm_forward, optimizers, pooling, relu, spatial
+from normlab.checker.probes import (
+    affine,
+    dropout,
+    losses,
+    nets,
+    norm_backward,
+    norm_forward,
+    optimizers,
+    pooling,
+    relu,
+    sandwich,
+    spatial,
+)
 from normlab.checker.subject import OutOfTime, Subject, SubjectLost
 
 PROBES: tuple[tuple[Callable[[Examination], None], tuple[str, ...]], ...] = (
     (affine.examine, ("affine_forward", "affine_backward")),
     (relu.examine, ("relu_forward", "relu_backward")),
+    (sandwich.examine, ("affine_relu_forward", "affine_relu_backward")),
     (losses.examine, ("softmax_loss", "svm_loss")),
     (norm_forward.examine, ("batchnorm_forward", "layernorm_forward")),
     (norm_backward.examine, ("batchnorm_backward", "batchnorm_backward_alt", "layernorm_backward")),
@@ -34,7 +47,10 @@ def diagnose(subject: Subject, name: str, *, seed: int = 0) -> Report:
     _report_blocks(exam)
     order = {function: index for index, (_, names) in enumerate(PROBES) for function in names}
     findings = sorted(exam.findings, key=lambda f: order.get(f.function, len(order)))
-    notes = tuple(f"{note.text} ({note.file.rpartition('/')[2]}, line {note.line})" if note.line else note.text for note in subject.notes)
+    notes = tuple(
+        f"{note.text} ({note.file.rpartition('/')[2]}, line {note.line})" if note.line else note.text
+        for note in subject.notes
+    )
     return Report(name, tuple(findings), tuple(dict.fromkeys(notes)), subject.held, time.perf_counter() - started)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from normlab.checker.compare import SINGLE, as_array, distance, same_bits
+from normlab.checker.compare import SINGLE, TIGHT, as_array, distance, same_bits
 from normlab.checker.family import Family
 from normlab.checker.faults import describe
 from normlab.checker.findings import Finding, worse
@@ -94,7 +94,9 @@ class Case:
         known = self.exam.subject.inventory.get(self.function)
         if not any(f.verdict != "right" for f in self.findings):
             sentence = describe("general", "right", self.words).sentence
-            own = Finding(self.function, "right", "", sentence, file=known.file if known else "", line=known.line if known else 0)
+            own = Finding(
+                self.function, "right", "", sentence, file=known.file if known else "", line=known.line if known else 0
+            )
             self.findings.insert(0, own)
         self.exam.fine[self.function] = self.verdict == "right"
         self.exam.findings += self.findings
@@ -166,7 +168,9 @@ class Case:
             raise Settled
         return array
 
-    def untouched(self, given: Sequence[Any], outcome: Outcome, names: Sequence[str], key: str = "input_overwritten") -> bool:
+    def untouched(
+        self, given: Sequence[Any], outcome: Outcome, names: Sequence[str], key: str = "input_overwritten"
+    ) -> bool:
         """Whether the arrays came back as they went in; a finding for the first that did not."""
         for before, after, name in zip(given, outcome.args, names, strict=False):
             if isinstance(before, np.ndarray) and not same_bits(before, after):
@@ -225,10 +229,10 @@ class Case:
         return False
 
 
-def settle(case: Case, steps: Callable[[], None]) -> None:
-    """Run a case's steps to their end, whatever ends them, and hand the findings over."""
+def settle(case: Case, steps: Callable[..., None], *given: Any) -> None:
+    """Take a case through its steps, whatever ends them, and hand the findings over."""
     try:
-        steps()
+        steps(case, *given)
     except Settled:
         pass
     except Unwritten:
@@ -250,7 +254,8 @@ def far(family: Family, seen: Sequence[tuple[Any, Any]]) -> str:
     worst = max(distances, default=np.inf)
     if not np.isfinite(worst):
         return "another shape, NaN or infinity"
-    return f"off by {worst:.2g} of the largest value, on {sum(d > 1e-9 for d in distances)} of {len(distances)} random inputs"
+    off = sum(d > TIGHT for d in distances)
+    return f"off by {worst:.2g} of the largest value, on {off} of {len(distances)} random inputs"
 
 
 def _is_starter(raised: Raised) -> bool:

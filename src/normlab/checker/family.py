@@ -28,7 +28,9 @@ class Family:
     compute: Callable[[Any, Mapping[str, str]], Any]
     harmless: frozenset[str] = field(default_factory=frozenset)
 
-    def explain(self, seen: Sequence[tuple[Any, Any]], at_most: int = 2, tolerance: float = TIGHT) -> tuple[str, ...] | None:
+    def explain(
+        self, seen: Sequence[tuple[Any, Any]], at_most: int = 2, tolerance: float = TIGHT
+    ) -> tuple[str, ...] | None:
         """The keys of the fewest mistakes that give what was seen on every draw: () when right, None if unknown."""
         if not seen:
             return None

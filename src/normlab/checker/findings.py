@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 VERDICTS = ("right", "wrong", "unimplemented", "waiting")
@@ -45,7 +45,7 @@ class Report:
     findings: tuple[Finding, ...]
     notes: tuple[str, ...] = ()
     held: tuple[str, ...] = ()
-    seconds: float = 0.0
+    seconds: float = field(default=0.0, compare=False)
     seed: int = 0
 
     @property
@@ -63,7 +63,7 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0: everything is right; 1: something is wrong; 3: nothing is wrong, but something is not written or checked."""
+        """0: all is right; 1: something is wrong; 3: nothing is wrong, but something is not written or not checked."""
         verdicts = set(self.functions.values())
         if "wrong" in verdicts:
             return 1

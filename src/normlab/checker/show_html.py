@@ -17,7 +17,9 @@ STYLE = """
 .normlab-check .math { font-family: "STIX Two Math", "Cambria Math", Georgia, serif; font-size: 1.05em; }
 .normlab-check dt { float: left; clear: left; width: 7rem; opacity: .7; } .normlab-check dd { margin-left: 7.5rem; }
 .normlab-check dl { margin: .3rem 0; } .normlab-check h2 { font-size: 1.15rem; } .normlab-check small { opacity: .75; }
-@media (prefers-color-scheme: dark) { .normlab-page { background: #16161a; } .normlab-page .normlab-check { color: #e8e8ea; } }
+@media (prefers-color-scheme: dark) {
+  .normlab-page { background: #16161a; } .normlab-page .normlab-check { color: #e8e8ea; }
+}
 """
 
 
@@ -25,7 +27,10 @@ def fragment(report: Report) -> str:
     """The report for a notebook's output cell."""
     verdicts = report.functions
     counts = ", ".join(f"{list(verdicts.values()).count(v)} {WORDS[v]}" for v in MARKS if v in verdicts.values())
-    parts = [f"<style>{STYLE}</style><div class='normlab-check'><h2>{escape(report.subject)}: {counts or 'nothing to check'}</h2>"]
+    parts = [
+        f"<style>{STYLE}</style><div class='normlab-check'>",
+        f"<h2>{escape(report.subject)}: {counts or 'nothing to check'}</h2>",
+    ]
     for verdict in ("wrong", "waiting", "unimplemented"):
         parts += [_finding(f) for f in report.findings if f.verdict == verdict]
     right = [f"<code>{escape(name)}</code>" for name, verdict in verdicts.items() if verdict == "right"]
@@ -44,7 +49,8 @@ def page(report: Report) -> str:
     return (
         "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
         "<meta name='viewport' content='width=device-width, initial-scale=1'>"
-        f"<title>Check of {escape(report.subject)}</title></head><body class='normlab-page'>\n{fragment(report)}\n</body></html>\n"
+        f"<title>Check of {escape(report.subject)}</title></head>"
+        f"<body class='normlab-page'>\n{fragment(report)}\n</body></html>\n"
     )
 
 

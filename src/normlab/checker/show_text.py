@@ -26,7 +26,10 @@ def as_lines(report: Report, hint: int = 0, width: int = WIDTH) -> list[Line]:
     """The whole report; `hint` (0 to 3) is the number of hints shown with each fault."""
     verdicts = report.functions
     counts = [f"{list(verdicts.values()).count(v)} {WORDS[v]}" for v in MARKS if v in verdicts.values()]
-    lines = [Line("head", f"{report.subject}: " + (", ".join(counts) if counts else "nothing of the assignment is in it")), Line("text", "")]
+    lines = [
+        Line("head", f"{report.subject}: " + (", ".join(counts) if counts else "nothing of the assignment is in it")),
+        Line("text", ""),
+    ]
     for verdict in ("wrong", "waiting", "unimplemented"):
         for finding in report.findings:
             if finding.verdict == verdict:
@@ -73,5 +76,7 @@ def _finding(finding: Finding, hint: int, width: int) -> list[Line]:
 
 
 def _wrapped(kind: str, first: str, text: str, width: int) -> list[Line]:
-    wrapped = textwrap.wrap(text, width, initial_indent=first, subsequent_indent=" " * len(first), break_long_words=False)
+    wrapped = textwrap.wrap(
+        text, width, initial_indent=first, subsequent_indent=" " * len(first), break_long_words=False
+    )
     return [Line(kind, line) for line in wrapped or [first.rstrip()]]

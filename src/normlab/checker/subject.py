@@ -122,7 +122,9 @@ class Subject:
     notes: tuple[Note, ...]
     held: tuple[str, ...] = ()
 
-    def call(self, name: str, *args: Any, keep: Iterable[int] | str = (), numpy_seed: int | None = None, **kwargs: Any) -> Outcome:
+    def call(
+        self, name: str, *args: Any, keep: Iterable[int] | str = (), numpy_seed: int | None = None, **kwargs: Any
+    ) -> Outcome:
         """Call a function; results at the positions in `keep` (or 'all' of it) stay there as `Kept`."""
         return self._ask("call", name, args, keep=keep, seed=numpy_seed, kwargs=kwargs)
 
@@ -279,7 +281,7 @@ class ChildSubject(Subject):
     def _send_and_read(self, request: dict[str, Any] | None, seconds: float, what: str) -> Any:
         """Send a request (None: there is nothing to send) and read the next frame, within so many seconds."""
         process = self._process
-        assert process is not None and process.stdin is not None and process.stdout is not None
+        assert process is not None
         deadline = min(time.monotonic() + seconds, self._ends + 1)
         pipe = _Pipe(process, deadline)
         try:
@@ -306,7 +308,8 @@ class _Pipe:
     """Both ends of the child's pipes, with one deadline for whatever is read or written."""
 
     def __init__(self, process: subprocess.Popen[bytes], deadline: float) -> None:
-        assert process.stdin is not None and process.stdout is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
         self.incoming, self.outgoing, self.deadline = process.stdout.fileno(), process.stdin.fileno(), deadline
         self.late = False
         self.watchdog: threading.Timer | None = None

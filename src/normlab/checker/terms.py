@@ -41,11 +41,11 @@ class Rows(NamedTuple):
 
     @property
     def mean(self) -> Array:
-        return self.x.mean(axis=1, keepdims=True)
+        return np.asarray(self.x.mean(axis=1, keepdims=True))
 
     @property
     def var(self) -> Array:
-        return self.x.var(axis=1, keepdims=True)
+        return np.asarray(self.x.var(axis=1, keepdims=True))
 
     @property
     def scale(self) -> Array:
@@ -74,7 +74,8 @@ SLOTS: Mapping[str, tuple[str, ...]] = {
     "mean_upstream": ("", "mean_path_from_dout", "mean_path_gamma_outside"),
     "variance_upstream": ("", "variance_path_from_dout", "variance_path_gamma_outside"),
     "mean_reduction": ("", "mean_path_no_sum", "mean_path_wrong_axis", "mean_path_wrong_axis#inside",
-                       "mean_path_wrong_axis#square", "mean_path_wrong_axis#square#inside", "mean_path_keepdims_missing", "mean_path_whole_array"),
+                       "mean_path_wrong_axis#square", "mean_path_wrong_axis#square#inside", 
+                       "mean_path_keepdims_missing", "mean_path_whole_array"),
     "variance_reduction": ("", "variance_path_no_sum", "variance_path_wrong_axis",
                            "variance_path_wrong_axis#inside", "variance_path_wrong_axis#square",
                            "variance_path_wrong_axis#square#inside", "variance_path_keepdims_missing",
@@ -147,7 +148,7 @@ def basis(rows: Rows, choice: Mapping[str, str]) -> tuple[Array, Array, Array]:
         else:
             reduced = product_.mean(axis=1, keepdims=True) * ones
         reduced = reduced / weight if inside else reduced
-        return reduced * gamma if upstream.endswith("outside") else reduced
+        return np.asarray(reduced * gamma if upstream.endswith("outside") else reduced)
 
     inner, outer = ingredient(pick["inner"]), ingredient(pick["outer"])
     first = dxhat * s
@@ -240,7 +241,7 @@ POWERS: Mapping[str, tuple[float, ...]] = {
 }  # fmt: skip
 
 
-def read(coefficients: Sequence[Array], words: Sequence[Mapping[str, Array]]) -> Word | None | str:
+def read(coefficients: Sequence[Array], words: Sequence[Mapping[str, Array]]) -> Word | str | None:
     """The simplest monomial that a coefficient is, in every row of every draw.
 
     "0" where it vanishes everywhere, None where no monomial of three different quantities fits.

@@ -12,7 +12,11 @@ def affine_forward(x, w, b):
 def affine_backward(dout, cache):
     x, w = cache
     rows = x.reshape(x.shape[0], -1)
-    return np.einsum("nm,dm->nd", dout, w).reshape(x.shape), np.einsum("nd,nm->dm", rows, dout), np.einsum("nm->m", dout)
+    return (
+        np.einsum("nm,dm->nd", dout, w).reshape(x.shape),
+        np.einsum("nd,nm->dm", rows, dout),
+        np.einsum("nm->m", dout),
+    )
 
 
 def relu_forward(x):

@@ -10,7 +10,11 @@ def affine_forward(x, w, b):
 
 def affine_backward(dout, cache):
     x, w, b = cache
-    return np.dot(dout, w.T).reshape(x.shape), np.dot(x.reshape((len(x), -1)).T, dout), np.sum(dout, 0, keepdims=True)[0]
+    return (
+        np.dot(dout, w.T).reshape(x.shape),
+        np.dot(x.reshape((len(x), -1)).T, dout),
+        np.sum(dout, 0, keepdims=True)[0],
+    )
 
 
 def relu_forward(x):

@@ -8,8 +8,10 @@ class TwoLayerNet:
     def __init__(self, input_dim=3072, hidden_dim=100, num_classes=10, weight_scale=1e-3, reg=0.0):
         self.reg = reg
         self.params = {
-            "W1": np.random.randn(input_dim, hidden_dim) * weight_scale, "b1": np.zeros(hidden_dim),
-            "W2": np.random.randn(hidden_dim, num_classes) * weight_scale, "b2": np.zeros(num_classes),
+            "W1": np.random.randn(input_dim, hidden_dim) * weight_scale,
+            "b1": np.zeros(hidden_dim),
+            "W2": np.random.randn(hidden_dim, num_classes) * weight_scale,
+            "b2": np.zeros(num_classes),
         }
 
     def loss(self, X, y=None):
@@ -27,8 +29,18 @@ class TwoLayerNet:
 
 
 class FullyConnectedNet:
-    def __init__(self, hidden_dims, input_dim=3072, num_classes=10, dropout=0, use_batchnorm=False, reg=0.0,
-                 weight_scale=1e-2, dtype=np.float32, seed=None):
+    def __init__(
+        self,
+        hidden_dims,
+        input_dim=3072,
+        num_classes=10,
+        dropout=0,
+        use_batchnorm=False,
+        reg=0.0,
+        weight_scale=1e-2,
+        dtype=np.float32,
+        seed=None,
+    ):
         self.use_batchnorm, self.reg, self.dtype = use_batchnorm, reg, dtype
         self.use_dropout = dropout > 0
         self.dropout_param = {"mode": "train", "p": dropout}

@@ -31,8 +31,18 @@ class TwoLayerNet(object):
 
 
 class FullyConnectedNet(object):
-    def __init__(self, hidden_dims, input_dim=3 * 32 * 32, num_classes=10, dropout=1, normalization=None,
-                 reg=0.0, weight_scale=1e-2, dtype=np.float32, seed=None):
+    def __init__(
+        self,
+        hidden_dims,
+        input_dim=3 * 32 * 32,
+        num_classes=10,
+        dropout=1,
+        normalization=None,
+        reg=0.0,
+        weight_scale=1e-2,
+        dtype=np.float32,
+        seed=None,
+    ):
         self.normalization = normalization
         self.use_dropout = dropout != 1
         self.reg = reg

@@ -7,8 +7,11 @@ import numpy as np
 class TwoLayerNet(object):
     def __init__(self, input_dim=3 * 32 * 32, hidden_dim=100, num_classes=10, weight_scale=1e-3, reg=0.0):
         self.params = dict(
-            W1=np.random.normal(scale=weight_scale, size=(input_dim, hidden_dim)), b1=np.zeros(hidden_dim),
-            W2=np.random.normal(scale=weight_scale, size=(hidden_dim, num_classes)), b2=np.zeros(num_classes))
+            W1=np.random.normal(scale=weight_scale, size=(input_dim, hidden_dim)),
+            b1=np.zeros(hidden_dim),
+            W2=np.random.normal(scale=weight_scale, size=(hidden_dim, num_classes)),
+            b2=np.zeros(num_classes),
+        )
         self.reg = reg
 
     def loss(self, X, y=None):
@@ -28,8 +31,18 @@ class TwoLayerNet(object):
 
 
 class FullyConnectedNet(object):
-    def __init__(self, hidden_dims, input_dim=3 * 32 * 32, num_classes=10, dropout_keep_ratio=1, normalization=None,
-                 reg=0.0, weight_scale=1e-2, dtype=np.float32, seed=None):
+    def __init__(
+        self,
+        hidden_dims,
+        input_dim=3 * 32 * 32,
+        num_classes=10,
+        dropout_keep_ratio=1,
+        normalization=None,
+        reg=0.0,
+        weight_scale=1e-2,
+        dtype=np.float32,
+        seed=None,
+    ):
         self.normalization, self.reg, self.dtype = normalization, reg, dtype
         self.use_dropout = dropout_keep_ratio != 1
         self.num_layers = 1 + len(hidden_dims)

@@ -20,7 +20,7 @@ def main() -> None:
     here = os.path.dirname(os.path.abspath(__file__))
     sys.path.insert(0, os.path.dirname(here))
     sys.dont_write_bytecode = True
-    from child import framing, limits, loading, machine
+    from child import framing, limits, loading, machine  # type: ignore[import-not-found]
 
     sys.path.remove(os.path.dirname(here))
     sys.argv = ["check"]

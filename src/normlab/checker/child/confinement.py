@@ -1,3 +1,5 @@
+# ruff: noqa: E501
+# the tables of system calls are kept compact
 """Landlock and seccomp through ctypes: the child may read Python, NumPy and its own folder, and do arithmetic.
 
 Linux on x86-64 and aarch64. Landlock takes away every file outside a list, and all writing; seccomp lets an
@@ -84,7 +86,12 @@ def _landlock(library: ctypes.CDLL, readable: list[str]) -> int:
     version = int(library.syscall(LANDLOCK_CREATE, None, 0, 1))
     if version < 1:
         raise ConfinementError("this kernel has no Landlock")
-    files = (1 << 13) - 1 | (1 << 13 if version >= 2 else 0) | (1 << 14 if version >= 3 else 0) | (1 << 15 if version >= 5 else 0)
+    files = (
+        (1 << 13) - 1
+        | (1 << 13 if version >= 2 else 0)
+        | (1 << 14 if version >= 3 else 0)
+        | (1 << 15 if version >= 5 else 0)
+    )
     network = 0b11 if version >= 4 else 0
     scoped = 0b11 if version >= 6 else 0
     attributes = struct.pack("<QQQ", files, network, scoped)[: 24 if version >= 6 else 16 if version >= 4 else 8]

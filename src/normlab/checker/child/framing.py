@@ -84,9 +84,11 @@ def read(take: Callable[[int], bytes]) -> Any:
 def _size(dtype: Any, shape: Any) -> int:
     if dtype not in DTYPES:
         raise FrameError(f"arrays of dtype {str(dtype)[:40]} do not travel")
-    if not (isinstance(shape, list) and len(shape) <= 16 and all(type(n) is int and 0 <= n <= MAX_BYTES for n in shape)):
+    if not (
+        isinstance(shape, list) and len(shape) <= 16 and all(type(n) is int and 0 <= n <= MAX_BYTES for n in shape)
+    ):
         raise FrameError("an array's shape is not a list of small whole numbers")
-    return math.prod(shape) * np.dtype(dtype).itemsize
+    return int(math.prod(shape) * np.dtype(dtype).itemsize)
 
 
 def _to_tree(value: Any, arrays: list[np.ndarray], depth: int) -> Any:

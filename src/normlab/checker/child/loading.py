@@ -49,7 +49,9 @@ def load(order: dict[str, Any]) -> Loaded:
     sys.meta_path.insert(1 if order.get("confine") else len(sys.meta_path), StandIns(notes))
     namespace: dict[str, Any] = {}
     wanted = [path.stem] if path.is_file() else [stem for stem in WANTED if stem in layout.files]
-    if path.is_dir() and not any(name in text for stem in wanted for text in [layout.text(stem)] for name in order["names"]):
+    if path.is_dir() and not any(
+        name in text for stem in wanted for text in [layout.text(stem)] for name in order["names"]
+    ):
         wanted += [stem for stem in layout.files if any(f"def {name}(" in layout.text(stem) for name in order["names"])]
     for stem in dict.fromkeys(wanted):
         try:
@@ -64,7 +66,11 @@ def load(order: dict[str, Any]) -> Loaded:
                 namespace.setdefault(name, value)
     own = str(layout.root)
     for name in order["names"]:  # a name that came from elsewhere is not this person's work
-        code = getattr(getattr(namespace.get(name), "__init__" if isinstance(namespace.get(name), type) else "__call__", None), "__code__", None)
+        code = getattr(
+            getattr(namespace.get(name), "__init__" if isinstance(namespace.get(name), type) else "__call__", None),
+            "__code__",
+            None,
+        )
         code = getattr(namespace.get(name), "__code__", code)
         if code is not None and not os.path.abspath(code.co_filename).startswith(own):
             namespace.pop(name)
@@ -100,7 +106,9 @@ class Layout(NamedTuple):
             files[path.stem] = path
         packages: dict[str, None] = {}
         for stem in files:
-            for name in re.findall(r"^\s*from\s+(\w+)\.[\w.]+\s+import|^\s*import\s+(\w+)\.\w+", _read(files[stem]), re.M):
+            for name in re.findall(
+                r"^\s*from\s+(\w+)\.[\w.]+\s+import|^\s*import\s+(\w+)\.\w+", _read(files[stem]), re.M
+            ):
                 first = name[0] or name[1]
                 if _imports_ours(_read(files[stem]), first, files):
                     packages[first] = None
@@ -125,7 +133,8 @@ class AssignmentFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         self.layout, self.notes, self.refused = layout, notes, refused
         self.sources: dict[str, Path] = {}
 
-    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
+    def find_spec(self, fullname: str, *more: Any) -> Any:
+        del more
         first, _, rest = fullname.partition(".")
         if first in self.layout.packages:
             stem = fullname.rpartition(".")[2]
@@ -133,8 +142,7 @@ class AssignmentFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
                 self.sources[fullname] = self.layout.files[stem]
                 return importlib.util.spec_from_loader(fullname, self, origin=str(self.layout.files[stem]))
             if rest and stem not in ("classifiers", "vis_utils"):
-                self.notes.append({"kind": "missing", "file": "", "line": 0, "function": "",
-                                   "text": f"the module {fullname} is not there; what needs it cannot run"})  # fmt: skip
+                self.notes.append(_missing(f"the module {fullname} is not there; what needs it cannot run"))
             return importlib.util.spec_from_loader(fullname, self, is_package=True)
         if first in self.refused:
             raise ImportError(f"the module {first} is not available here: a submission answers for itself")
@@ -163,7 +171,8 @@ class StandIns(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def __init__(self, notes: list[dict[str, Any]]) -> None:
         self.notes = notes
 
-    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
+    def find_spec(self, fullname: str, *more: Any) -> Any:
+        del more
         first = fullname.partition(".")[0]
         if first in ("numpy", "child") or (first in sys.stdlib_module_names and first not in ("imp",)):
             return None
@@ -175,8 +184,7 @@ class StandIns(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         module = _StandIn(spec.name)
         module.__path__ = []
         if spec.name not in ("past", "past.builtins", "future", "builtins", "six", "six.moves"):
-            self.notes.append({"kind": "missing", "file": "", "line": 0, "function": "",
-                               "text": f"the module {spec.name} is not installed; what needs it cannot run"})  # fmt: skip
+            self.notes.append(_missing(f"the module {spec.name} is not installed; what needs it cannot run"))
         return module
 
     def exec_module(self, module: types.ModuleType) -> None:
@@ -191,10 +199,14 @@ class _StandIn(types.ModuleType):
             raise AttributeError(name)
         where = self.__name__
 
-        def missing(*args: Any, **kwargs: Any) -> Any:
+        def missing(*_: Any, **__: Any) -> Any:
             raise NameError(f"{name!r} comes from {where}, which is not here")
 
         return missing
+
+
+def _missing(text: str) -> dict[str, Any]:
+    return {"kind": "missing", "file": "", "line": 0, "function": "", "text": text}
 
 
 def _run(module: types.ModuleType, source: str, name: str, notes: list[dict[str, Any]]) -> None:

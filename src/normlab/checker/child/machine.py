@@ -7,10 +7,10 @@ here and are named by number.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import inspect
 import io
-import contextlib
 import time
 import traceback
 from typing import Any
@@ -52,7 +52,9 @@ class Machine:
             raise
         except BaseException as error:
             answer["error"] = describe_error(error)
-        answer["args"] = tuple(None if isinstance(g, Kept) else self._leaving(a) for g, a in zip(given, args, strict=True))
+        answer["args"] = tuple(
+            None if isinstance(g, Kept) else self._leaving(a) for g, a in zip(given, args, strict=True)
+        )
         answer["changed"] = tuple(_digest(value) != old for value, old in zip(kept, before, strict=True))
         answer["seconds"] = time.perf_counter() - started
         return answer
@@ -111,10 +113,15 @@ class Machine:
         if isinstance(value, np.ndarray) and value.dtype != object:
             return Opaque("an array of more than 64 MiB") if value.nbytes > MAX_RETURNED else np.array(value)
         if depth < 8 and isinstance(value, (tuple, list)) and len(value) <= 1000:
-            return type(value)(self._leaving(item, depth + 1) for item in value) if type(value) in (
-                tuple,
-                list,
-            ) else tuple(self._leaving(item, depth + 1) for item in value)
+            return (
+                type(value)(self._leaving(item, depth + 1) for item in value)
+                if type(value)
+                in (
+                    tuple,
+                    list,
+                )
+                else tuple(self._leaving(item, depth + 1) for item in value)
+            )
         if depth < 8 and isinstance(value, dict) and len(value) <= 1000:
             return {str(key): self._leaving(item, depth + 1) for key, item in value.items()}
         return Opaque(type(value).__name__)
@@ -137,9 +144,9 @@ def inventory(namespace: dict[str, Any], names: list[str]) -> dict[str, Any]:
         target = thing.__init__ if inspect.isclass(thing) else thing
         code = getattr(inspect.unwrap(target), "__code__", None)
         try:
-            parameters = inspect.signature(target).parameters.values()
+            parameters = list(inspect.signature(target).parameters.values())
         except (TypeError, ValueError):
-            parameters = ()
+            parameters = []
         found[name] = {
             "file": getattr(code, "co_filename", ""),
             "line": getattr(code, "co_firstlineno", 0),
@@ -155,7 +162,11 @@ def describe_error(error: BaseException) -> dict[str, Any]:
     """Type, message and the innermost line of the person's own code."""
     told: dict[str, Any] = {"type": type(error).__name__, "message": str(error)[:500]}
     for frame in traceback.extract_tb(error.__traceback__):
-        if not frame.filename.startswith("<frozen") and "numpy" not in frame.filename and "/child/" not in frame.filename.replace("\\", "/"):
+        if (
+            not frame.filename.startswith("<frozen")
+            and "numpy" not in frame.filename
+            and "/child/" not in frame.filename.replace("\\", "/")
+        ):
             told.update(file=frame.filename, line=frame.lineno, function=frame.name, text=(frame.line or "")[:200])
     return told
 

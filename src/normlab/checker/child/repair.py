@@ -96,7 +96,7 @@ def _parse_blocks(source: str, name: str, notes: list[dict[str, Any]]) -> ast.Mo
     starts = [i for i, line in enumerate(lines) if re.match(r"(def|class|@|import|from)\b|@", line)]
     starts = sorted({0, *starts, len(lines)})
     body: list[ast.stmt] = []
-    for start, stop in zip(starts, starts[1:], strict=False):
+    for start, stop in itertools.pairwise(starts):
         block = "\n" * start + "\n".join(lines[start:stop])
         try:
             body += ast.parse(block, name).body
@@ -123,7 +123,9 @@ def _note_old_names(tree: ast.Module, name: str, notes: list[dict[str, Any]]) ->
             notes.append(_note("python2", name, node.lineno, f"{node.id} is Python 2"))
         elif isinstance(node, ast.keyword) and node.arg == "newshape" and "newshape" not in seen:
             seen.add("newshape")
-            notes.append(_note("removed", name, node.value.lineno, "np.reshape(newshape=...) is now np.reshape(shape=...)"))
+            notes.append(
+                _note("removed", name, node.value.lineno, "np.reshape(newshape=...) is now np.reshape(shape=...)")
+            )
 
 
 def _note(kind: str, file: str, line: int, text: str, function: str = "") -> dict[str, Any]:

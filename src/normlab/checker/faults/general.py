@@ -1,3 +1,5 @@
+# ruff: noqa: E501
+# sentences and formulas are kept whole
 """What can be said about any function: contracts, and the limits of what is known."""
 
 from __future__ import annotations
@@ -98,5 +100,4 @@ GENERAL = {
     ),
     "no_cache": Fault("its forward pass returns no cache", hints=("Look at what the forward pass returns in training.",
                       "Print the cache.", "Backward can only use what forward kept.")),
-    "wrong_axis": Fault("reduces over {other} instead of {over}"),
 }  # fmt: skip

@@ -1,3 +1,5 @@
+# ruff: noqa: E501
+# sentences and formulas are kept whole
 """Mistakes in affine layers, ReLU, dropout, the losses and pooling."""
 
 from __future__ import annotations
@@ -43,7 +45,9 @@ def _affine_backward() -> dict[str, Fault]:
             ("factor_two", "is off by a factor of two", "Take a one-by-one example and do it by hand.",
              "The product rule leaves no 2 here."),
         ):  # fmt: skip
-            entries[f"{name}_{key}"] = Fault(f"{name} {sentence}", line, (where, tried.format(g=name), asked), AFFINE_BACK_CELL)
+            entries[f"{name}_{key}"] = Fault(
+                f"{name} {sentence}", line, (where, tried.format(g=name), asked), AFFINE_BACK_CELL
+            )
     db = "∂L/∂b[m] = Σₙ dout[n, m], of shape (M,)"
     entries |= {
         "db_keepdims": Fault("db has shape (1, M); b has (M,)", db, (

@@ -1,3 +1,5 @@
+# ruff: noqa: E501
+# sentences and formulas are kept whole
 """Mistakes in the wiring of whole nets."""
 
 from __future__ import annotations

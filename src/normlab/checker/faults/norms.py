@@ -1,3 +1,5 @@
+# ruff: noqa: E501
+# sentences and formulas are kept whole
 """Mistakes in layers that normalize: forward, running statistics, backward, and the spatial layouts."""
 
 from __future__ import annotations
@@ -67,7 +69,11 @@ def _forward() -> dict[str, Fault]:
     for key, (sentence, cell, asked) in SCALING.items():
         entries[key] = Fault(sentence, LINE, ("Look at what happens after x̂.", TRY, asked), cell)
         entries[f"test_{key}"] = Fault(
-            f"in test mode: {sentence}", TEST_LINE, ("Look at what test mode does after x̂.", TRY_TEST, asked), UNIT_PARAMETERS)
+            f"in test mode: {sentence}",
+            TEST_LINE,
+            ("Look at what test mode does after x̂.", TRY_TEST, asked),
+            UNIT_PARAMETERS,
+        )
     return entries
 
 
@@ -106,8 +112,16 @@ def _running() -> dict[str, Fault]:
     }  # fmt: skip
     entries = {}
     for key, (sentence, asked) in ways.items():
-        hints = ("Look at the update of the running statistics.", "Do one step by hand, from a state that is not zero.", asked)
-        for prefix, what in (("", "running_mean and running_var: "), ("mean_", "running_mean: "), ("variance_", "running_var: ")):
+        hints = (
+            "Look at the update of the running statistics.",
+            "Do one step by hand, from a state that is not zero.",
+            asked,
+        )
+        for prefix, what in (
+            ("", "running_mean and running_var: "),
+            ("mean_", "running_mean: "),
+            ("variance_", "running_var: "),
+        ):
             entries[f"{prefix}{key}"] = Fault(what + sentence, RUNNING_LINE, hints, TEST_CELL)
     held = {
         "holds_std": "running_var averages the standard deviation instead of the variance",
@@ -118,7 +132,7 @@ def _running() -> dict[str, Fault]:
     }
     for key, sentence in held.items():
         entries[key] = Fault(sentence, RUNNING_LINE, (
-            "Look at what is averaged under the name running_var.", "Compare running_var after one step with x.var(axis=0).",
+            "Look at what is averaged under the name running_var.", "Compare running_var after one step with the variance of each column of x.",
             "It is the variance that is averaged; the root is taken when it is used."), TEST_CELL)  # fmt: skip
     entries["running_unbiased"] = Fault(
         "running_var averages the unbiased variance (as the paper and PyTorch do; the course keeps the biased one)",
@@ -292,9 +306,15 @@ def _sums() -> dict[str, Fault]:
     ways = {
         "mean": ("is averaged instead of summed", "γ and β are shared by all examples: their gradients add up."),
         "keepdims": ("has shape (1, D) instead of (D,)", "A gradient has the shape of what it is the gradient of."),
-        "wrong_axis": ("is summed over the features instead of over the examples", "There is one γ and one β a feature."),
+        "wrong_axis": (
+            "is summed over the features instead of over the examples",
+            "There is one γ and one β a feature.",
+        ),
         "whole_array": ("is one number: the sum has no axis", "There is one γ and one β a feature."),
-        "not_summed": ("is not summed over the examples", "γ and β are shared by all examples: their gradients add up."),
+        "not_summed": (
+            "is not summed over the examples",
+            "γ and β are shared by all examples: their gradients add up.",
+        ),
         "sign": ("has the wrong sign", "out = γ·x̂ + β has only plus signs."),
         "divided_by_features": ("is divided by the number of features", "No average is taken."),
     }
@@ -307,7 +327,11 @@ def _sums() -> dict[str, Fault]:
     for key, sentence, asked in (
         ("dgamma_centred", "dgamma uses x − μ instead of x̂", "out = γ·x̂ + β: the factor of γ is x̂."),
         ("dgamma_x", "dgamma uses x instead of x̂", "out = γ·x̂ + β: the factor of γ is x̂."),
-        ("dgamma_with_gamma", "dgamma carries a factor γ: it is made from γ·dout, or from γ·x̂", "out is linear in γ: no γ is left."),
+        (
+            "dgamma_with_gamma",
+            "dgamma carries a factor γ: it is made from γ·dout, or from γ·x̂",
+            "out is linear in γ: no γ is left.",
+        ),
         ("dgamma_with_out", "dgamma uses the output γ·x̂ + β instead of x̂", "out = γ·x̂ + β: the factor of γ is x̂."),
         ("dgamma_over_gamma", "dgamma is divided by γ", "out is linear in γ: no γ is left."),
         ("dgamma_is_dbeta", "dgamma is Σ dout: x̂ is forgotten", "out = γ·x̂ + β: the factor of γ is x̂."),

@@ -1,3 +1,5 @@
+# ruff: noqa: E501
+# sentences and formulas are kept whole
 """Mistakes in update rules."""
 
 from __future__ import annotations
@@ -76,9 +78,16 @@ for _key, _sentence in (
     ("eps_inside", "ε stands under the root; the course has it beside the root"),
     ("eps_before_correction", "ε is added before the bias correction (as the course's own later form does)"),
     ("eps_hard_coded", "ε is fixed in the code"),
-    ("t_starts_at_one", "without a config the count starts at 1, so that the first step uses t = 2 (some years' starter does)"),
+    (
+        "t_starts_at_one",
+        "without a config the count starts at 1, so that the first step uses t = 2 (some years' starter does)",
+    ),
 ):
     OPTIMIZERS[_key] = Fault(_sentence, "√v + ε", ("Nothing needs to change.",) * 3, "none", severity="convention")
 OPTIMIZERS["w_overwritten"] = Fault(
-    "writes the new weights into w itself; right, but the caller's w is gone", "", ("Nothing must change.",) * 3, "none", "remark"
+    "writes the new weights into w itself; right, but the caller's w is gone",
+    "",
+    ("Nothing must change.",) * 3,
+    "none",
+    "remark",
 )

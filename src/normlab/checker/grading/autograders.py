@@ -24,7 +24,9 @@ def gradescope(graded: Graded, rubric: Rubric) -> str:
         told = [f"{f.sentence[:1].upper()}{f.sentence[1:]}." for f in findings if f.verdict != "right" or f.fault]
         output = "\n".join(told) or (WORDS[verdict] if verdict else "not in the submission")
         status = "passed" if verdict == "right" else "failed"
-        tests.append({"name": name, "score": graded.scores[name], "max_score": most, "output": output, "status": status})
+        tests.append(
+            {"name": name, "score": graded.scores[name], "max_score": most, "output": output, "status": status}
+        )
     values = {
         "score": graded.score,
         "execution_time": round(graded.report.seconds, 3),

@@ -79,7 +79,13 @@ def grade(
 
 
 def grade_one(
-    path: Path, *, name: str = "", rubric: Rubric | None = None, isolation: str = "sandbox", seed: int | None = None, content: str = ""
+    path: Path,
+    *,
+    name: str = "",
+    rubric: Rubric | None = None,
+    isolation: str = "sandbox",
+    seed: int | None = None,
+    content: str = "",
 ) -> Graded:
     """Judge one submission (a folder, zip or file), here and now."""
     rubric, seed = rubric or Rubric(), secrets.randbits(31) if seed is None else seed
@@ -96,9 +102,17 @@ def grade_one(
                 return Graded(name, content, rubric.score(report), rubric.total, (), report)
         confine = {"read": [str(place.resolve())]} if isolation == "sandbox" else None
         report = check_path(
-            place, seed=seed, limits=LIMITS, confine=confine, refused=REFUSED, working_folder=Path(scratch) if confine is None else None
+            place,
+            seed=seed,
+            limits=LIMITS,
+            confine=confine,
+            refused=REFUSED,
+            working_folder=Path(scratch) if confine is None else None,
         )
-    protections = (*report.held, *(() if isolation == "sandbox" else (f"isolation: {isolation}, by the instructor's word",)))
+    protections = (
+        *report.held,
+        *(() if isolation == "sandbox" else (f"isolation: {isolation}, by the instructor's word",)),
+    )
     return Graded(name, content, rubric.score(report), rubric.total, protections, replace(report, subject=name))
 
 
@@ -112,7 +126,8 @@ def require_sandbox() -> tuple[str, ...]:
                 return subject.held
         except NoSandbox as error:
             raise UserError(
-                f"grading runs other people's code, and this machine has no sandbox for it: {error}. Run it on Linux with "
+                f"grading runs other people's code, and this machine has no sandbox for it: {error}. "
+                "Run it on Linux with "
                 "Landlock and seccomp; or inside a container, with --isolation container; or, for code that you "
                 "trust, with --isolation none"
             ) from None
@@ -132,7 +147,10 @@ def _judge_all(
         allowed = LIMITS.seconds_in_all + LIMITS.seconds_to_load + 60
         try:
             done = subprocess.run(
-                [sys.executable, "-m", "normlab.checker.grading.one", *order], capture_output=True, timeout=allowed, check=False
+                [sys.executable, "-m", "normlab.checker.grading.one", *order],
+                capture_output=True,
+                timeout=allowed,
+                check=False,
             )
             reason = f"the judging process ended with status {done.returncode}"
         except subprocess.TimeoutExpired:

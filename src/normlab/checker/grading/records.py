@@ -47,7 +47,9 @@ def from_json(text: str) -> Graded:
         raise ValueError("another version's record")
     told = values["report"]
     findings = tuple(Finding(**{**finding, "hints": tuple(finding["hints"])}) for finding in told["findings"])
-    report = Report(told["subject"], findings, tuple(told["notes"]), tuple(told["limits"]), told["seconds"], told["seed"])
+    report = Report(
+        told["subject"], findings, tuple(told["notes"]), tuple(told["limits"]), told["seconds"], told["seed"]
+    )
     return Graded(
         values["name"], values["content"], values["scores"], values["total"], tuple(values["protections"]), report
     )

@@ -13,7 +13,7 @@ from normlab.checker.findings import Finding
 from normlab.checker.grading.autograders import gradescope
 from normlab.checker.grading.records import Graded
 from normlab.checker.grading.rubric import Rubric
-from normlab.checker.show_html import STYLE, fragment
+from normlab.checker.show_html import STYLE, page
 from normlab.checker.show_text import MARKS
 from normlab.files import write_atomically
 
@@ -25,8 +25,7 @@ def write_all(graded: Sequence[Graded], rubric: Rubric, out: Path) -> None:
     for folder in ("pages", "gradescope"):
         (out / folder).mkdir(exist_ok=True)
     for one in graded:
-        page = f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{escape(one.name)}</title>{fragment(one.report)}</html>"
-        write_atomically(out / "pages" / f"{one.name}.html", page.encode())
+        write_atomically(out / "pages" / f"{one.name}.html", page(one.report).encode())
         write_atomically(out / "gradescope" / f"{one.name}.json", gradescope(one, rubric).encode())
     write_atomically(out / "index.html", as_page(graded, rubric).encode())
 
@@ -38,7 +37,12 @@ def as_csv(graded: Sequence[Graded], rubric: Rubric) -> str:
     writer.writerow(["submission", *rubric.points, "points", "of", "faults", "protections"])
     for one in graded:
         faults = " ".join(f.fault for f in one.report.wrong)
-        row = [one.name, *(f"{one.scores.get(name, 0):g}" for name in rubric.points), f"{one.score:g}", f"{one.total:g}"]
+        row = [
+            one.name,
+            *(f"{one.scores.get(name, 0):g}" for name in rubric.points),
+            f"{one.score:g}",
+            f"{one.total:g}",
+        ]
         writer.writerow([_plain(cell) for cell in (*row, faults, "; ".join(one.protections))])
     return text.getvalue()
 
@@ -52,7 +56,9 @@ def misconceptions(graded: Sequence[Graded]) -> list[tuple[Finding, list[str]]]:
             example.setdefault(finding.fault, finding)
             if one.name not in who[finding.fault]:
                 who[finding.fault].append(one.name)
-    return sorted(((example[fault], names) for fault, names in who.items()), key=lambda pair: (-len(pair[1]), pair[0].fault))
+    return sorted(
+        ((example[fault], names) for fault, names in who.items()), key=lambda pair: (-len(pair[1]), pair[0].fault)
+    )
 
 
 def misconceptions_csv(graded: Sequence[Graded]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,16 +26,16 @@ def draw(rng: np.random.Generator, n: int, dims: tuple[int, ...], m: int) -> Dra
     return Draw(rng.normal(size=(n, *dims)), rng.normal(size=(d, m)), rng.normal(size=m) * 2, rng.normal(size=(n, m)))
 
 
-def _forward(d: Draw, choice: Mapping[str, str]) -> Array | None:
+def _forward(d: Draw, choice: Mapping[str, str]) -> Array:
     n = d.x.shape[0]
     flat = {
-        "rows": lambda: d.x.reshape(n, -1),
-        "wrong_memory_order": lambda: d.x.reshape(-1, n).T,
-        "wrong_memory_order#fortran": lambda: d.x.reshape(n, -1, order="F"),
-        "wrong_memory_order#transposed": lambda: d.x.T.reshape(n, -1),
-    }[choice["flatten"]]()
-    bias = {"plus": d.b, "bias_missing": 0.0, "bias_sign": -d.b, "bias_twice": 2 * d.b}[choice["bias"]]
-    return flat @ d.w + bias
+        "rows": d.x.reshape(n, -1),
+        "wrong_memory_order": d.x.reshape(-1, n).T,
+        "wrong_memory_order#fortran": d.x.reshape(n, -1, order="F"),
+        "wrong_memory_order#transposed": d.x.T.reshape(n, -1),
+    }[choice["flatten"]]
+    bias = {"plus": 1, "bias_missing": 0, "bias_sign": -1, "bias_twice": 2}[choice["bias"]]
+    return np.asarray(flat @ d.w + bias * d.b)
 
 
 FORWARD = Family(
@@ -46,20 +46,20 @@ FORWARD = Family(
     _forward,
 )
 
-COUNTS = {
-    "": lambda n, d, m: 1.0, "divided_by_n": lambda n, d, m: 1 / n, "times_n": lambda n, d, m: n,
-    "sign": lambda n, d, m: -1.0, "divided_by_count": lambda n, d, m: 1 / d, "divided_by_count#m": lambda n, d, m: 1 / m,
-    "factor_two": lambda n, d, m: 2.0, "factor_two#half": lambda n, d, m: 0.5,
-}  # fmt: skip
+FACTORS = (
+    "", "divided_by_n", "times_n", "sign", "divided_by_count", "divided_by_count#m", "factor_two", "factor_two#half",
+)  # fmt: skip
 
 
 def _factor(d: Draw, option: str) -> float:
-    name = option.partition("_")[2]
-    return float(COUNTS[name](d.x.shape[0], d.w.shape[0], d.w.shape[1]))
+    """What a gradient is multiplied by under a choice such as `dw_divided_by_n`."""
+    n, (count, m) = d.x.shape[0], d.w.shape
+    factors = (1.0, 1 / n, n, -1.0, 1 / count, 1 / m, 2.0, 0.5)
+    return float(factors[FACTORS.index(option.partition("_")[2])])
 
 
 def _options(output: str) -> tuple[str, ...]:
-    return tuple(f"{output}_{name}" for name in COUNTS)
+    return tuple(f"{output}_{name}" for name in FACTORS)
 
 
 def _db(d: Draw, choice: Mapping[str, str]) -> Array:
@@ -73,7 +73,15 @@ def _db(d: Draw, choice: Mapping[str, str]) -> Array:
 
 DB = Family(
     {
-        "sum": ("axis 0", "db_keepdims", "db_wrong_axis", "db_wrong_axis#kept", "db_whole_array", "db_not_summed", "db_ones"),
+        "sum": (
+            "axis 0",
+            "db_keepdims",
+            "db_wrong_axis",
+            "db_wrong_axis#kept",
+            "db_whole_array",
+            "db_not_summed",
+            "db_ones",
+        ),
         "count": _options("db"),
     },
     _db,
@@ -82,9 +90,9 @@ DW = Family({"count": _options("dw")}, lambda d, c: _factor(d, c["count"]) * (d.
 
 
 def _dx(d: Draw, choice: Mapping[str, str]) -> Array:
-    flat = {"": lambda: d.dout @ d.w.T, "dx_w_not_transposed": lambda: d.dout @ d.w}[choice["product"]]()
+    flat = d.dout @ (d.w if choice["product"] else d.w.T)
     shape = d.x.shape if choice["shape"] == "" else flat.shape
-    return _factor(d, choice["count"]) * flat.reshape(shape)
+    return np.asarray(_factor(d, choice["count"]) * flat.reshape(shape))
 
 
 DX = Family(
@@ -98,10 +106,10 @@ def examine(exam: Examination) -> None:
     rng = exam.random(1)
     if exam.has("affine_forward"):
         case = Case(exam, "affine_forward", "affine_forward")
-        settle(case, lambda: _examine_forward(case, rng))
+        settle(case, _examine_forward, rng)
     if exam.has("affine_backward"):
         case = Case(exam, "affine_backward", "affine_backward")
-        settle(case, lambda: _examine_backward(case, rng))
+        settle(case, _examine_backward, rng)
 
 
 def _examine_forward(case: Case, rng: np.random.Generator) -> None:
@@ -109,7 +117,7 @@ def _examine_forward(case: Case, rng: np.random.Generator) -> None:
     flat = [d for d in draws if d.x.ndim == 2]
     case.exam.fine["affine_forward.flat"] = False
 
-    def run(d: Draw) -> Array:
+    def run(d: Draw) -> Any:
         return case.forward("affine_forward", d.x, d.w, d.b)[0]
 
     try:
@@ -140,7 +148,9 @@ def _examine_backward(case: Case, rng: np.random.Generator) -> None:
             outcome = case.call("affine_backward", d.dout, cache)
             results[id(d)] = case.results(outcome.value, ("dx", "dw", "db"))
             again = case.call("affine_backward", d.dout, cache).value
-            if not all(agrees(a, np.asarray(v)) for a, v in zip(again or (), results[id(d)], strict=False) if v is not None):
+            if not all(
+                agrees(a, np.asarray(v)) for a, v in zip(again or (), results[id(d)], strict=False) if v is not None
+            ):
                 case.wrong("not_repeatable", "two calls on one cache gave two answers")
             case.untouched((d.dout,), outcome, ("dout",))
         return results[id(d)][which]

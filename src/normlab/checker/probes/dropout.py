@@ -44,11 +44,12 @@ def _backward(d: Draw, choice: Mapping[str, str]) -> Array:
         "mask": d.mask, "mask_unscaled": (d.mask != 0) * 1.0, "mask_inverted": (d.mask == 0) * d.mask.max(),
         "no_mask": np.ones(d.mask.shape), "scaled_twice": d.mask * d.mask.max(),
     }[choice["mask"]]  # fmt: skip
-    return mask * ({"": 1.0, "scaled_by_p": d.p}[choice["scale"]]) * d.dout
+    return np.asarray(mask * (d.p if choice["scale"] else 1.0) * d.dout)
 
 
 BACKWARD = Family(
-    {"mask": ("mask", "mask_unscaled", "mask_inverted", "no_mask", "scaled_twice"), "scale": ("", "scaled_by_p")}, _backward
+    {"mask": ("mask", "mask_unscaled", "mask_inverted", "no_mask", "scaled_twice"), "scale": ("", "scaled_by_p")},
+    _backward,
 )
 
 
@@ -56,10 +57,10 @@ def examine(exam: Examination) -> None:
     """Judge dropout_forward and dropout_backward, where they are there."""
     if exam.has("dropout_forward"):
         case = Case(exam, "dropout_forward", "dropout_forward")
-        settle(case, lambda: _examine_forward(case))
+        settle(case, _examine_forward)
     if exam.has("dropout_backward"):
         other = Case(exam, "dropout_backward", "dropout_backward")
-        settle(other, lambda: _examine_backward(other))
+        settle(other, _examine_backward)
 
 
 def documented(doc: str) -> str:
@@ -166,7 +167,8 @@ def _test_factor(case: Case) -> list[float] | None:
 def _examine_seed(case: Case) -> None:
     x = np.ones((20, 20))
     one, two = (
-        case.call("dropout_forward", x, {"mode": "train", "p": 0.5, "seed": 9}, keep=(1,), seed=s).value[0] for s in (1, 2)
+        case.call("dropout_forward", x, {"mode": "train", "p": 0.5, "seed": 9}, keep=(1,), seed=s).value[0]
+        for s in (1, 2)
     )
     if not np.array_equal(one, two):
         case.remark("seed_ignored", "the same seed gave two masks")

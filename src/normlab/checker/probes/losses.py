@@ -24,11 +24,12 @@ def _probabilities(x: Array, shift: str, normalizer: str) -> Array:
     powers = np.exp(shifted)
     total = {
         "rows": powers.sum(1, keepdims=True), "normalizer_wrong_axis": powers.sum(0, keepdims=True),
-        "normalizer_whole_array": powers.sum(), "normalizer_wrong_axis#square": powers.sum(1)[None, :] if len(x) == x.shape[1] else None,
+        "normalizer_whole_array": powers.sum(),
+        "normalizer_wrong_axis#square": powers.sum(1)[None, :] if len(x) == x.shape[1] else None,
     }[normalizer]  # fmt: skip
     if total is None:
         raise ValueError("these sizes do not broadcast")
-    return powers / total
+    return np.asarray(powers / total)
 
 
 def _softmax(d: Draw, choice: Mapping[str, str]) -> tuple[Array, Array]:
@@ -118,7 +119,7 @@ def examine(exam: Examination) -> None:
     for salt, (name, family) in enumerate((("softmax_loss", SOFTMAX), ("svm_loss", SVM))):
         if exam.has(name):
             case = Case(exam, name, "losses")
-            settle(case, lambda c=case, n=name, f=family, s=salt: _examine(c, n, f, exam.random(30 + s)))  # type: ignore[misc]
+            settle(case, _examine, name, family, exam.random(30 + salt))
 
 
 def _examine(case: Case, name: str, family: Family, rng: np.random.Generator) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -34,17 +35,20 @@ class NetDraw:
 def draw(rng: np.random.Generator, dims: tuple[int, ...], n: int, normalization: str | None, reg: float) -> NetDraw:
     """Random parameters for layers of these widths: dims[0] inputs, dims[-1] classes."""
     params: dict[str, Array] = {}
-    for i, (fan_in, fan_out) in enumerate(zip(dims, dims[1:], strict=False), start=1):
+    for i, (fan_in, fan_out) in enumerate(pairwise(dims), start=1):
         params[f"W{i}"] = rng.normal(size=(fan_in, fan_out)) / np.sqrt(fan_in)
         params[f"b{i}"] = rng.normal(size=fan_out) * 0.3
         if normalization is not None and i < len(dims) - 1:
             params[f"gamma{i}"] = rng.uniform(0.5, 2, size=fan_out) * rng.choice([-1.0, 1.0], size=fan_out)
             params[f"beta{i}"] = rng.normal(size=fan_out) * 0.5
-    return NetDraw(params, rng.normal(size=(n, dims[0])), rng.integers(0, dims[-1], size=n), reg, normalization, len(dims) - 1)
+    return NetDraw(
+        params, rng.normal(size=(n, dims[0])), rng.integers(0, dims[-1], size=n), reg, normalization, len(dims) - 1
+    )
 
 
 SLOTS = {
-    "norm": ("", "norm_ignored", "norm_after_relu", "batch_norm_for_layer_norm", "layer_norm_for_batch_norm", "norm_on_scores"),
+    "norm": ("", "norm_ignored", "norm_after_relu", "batch_norm_for_layer_norm", "layer_norm_for_batch_norm",
+             "norm_on_scores"),
     "forward": ("", "relu_on_scores", "relu_missing", "bias_ignored"),
     "reg_loss": ("", "reg_loss_half_missing", "reg_loss_missing", "reg_loss_last_only", "reg_loss_first_only",
                  "reg_loss_quarter", "biases_regularized", "norm_parameters_regularized", "all_parameters_regularized"),
@@ -79,7 +83,10 @@ def _norm_back(dout: Array, cache: tuple[Array, Array, Array, int]) -> tuple[Arr
 
 def kind_of(d: NetDraw, choice: Mapping[str, str]) -> str | None:
     """Which norm the hidden layers use under a choice."""
-    swapped = {"batch_norm_for_layer_norm": ("layernorm", "batchnorm"), "layer_norm_for_batch_norm": ("batchnorm", "layernorm")}
+    swapped = {
+        "batch_norm_for_layer_norm": ("layernorm", "batchnorm"),
+        "layer_norm_for_batch_norm": ("batchnorm", "layernorm"),
+    }
     if choice["norm"] == "norm_ignored":
         if d.normalization is None:
             raise ValueError("no norm to ignore")
@@ -149,7 +156,9 @@ def _penalty(d: NetDraw, way: str) -> float:
     added = sum(value for key, value in squares.items() if key.rstrip("0123456789") in extra)
     if extra and not added:
         raise ValueError("nothing of this kind to regularize")
-    total = {"reg_loss_last_only": weights[-1], "reg_loss_first_only": weights[0], "reg_loss_missing": 0.0}.get(way, sum(weights))
+    total = {"reg_loss_last_only": weights[-1], "reg_loss_first_only": weights[0], "reg_loss_missing": 0.0}.get(
+        way, sum(weights)
+    )
     factor = {"reg_loss_half_missing": 1.0, "reg_loss_quarter": 0.25}.get(way, 0.5)
     return factor * d.reg * (total + added)
 

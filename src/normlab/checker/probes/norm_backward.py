@@ -46,9 +46,9 @@ def draw(rng: np.random.Generator, n: int, d: int, axis: int) -> Draw:
     given = norm_forward.draw(rng, n, d, axis)
     dout = rng.normal(size=(n, d)) + rng.normal(size=d) * 0.3
     column = (slice(None), None) if axis == 0 else (None, slice(None))
-    turn = (lambda a: a.T) if axis == 0 else (lambda a: a)
+    x, turned = (given.x.T, dout.T) if axis == 0 else (given.x, dout)
     others = {"D": d} if axis == 0 else {"N": n}
-    rows = Rows(turn(given.x), turn(dout), given.gamma[column], given.beta[column], given.eps, others)
+    rows = Rows(x, turned, given.gamma[column], given.beta[column], given.eps, others)
     return Draw(given, dout, rows)
 
 
@@ -58,26 +58,29 @@ def _sums(d: Draw, choice: Mapping[str, str]) -> tuple[Array, Array]:
     mean = g.x.mean(g.axis, keepdims=True)
     with_ = {
         "normalized": xhat, "dgamma_centred": g.x - mean, "dgamma_x": g.x, "dgamma_with_gamma": xhat * g.gamma,
-        "dgamma_with_out": xhat * g.gamma + g.beta, "dgamma_over_gamma": xhat / g.gamma, "dgamma_is_dbeta": np.ones_like(xhat),
+        "dgamma_with_out": xhat * g.gamma + g.beta, "dgamma_over_gamma": xhat / g.gamma,
+        "dgamma_is_dbeta": np.ones_like(xhat),
     }[choice["factor"]]  # fmt: skip
     products = xhat * 1.0 if choice["dout"] == "dgamma_without_dout" else dout * with_
     scaled = g.gamma if choice["upstream"] else 1.0
     dgamma = _reduce(products * scaled, choice["dgamma_sum"].removeprefix("dgamma_"))
-    dbeta = _reduce(dout * (g.gamma if choice["dbeta"] == "dbeta_with_gamma" else scaled), choice["dbeta_sum"].removeprefix("dbeta_"))
+    dbeta = _reduce(
+        dout * (g.gamma if choice["dbeta"] == "dbeta_with_gamma" else scaled),
+        choice["dbeta_sum"].removeprefix("dbeta_"),
+    )
     if choice["order"]:
         dgamma, dbeta = dbeta, dgamma
     return dgamma, dbeta
 
 
 def _reduce(values: Array, way: str) -> Array:
-    return np.asarray(
-        {
-            "": lambda: values.sum(0), "mean": lambda: values.mean(0), "keepdims": lambda: values.sum(0, keepdims=True),
-            "wrong_axis": lambda: values.sum(1), "whole_array": lambda: values.sum(), "not_summed": lambda: values,
-            "sign": lambda: -values.sum(0), "divided_by_features": lambda: values.sum(0) / values.shape[1],
-            "wrong_axis#kept": lambda: values.sum(1, keepdims=True),
-        }[way]()  # fmt: skip
-    )
+    reduced = {
+        "": values.sum(0), "mean": values.mean(0), "keepdims": values.sum(0, keepdims=True),
+        "wrong_axis": values.sum(1),
+        "wrong_axis#kept": values.sum(1, keepdims=True), "whole_array": values.sum(), "not_summed": values,
+        "sign": -values.sum(0), "divided_by_features": values.sum(0) / values.shape[1],
+    }[way]  # fmt: skip
+    return np.asarray(reduced)
 
 
 WAYS = ("mean", "keepdims", "wrong_axis", "wrong_axis#kept", "whole_array", "not_summed", "sign", "divided_by_features")
@@ -108,7 +111,7 @@ def examine(exam: Examination) -> None:
         if exam.has(name):
             case = Case(exam, name, "norm_backward", **words)
             axis = 0 if words is batch else 1
-            settle(case, lambda c=case, f=forward, a=axis, s=salt: _examine(c, f, a, exam.random(50 + s)))  # type: ignore[misc]
+            settle(case, _examine, forward, axis, exam.random(50 + salt))
 
 
 def _examine(case: Case, forward: str, axis: int, rng: np.random.Generator) -> None:
@@ -194,7 +197,12 @@ def judge_dx(case: Case, draws: Sequence[Draw], values: Sequence[Any]) -> None:
     if _is_diagonal(case, draws[0], arrays[0], found):
         case.wrong("diagonal_only", f"{evidence}; the dx of one example changes nothing when another's dout does")
         return
-    case.wrong("unexplained", evidence + (f"; {told(case, found)}" if found else "; it is no sum of the three terms"), named=False, what="dx")
+    case.wrong(
+        "unexplained",
+        evidence + (f"; {told(case, found)}" if found else "; it is no sum of the three terms"),
+        named=False,
+        what="dx",
+    )
 
 
 def name_all(case: Case, found: Reasons, evidence: str) -> None:

@@ -61,21 +61,23 @@ AFFINE = ("both", "beta_missing", "gamma_missing", "beta_scaled", "affine_missin
 
 def divided_by(var: Array, eps: float, choice: str) -> Array:
     return {
-        "root": lambda: np.sqrt(var + eps), "divided_by_variance": lambda: var,
-        "divided_by_variance#eps": lambda: var + eps, "eps_outside": lambda: np.sqrt(var) + eps,
-        "eps_missing": lambda: np.sqrt(var), "eps_hard_coded": lambda: np.sqrt(var + 1e-5),
-        "eps_hard_coded#8": lambda: np.sqrt(var + 1e-8), "not_divided": lambda: np.ones_like(var),
-        "eps_twice": lambda: np.sqrt(var + eps) + eps, "multiplied": lambda: 1 / np.sqrt(var + eps),
-    }[choice]()  # fmt: skip
+        "root": np.sqrt(var + eps), "divided_by_variance": var,
+        "divided_by_variance#eps": var + eps, "eps_outside": np.sqrt(var) + eps,
+        "eps_missing": np.sqrt(var), "eps_hard_coded": np.sqrt(var + 1e-5),
+        "eps_hard_coded#8": np.sqrt(var + 1e-8), "not_divided": np.ones_like(var),
+        "eps_twice": np.sqrt(var + eps) + eps, "multiplied": 1 / np.sqrt(var + eps),
+    }[choice]  # fmt: skip
 
 
 def affine(xhat: Array, gamma: Array, beta: Array, choice: str) -> Array:
-    return {
-        "both": lambda: gamma * xhat + beta, "beta_missing": lambda: gamma * xhat, "gamma_missing": lambda: xhat + beta,
-        "beta_scaled": lambda: gamma * (xhat + beta), "affine_missing": lambda: xhat,
-        "gamma_beta_swapped": lambda: beta * xhat + gamma, "gamma_twice": lambda: gamma * gamma * xhat + beta,
-        "gamma_per_row": lambda: gamma[:, None] * xhat + beta[:, None],
-    }[choice]()  # fmt: skip
+    if choice == "gamma_per_row":
+        return gamma[:, None] * xhat + beta[:, None]
+    scaled = {
+        "both": gamma * xhat + beta, "beta_missing": gamma * xhat, "gamma_missing": xhat + beta,
+        "beta_scaled": gamma * (xhat + beta), "affine_missing": xhat,
+        "gamma_beta_swapped": beta * xhat + gamma, "gamma_twice": gamma * gamma * xhat + beta,
+    }[choice]  # fmt: skip
+    return np.asarray(scaled)
 
 
 def _statistics(d: Draw, choice: Mapping[str, str]) -> tuple[Array, Array]:
@@ -92,12 +94,12 @@ def _statistics(d: Draw, choice: Mapping[str, str]) -> tuple[Array, Array]:
     centred = x - mean
     count = x.size if axis is None else x.shape[axis]
     var = {
-        "biased": lambda: x.var(axis=axis, keepdims=keep),
-        "unbiased": lambda: x.var(axis=axis, keepdims=keep) * count / (count - 1),
-        "not_centred_variance": lambda: (x * x).mean(axis=axis, keepdims=keep),
-        "summed_variance": lambda: x.var(axis=axis, keepdims=keep) * count,
-        "absolute_deviation": lambda: np.abs(centred).mean(axis=axis, keepdims=keep),
-    }[choice["variance"]]()  # fmt: skip
+        "biased": x.var(axis=axis, keepdims=keep),
+        "unbiased": x.var(axis=axis, keepdims=keep) * count / (count - 1),
+        "not_centred_variance": (x * x).mean(axis=axis, keepdims=keep),
+        "summed_variance": x.var(axis=axis, keepdims=keep) * count,
+        "absolute_deviation": np.abs(centred).mean(axis=axis, keepdims=keep),
+    }[choice["variance"]]  # fmt: skip
     return mean, var
 
 
@@ -177,9 +179,9 @@ def _running(d: Draw, choice: Mapping[str, str]) -> tuple[Array, Array]:
     def updated(old: Array, new: Array, way: str) -> Array:
         m = 0.9 if way == "momentum_hard_coded" else d.momentum
         return {
-            "momentum_swapped": lambda: (1 - m) * old + m * new, "not_updated": lambda: old, "overwritten": lambda: new,
-            "accumulated": lambda: old + (1 - m) * new, "summed": lambda: old + new, "decayed_only": lambda: m * old,
-        }.get(way, lambda: m * old + (1 - m) * new)()  # fmt: skip
+            "momentum_swapped": (1 - m) * old + m * new, "not_updated": old, "overwritten": new,
+            "accumulated": old + (1 - m) * new, "summed": old + new, "decayed_only": m * old,
+        }.get(way, m * old + (1 - m) * new)  # fmt: skip
 
     both = choice["way"]
     var_way = choice["variance_way"].removeprefix("variance_") if choice["variance_way"] else both
@@ -187,11 +189,19 @@ def _running(d: Draw, choice: Mapping[str, str]) -> tuple[Array, Array]:
     return updated(d.running_mean, mean, mean_way), updated(d.running_var, held, var_way)
 
 
-SPOILING = ("wrong_axis", "whole_array", "not_centred_variance", "uses_running", "mean_not_subtracted", "keepdims_missing",
-            "summed_variance", "absolute_deviation", "unexplained")  # fmt: skip
+SPOILING = ("wrong_axis", "whole_array", "not_centred_variance", "uses_running", "mean_not_subtracted",
+            "keepdims_missing", "summed_variance", "absolute_deviation", "unexplained")  # fmt: skip
 """Mistakes of the statistics themselves: nothing can be asked about their running averages."""
 
-WAYS = ("momentum_swapped", "not_updated", "overwritten", "momentum_hard_coded", "accumulated", "summed", "decayed_only")
+WAYS = (
+    "momentum_swapped",
+    "not_updated",
+    "overwritten",
+    "momentum_hard_coded",
+    "accumulated",
+    "summed",
+    "decayed_only",
+)
 RUNNING = Family(
     {
         "way": ("", *WAYS),
@@ -209,11 +219,15 @@ def examine(exam: Examination) -> None:
     """Judge batchnorm_forward and layernorm_forward, where they are there."""
     rng = exam.random(4)
     if exam.has("batchnorm_forward"):
-        case = Case(exam, "batchnorm_forward", "norm_forward", over="the batch", other="the features", axis="axis=0", n="N")
-        settle(case, lambda: _examine_batch(case, rng))
+        case = Case(
+            exam, "batchnorm_forward", "norm_forward", over="the batch", other="the features", axis="axis=0", n="N"
+        )
+        settle(case, _examine_batch, rng)
     if exam.has("layernorm_forward"):
-        other = Case(exam, "layernorm_forward", "norm_forward", over="the features", other="the batch", axis="axis=1", n="D")
-        settle(other, lambda: _examine_layer(other, rng))
+        other = Case(
+            exam, "layernorm_forward", "norm_forward", over="the features", other="the batch", axis="axis=1", n="D"
+        )
+        settle(other, _examine_layer, rng)
 
 
 def _examine_batch(case: Case, rng: np.random.Generator) -> None:
@@ -221,7 +235,7 @@ def _examine_batch(case: Case, rng: np.random.Generator) -> None:
     draws = [draw(rng, n, d, 0) for n, d in ((6, 4), (5, 5), (3, 7))]
     square = [draw(rng, n, n, 0) for n in (4, 6)]
 
-    def train(d: Draw) -> Array:
+    def train(d: Draw) -> Any:
         return case.forward(name, d.x, d.gamma, d.beta, d.param())[0]
 
     right = case.explain(TRAIN, draws, train, square=square, what="the output in training")
@@ -247,7 +261,9 @@ def _examine_running(case: Case, draws: list[Draw], square: list[Draw]) -> None:
     if case.verdict == "wrong" and any(case.found(key) for key in SPOILING):
         return  # what is averaged is not what should be: the running values can only be wrong too
     try:
-        right = case.explain(RUNNING, draws, state_after, square=square, what="running_mean and running_var after a step")
+        right = case.explain(
+            RUNNING, draws, state_after, square=square, what="running_mean and running_var after a step"
+        )
     except Unwritten:
         case.unimplemented("the update of the running statistics")
         return
@@ -260,24 +276,26 @@ def _examine_running(case: Case, draws: list[Draw], square: list[Draw]) -> None:
         case.wrong("no_first_state", str(failure.raised), line=failure.raised.line)
         return
     zero = d._replace(running_mean=np.zeros_like(d.beta), running_var=np.zeros_like(d.beta))
-    case.explain(RUNNING, [zero], lambda _: state_of(outcome.args[3], d), what="running statistics from an empty bn_param")
+    case.explain(
+        RUNNING, [zero], lambda _: state_of(outcome.args[3], d), what="running statistics from an empty bn_param"
+    )
 
 
 def state_of(param: Any, d: Draw) -> tuple[Array, Array]:
     """The running statistics in a bn_param, flat; the given ones where the shape is another."""
     if not isinstance(param, dict):
         raise Unwritten
-    values = [as_array(param.get(key)) for key in ("running_mean", "running_var")]
-    if any(value is None for value in values):
+    mean, var = as_array(param.get("running_mean")), as_array(param.get("running_var"))
+    if mean is None or var is None:
         return d.running_mean + np.nan, d.running_var + np.nan
-    mean, var = (np.asarray(v).reshape(-1) if np.size(v) == d.beta.size else np.asarray(v) for v in values)
-    return mean, var
+    size = d.beta.size
+    return (mean.reshape(-1) if mean.size == size else mean), (var.reshape(-1) if var.size == size else var)
 
 
 def _examine_test(case: Case, draws: list[Draw], square: list[Draw]) -> None:
     """Test mode on a given state; then whether it leaves that state alone."""
 
-    def test(d: Draw) -> Array:
+    def test(d: Draw) -> Any:
         return case.forward(case.function, d.x, d.gamma, d.beta, d.param("test"))[0]
 
     try:
@@ -299,7 +317,7 @@ def _examine_layer(case: Case, rng: np.random.Generator) -> None:
     draws = [draw(rng, n, d, 1) for n, d in ((6, 4), (5, 5), (3, 7))]
     square = [draw(rng, n, n, 1) for n in (4, 6)]
 
-    def run(d: Draw) -> Array:
+    def run(d: Draw) -> Any:
         return case.forward(name, d.x, d.gamma, d.beta, d.param())[0]
 
     right = case.explain(LAYER, draws, run, square=square)

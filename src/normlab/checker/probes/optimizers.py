@@ -43,18 +43,18 @@ def _momentum(d: Draw, choice: Mapping[str, str]) -> tuple[Array, ...]:
     for dw in d.gradients:
         old = v
         v = {
-            "": lambda: mu * old - lr * dw, "velocity_sign": lambda: mu * old + lr * dw, "rate_at_update": lambda: mu * old - dw,
-            "damped": lambda: mu * old - (1 - mu) * lr * dw, "damped#average": lambda: mu * old - (1 - mu) * dw,
-            "momentum_swapped": lambda: (1 - mu) * old - lr * dw, "momentum_missing": lambda: old - lr * dw,
-            "momentum_hard_coded": lambda: 0.9 * old - lr * dw, "rate_at_update#plus": lambda: mu * old + dw,
-        }[choice["velocity"]]()  # fmt: skip
+            "": mu * old - lr * dw, "velocity_sign": mu * old + lr * dw, "rate_at_update": mu * old - dw,
+            "damped": mu * old - (1 - mu) * lr * dw, "damped#average": mu * old - (1 - mu) * dw,
+            "momentum_swapped": (1 - mu) * old - lr * dw, "momentum_missing": old - lr * dw,
+            "momentum_hard_coded": 0.9 * old - lr * dw, "rate_at_update#plus": mu * old + dw,
+        }[choice["velocity"]]  # fmt: skip
         at = lr if "rate_at_update" in choice["velocity"] or choice["velocity"] == "damped#average" else 1.0
         sign = -1.0 if choice["velocity"] == "rate_at_update#plus" else 1.0
         w = {
-            "": lambda: w + sign * at * v, "step_sign": lambda: w - at * v, "nesterov": lambda: w + mu * v - lr * dw,
-            "nesterov#classic": lambda: w - mu * old + (1 + mu) * v, "old_velocity": lambda: w + at * old,
-            "velocity_unused": lambda: w - lr * dw, "step_times_rate": lambda: w + lr * v,
-        }[choice["step"]]()  # fmt: skip
+            "": w + sign * at * v, "step_sign": w - at * v, "nesterov": w + mu * v - lr * dw,
+            "nesterov#classic": w - mu * old + (1 + mu) * v, "old_velocity": w + at * old,
+            "velocity_unused": w - lr * dw, "step_times_rate": w + lr * v,
+        }[choice["step"]]  # fmt: skip
         if choice["kept"] == "velocity_not_stored":
             v = old
         path += [w, v]
@@ -80,16 +80,16 @@ def _rmsprop(d: Draw, choice: Mapping[str, str]) -> tuple[Array, ...]:
         old = cache
         square = dw if choice["square"] == "not_squared" else dw * dw
         cache = {
-            "": lambda: decay * old + (1 - decay) * square, "decay_swapped": lambda: (1 - decay) * old + decay * square,
-            "accumulated": lambda: old + square, "accumulated#decayed": lambda: decay * old + square,
-            "decay_hard_coded": lambda: 0.99 * old + 0.01 * square, "cache_overwritten": lambda: square,
-        }[choice["cache"]]()  # fmt: skip
+            "": decay * old + (1 - decay) * square, "decay_swapped": (1 - decay) * old + decay * square,
+            "accumulated": old + square, "accumulated#decayed": decay * old + square,
+            "decay_hard_coded": 0.99 * old + 0.01 * square, "cache_overwritten": square,
+        }[choice["cache"]]  # fmt: skip
         used = old if choice["used"] == "old_cache" else cache
         divisor = {
-            "": lambda: np.sqrt(used) + eps, "eps_inside": lambda: np.sqrt(used + eps), "root_missing": lambda: used + eps,
-            "eps_multiplied": lambda: np.sqrt(used) * eps, "eps_missing": lambda: np.sqrt(used),
-            "eps_hard_coded": lambda: np.sqrt(used) + 1e-8,
-        }[choice["divisor"]]()  # fmt: skip
+            "": np.sqrt(used) + eps, "eps_inside": np.sqrt(used + eps), "root_missing": used + eps,
+            "eps_multiplied": np.sqrt(used) * eps, "eps_missing": np.sqrt(used),
+            "eps_hard_coded": np.sqrt(used) + 1e-8,
+        }[choice["divisor"]]  # fmt: skip
         w = w - {"": lr * dw, "sign": -lr * dw, "rate_missing": dw, "gradient_missing": lr}[choice["step"]] / divisor
         if choice["kept"] == "cache_not_stored":
             cache = old
@@ -111,6 +111,12 @@ RMSPROP = Family(
 )
 
 
+def _correction(beta: float, t: int, way: str) -> float:
+    """What a moving average is divided by at step t."""
+    ways: dict[str, float] = {"power_missing": 1 - beta, "power_times": 1 - beta * t, "power_two": 1 - beta**2}
+    return ways.get(way, float(1 - beta**t))
+
+
 def _adam(d: Draw, choice: Mapping[str, str]) -> tuple[Array, ...]:
     c = d.config
     w, m, v, t = d.w, c["m"], c["v"], c["t"]
@@ -128,24 +134,29 @@ def _adam(d: Draw, choice: Mapping[str, str]) -> tuple[Array, ...]:
         m = keep1 * old_m + (decay1 if choice["average"] != "first_not_averaged" else 1) * dw
         v = keep2 * old_v + (decay2 if choice["average"] != "second_not_averaged" else 1) * square
 
-        def correction(beta: float) -> float:
-            return {
-                "power_missing": lambda: 1 - beta, "power_times": lambda: 1 - beta * now, "power_two": lambda: 1 - beta**2,
-            }.get(choice["power"], lambda: 1 - beta**now)()  # fmt: skip
-
-        first = {"": correction(b1), "no_bias_correction": 1.0, "second_only_corrected": 1.0}.get(choice["correction"], correction(b1))
-        second = {"no_bias_correction": 1.0, "first_only_corrected": 1.0, "one_beta_corrects": correction(b1)}.get(
-            choice["correction"], correction(b2)
-        )
+        first = {
+            "": _correction(b1, now, choice["power"]),
+            "no_bias_correction": 1.0,
+            "second_only_corrected": 1.0,
+        }.get(choice["correction"], _correction(b1, now, choice["power"]))
+        second = {
+            "no_bias_correction": 1.0,
+            "first_only_corrected": 1.0,
+            "one_beta_corrects": _correction(b1, now, choice["power"]),
+        }.get(choice["correction"], _correction(b2, now, choice["power"]))
         if choice["correction"] == "one_beta_corrects#second":
-            first = correction(b2)
+            first = _correction(b2, now, choice["power"])
         mhat, vhat = m / first, v / second
         divisor = {
-            "": lambda: np.sqrt(vhat) + eps, "eps_inside": lambda: np.sqrt(vhat + eps), "root_missing": lambda: vhat + eps,
-            "eps_before_correction": lambda: (np.sqrt(v) + eps) / np.sqrt(second), "eps_missing": lambda: np.sqrt(vhat),
-            "eps_hard_coded": lambda: np.sqrt(vhat) + 1e-8, "eps_multiplied": lambda: np.sqrt(vhat) * eps,
-        }[choice["divisor"]]()  # fmt: skip
-        w = w - {"": lr * mhat, "sign": -lr * mhat, "rate_missing": mhat, "gradient_for_m": lr * dw}[choice["step"]] / divisor
+            "": np.sqrt(vhat) + eps, "eps_inside": np.sqrt(vhat + eps), "root_missing": vhat + eps,
+            "eps_before_correction": (np.sqrt(v) + eps) / np.sqrt(second), "eps_missing": np.sqrt(vhat),
+            "eps_hard_coded": np.sqrt(vhat) + 1e-8, "eps_multiplied": np.sqrt(vhat) * eps,
+        }[choice["divisor"]]  # fmt: skip
+        w = (
+            w
+            - {"": lr * mhat, "sign": -lr * mhat, "rate_missing": mhat, "gradient_for_m": lr * dw}[choice["step"]]
+            / divisor
+        )
         kept = choice["kept"]
         if kept == "corrected_stored":
             m, v = mhat, vhat
@@ -205,7 +216,7 @@ def examine(exam: Examination) -> None:
     for salt, rule in enumerate(STATE):
         if exam.has(rule):
             case = Case(exam, rule, "optimizers")
-            settle(case, lambda c=case, r=rule, s=salt: _examine(c, r, exam.random(90 + s)))  # type: ignore[misc]
+            settle(case, _examine, rule, exam.random(90 + salt))
 
 
 def _examine(case: Case, rule: str, rng: np.random.Generator) -> None:

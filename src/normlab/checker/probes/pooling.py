@@ -29,7 +29,7 @@ def examine(exam: Examination) -> None:
     for name, steps in (("max_pool_forward_naive", _forward), ("max_pool_backward_naive", _backward)):
         if exam.has(name):
             case = Case(exam, name, "pooling")
-            settle(case, lambda c=case, s=steps: s(c, exam.random(150)))  # type: ignore[misc]
+            settle(case, steps, exam.random(150))
 
 
 def _param(size: int, stride: int) -> dict[str, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,12 +20,13 @@ class Draw(NamedTuple):
 
 def _forward(d: Draw, choice: Mapping[str, str]) -> Array:
     x = d.x
-    return {
+    value = {
         "max": np.maximum(x, 0), "absolute_value": np.abs(x), "leaky": np.where(x > 0, x, 0.01 * x),
         "leaky#tenth": np.where(x > 0, x, 0.1 * x), "identity": x, "mask_for_value": (x > 0) * 1.0,
         "minimum": np.minimum(x, 0), "whole_maximum": np.maximum(0, x.max()) + 0 * x,
         "whole_maximum#scalar": np.maximum(0, x.max()),
     }[choice["value"]]  # fmt: skip
+    return np.asarray(value)
 
 
 FORWARD = Family(
@@ -42,7 +43,9 @@ def _backward(d: Draw, choice: Mapping[str, str]) -> Array:
         "times_value": np.maximum(x, 0), "times_value#x": x, "leaky": np.where(x > 0, 1, 0.01),
         "mask_of_dout#both": (dout > 0) & (x > 0), "mask_inverted#equal": x <= 0,
     }[choice["mask"]]  # fmt: skip
-    return mask * {"dout": dout, "dout_missing": 1.0, "dout_squared": dout * dout, "sign": -dout}[choice["dout"]]
+    return np.asarray(
+        mask * {"dout": dout, "dout_missing": 1.0, "dout_squared": dout * dout, "sign": -dout}[choice["dout"]]
+    )
 
 
 BACKWARD = Family(
@@ -61,10 +64,10 @@ def examine(exam: Examination) -> None:
     draws = [Draw(rng.normal(size=s), rng.normal(size=s)) for s in ((4, 5), (3, 2, 3), (6, 6))]
     if exam.has("relu_forward"):
         case = Case(exam, "relu_forward", "relu_forward")
-        settle(case, lambda: _examine_forward(case, draws))
+        settle(case, _examine_forward, draws)
     if exam.has("relu_backward"):
         other = Case(exam, "relu_backward", "relu_backward")
-        settle(other, lambda: _examine_backward(other, draws))
+        settle(other, _examine_backward, draws)
 
 
 def _examine_forward(case: Case, draws: list[Draw]) -> None:
@@ -79,10 +82,11 @@ def _examine_backward(case: Case, draws: list[Draw]) -> None:
         case.waiting(["relu_forward"])
         return
 
-    def run(d: Draw) -> Array:
+    def run(d: Draw) -> Any:
         _, cache, _ = case.forward("relu_forward", d.x)
         outcome = case.call("relu_backward", d.dout, cache)
-        case.untouched((d.dout,), outcome, ("dout",), key="") or case.remark("dout_overwritten")
+        if not case.untouched((d.dout,), outcome, ("dout",), key=""):
+            case.remark("dout_overwritten")
         if not case.found("not_repeatable"):
             again = case.call("relu_backward", d.dout, cache).value
             if outcome.value is not None and not agrees(again, np.asarray(outcome.value)):

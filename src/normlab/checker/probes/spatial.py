@@ -55,26 +55,46 @@ def _images(rows: Array, shape: tuple[int, ...], order: tuple[int, ...]) -> Arra
 
 def examine(exam: Examination) -> None:
     """Judge the spatial norms that are there."""
-    pairs = (("spatial_batchnorm", _examine_forward, _examine_backward), ("spatial_groupnorm", _group_forward, _group_backward))
+    pairs = (
+        ("spatial_batchnorm", _examine_forward, _examine_backward),
+        ("spatial_groupnorm", _group_forward, _group_backward),
+    )
     for salt, (name, forward, backward) in enumerate(pairs):
         group = name == "spatial_groupnorm"
-        words = {"over": "the M values of a group", "other": "the other groups", "axis": "axis=(2, 3, 4)", "n": "M", "d": "another count"}
+        words = {
+            "over": "the M values of a group",
+            "other": "the other groups",
+            "axis": "axis=(2, 3, 4)",
+            "n": "M",
+            "d": "another count",
+        }
         if not group:
-            words = {"over": "the M values of a channel", "other": "the channels", "axis": "axis=(0, 2, 3)", "n": "M", "d": "C"}
+            words = {
+                "over": "the M values of a channel",
+                "other": "the channels",
+                "axis": "axis=(0, 2, 3)",
+                "n": "M",
+                "d": "C",
+            }
         for suffix, steps, topic in (("forward", forward, "norm_forward"), ("backward", backward, "norm_backward")):
             if exam.has(f"{name}_{suffix}"):
                 case = Case(exam, f"{name}_{suffix}", topic, **words)
-                settle(case, lambda c=case, f=steps, s=salt: f(c, exam.random(130 + s)))  # type: ignore[misc]
+                settle(case, steps, exam.random(130 + salt))
 
 
 def _batchnorm(rows: Array, d: Draw) -> Array:
-    return (rows - rows.mean(0)) / np.sqrt(rows.var(0) + d.flat.eps) * d.flat.gamma + d.flat.beta
+    return np.asarray((rows - rows.mean(0)) / np.sqrt(rows.var(0) + d.flat.eps) * d.flat.gamma + d.flat.beta)
 
 
 def _candidates_forward(d: Draw) -> Iterator[tuple[str, Array]]:
     yield "", _images(_batchnorm(_rows(d.x, CHANNELS_LAST), d), d.x.shape, CHANNELS_LAST)
     column = (None, slice(None), None, None)
-    for key, axes in (("per_pixel", (0,)), ("over_pixels_only", (2, 3)), ("over_channels", (1,)), ("over_channels", (1, 2, 3))):
+    for key, axes in (
+        ("per_pixel", (0,)),
+        ("over_pixels_only", (2, 3)),
+        ("over_channels", (1,)),
+        ("over_channels", (1, 2, 3)),
+    ):
         xhat = (d.x - d.x.mean(axes, keepdims=True)) / np.sqrt(d.x.var(axes, keepdims=True) + d.flat.eps)
         yield key, xhat * d.flat.gamma[column] + d.flat.beta[column]
     for there in ORDERS:
@@ -98,12 +118,12 @@ def _examine_forward(case: Case, rng: np.random.Generator) -> None:
     case.exam.fine[f"{name}.train"] = key == ""
     if key and not (key == "over_channels" and case.exam.fine.get("batchnorm_forward.train") is False):
         case.wrong(key, "the output in training")
-    elif key:
-        case.waiting(["batchnorm_forward"])
-    elif key is None and case.exam.fine.get("batchnorm_forward.train") is False:
+    elif key or (key is None and case.exam.fine.get("batchnorm_forward.train") is False):
         case.waiting(["batchnorm_forward"])
     elif key is None:
-        as_rows = norm_forward.TRAIN.explain([(d.flat, _rows(o, CHANNELS_LAST)) for d, o in zip(draws, outs, strict=True)])
+        as_rows = norm_forward.TRAIN.explain(
+            [(d.flat, _rows(o, CHANNELS_LAST)) for d, o in zip(draws, outs, strict=True)]
+        )
         _report(case, as_rows, "batchnorm_forward", "the output in training")
     if key != "":
         return
@@ -165,7 +185,8 @@ def _report(case: Case, keys: tuple[str, ...] | None, depends: str, what: str) -
 def _gradients(case: Case, d: Draw, forward: str, *args: Any) -> tuple[Any, ...]:
     cache = case.forward(forward, d.x, *args)[1]
     outcome = case.call(case.function, d.dout, cache)
-    case.untouched((d.dout,), outcome, ("dout",), key="") or case.remark("dout_overwritten")
+    if not case.untouched((d.dout,), outcome, ("dout",), key=""):
+        case.remark("dout_overwritten")
     return case.results(outcome.value, ("dx", "dgamma", "dbeta"))
 
 
@@ -179,7 +200,13 @@ def _candidates_backward(d: Draw) -> Iterator[tuple[str, Array]]:
             dxhat = _rows(d.dout, there) * d.flat.gamma
             dx = scale * (dxhat - dxhat.mean(0) - xhat * (dxhat * xhat).mean(0))
             for back in (ahead, *(o for o in ORDERS if o != ahead)):
-                key = "" if there == back == ahead else "dx_not_transposed_back" if there == ahead else "dout_not_transposed"
+                key = (
+                    ""
+                    if there == back == ahead
+                    else "dx_not_transposed_back"
+                    if there == ahead
+                    else "dout_not_transposed"
+                )
                 if key == "dout_not_transposed" and there in LAST:
                     key = "dout_other_order"
                 yield key, _images(dx, shape, back)
@@ -236,7 +263,8 @@ def _group(d: Draw, choice: Mapping[str, str]) -> Array:
     g, size = d.groups, c // d.groups
     split, axes = {
         "own": ((n, g, size, h, w), (2, 3, 4)), "groups_ignored": ((n, 1, c, h, w), (2, 3, 4)),
-        "group_size_for_count": ((n, size, g, h, w), (2, 3, 4)), "channels_interleaved": ((n, size, g, h, w), (1, 3, 4)),
+        "group_size_for_count": ((n, size, g, h, w), (2, 3, 4)), 
+        "channels_interleaved": ((n, size, g, h, w), (1, 3, 4)),
         "over_batch": ((n, g, size, h, w), (0, 2, 3, 4)), "per_pixel_slices": ((n, g, size, h, w), (2,)),
         "per_pixel_slices#width": ((n, size, g, h, w), (2,)), "per_channel": ((n, g, size, h, w), (3, 4)),
     }[choice["groups"]]  # fmt: skip
@@ -244,9 +272,11 @@ def _group(d: Draw, choice: Mapping[str, str]) -> Array:
     mean = x.mean(axes, keepdims=True)
     var = x.var(axes, keepdims=True)
     count = x.size / mean.size
-    var = {"biased": var, "unbiased": var * count / (count - 1), "not_centred_variance": (x * x).mean(axes, keepdims=True)}[
-        choice["variance"]
-    ]
+    var = {
+        "biased": var,
+        "unbiased": var * count / (count - 1),
+        "not_centred_variance": (x * x).mean(axes, keepdims=True),
+    }[choice["variance"]]
     centred = x - mean if choice["centre"] == "mean" else x
     xhat = (centred / norm_forward.divided_by(var, d.flat.eps, choice["divisor"])).reshape(d.x.shape)
     column = (None, slice(None), None, None)
@@ -306,7 +336,11 @@ def _group_backward(case: Case, rng: np.random.Generator) -> None:
         elif r[1] is None or r[2] is None:
             raise Unwritten
         else:
-            case.wrong("gradient_shape", f"gamma has shape {shape}, dgamma {np.shape(r[1])}, dbeta {np.shape(r[2])}", what="dgamma")
+            case.wrong(
+                "gradient_shape",
+                f"gamma has shape {shape}, dgamma {np.shape(r[1])}, dbeta {np.shape(r[2])}",
+                what="dgamma",
+            )
             return
     _report(case, norm_backward.SUMS.explain(sums), forward, "dgamma and dbeta")
 
@@ -351,7 +385,9 @@ def _judge_group_dx(case: Case, draws: list[Draw], dx: list[Array]) -> None:
         case.wrong("unexplained", evidence, named=False, what="dx")
 
 
-OVER = tuple((axes, scaled) for axes in ((2,), (3, 4), (1, 2, 3, 4), (0, 2, 3, 4), (2, 3), (1, 2)) for scaled in (False, True))
+OVER = tuple(
+    (axes, scaled) for axes in ((2,), (3, 4), (1, 2, 3, 4), (0, 2, 3, 4), (2, 3), (1, 2)) for scaled in (False, True)
+)
 
 
 def _over(d: Draw, axes: tuple[int, ...], scaled: bool) -> Array:
@@ -365,7 +401,7 @@ def _over(d: Draw, axes: tuple[int, ...], scaled: bool) -> Array:
     dxhat = (d.dout * d.flat.gamma[None, :, None, None]).reshape(shape)
     count = np.prod([shape[a] for a in (own if scaled else axes)])
     mean, projected = (values.sum(axes, keepdims=True) / count for values in (dxhat, dxhat * xhat))
-    return (scale * (dxhat - mean - xhat * projected)).reshape(d.x.shape)
+    return np.asarray(scale * (dxhat - mean - xhat * projected)).reshape(d.x.shape)
 
 
 def _group_sums(d: Draw) -> norm_backward.Draw:
