@@ -107,13 +107,14 @@ def test_an_existing_package_is_not_hidden_unless_told(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(OptionError, match=r"there is a package 'mysolution' already, in .*mysolution.*--shadow"):
         alias("mysolution")
-    assert importlib.import_module("mysolution.layers").mine
+    mine = importlib.import_module("mysolution.layers")
+    assert mine.mine
     with pytest.raises(OptionError, match="imported from"):
         alias("mysolution")
     alias("mysolution", shadow=True)
     assert importlib.import_module("mysolution.layers") is importlib.import_module("cs682.layers")
     unalias("mysolution")
-    assert importlib.import_module("mysolution.layers").mine
+    assert importlib.import_module("mysolution.layers") is mine
     for name in ("mysolution", "mysolution.layers"):
         del sys.modules[name]
 

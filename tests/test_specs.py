@@ -49,7 +49,8 @@ def test_any_difference_changes_the_key(other):
 
 def test_the_key_is_stable_over_time():
     """Records outlive programs: a changed key would orphan every stored result."""
-    assert RunSpec(NetSpec((100, 100), "batchnorm", weight_scale=2e-2), TrainingSpec(50, 10), seed=231).key == ("12bcd9b77056cd21774a0bb4bbbed4dbd24384234a7cff1869ad1d80b02b1c7c")
+    spec = RunSpec(NetSpec((100, 100), "batchnorm", weight_scale=2e-2), TrainingSpec(50, 10), seed=231)
+    assert spec.key == ("12bcd9b77056cd21774a0bb4bbbed4dbd24384234a7cff1869ad1d80b02b1c7c")
 
 
 def test_specs_are_frozen():

@@ -27,12 +27,14 @@ def versions() -> dict[str, str]:
 
 
 def machine() -> dict[str, Any]:
-    """Processor, its cores open to this process, system, and each BLAS with its core type and threads now.
+    """Processor, its cores open to this process, system, and NumPy's BLAS with its core type and threads now.
 
     >>> sorted(machine())
     ['architecture', 'blas', 'cores', 'processor', 'system']
     """
-    libraries = [library for library in threadpoolctl.threadpool_info() if library["user_api"] == "blas"]
+    loaded = [library for library in threadpoolctl.threadpool_info() if library["user_api"] == "blas"]
+    # SciPy brings a BLAS of its own; the record is about the one that multiplies, wherever NumPy got it from
+    libraries = [library for library in loaded if "numpy" in library["filepath"]] or loaded
     return {
         "processor": processor(),
         "architecture": platform.machine(),

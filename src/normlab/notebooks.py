@@ -68,6 +68,7 @@ def run_notebook(
         notebook,
         timeout=None,
         kernel_name="python3",
+        record_timing=False,  # a second run of the same notebook gives the same file
         extra_arguments=["--log-level=CRITICAL"],  # ipykernel warns of its transport at every start
         resources={"metadata": {"path": str(path.resolve().parent)}},
     )
@@ -107,7 +108,7 @@ def _read(path: Path, nbformat: Any) -> Any:
         nbformat.validate(notebook)
     except OSError as error:
         raise NotebookError(f"cannot read {str(path)!r}: {error.strerror}") from error
-    except (ValueError, AttributeError, KeyError, nbformat.ValidationError) as error:
+    except (ValueError, TypeError, AttributeError, KeyError, nbformat.ValidationError) as error:
         raise NotebookError(f"{str(path)!r} is not a Jupyter notebook (an .ipynb file)") from error
     for cell in notebook.cells:
         if cell.cell_type == "code":

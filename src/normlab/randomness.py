@@ -40,3 +40,8 @@ def minibatch(rng: Generator, num_train: int, batch_size: int) -> Array:
 def subsample(rng: Generator, num_examples: int, num_samples: int) -> Array:
     """The examples an accuracy is measured on: `num_samples` indices below `num_examples`, with replacement."""
     return rng.choice(num_examples, num_samples)
+
+
+def distinct(rng: Generator, num_examples: int, num_samples: int) -> Array:
+    """`num_samples` different indices below `num_examples`, in random order, for looking at images once each."""
+    return rng.permutation(num_examples)[:num_samples]

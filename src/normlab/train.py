@@ -36,6 +36,7 @@ __all__ = [
     "solver_for",
     "train",
     "train_solver",
+    "trained_net",
 ]
 
 Engine: TypeAlias = Callable[[RunSpec, Dataset], History]
@@ -144,6 +145,17 @@ def run_fast(spec: RunSpec, data: Dataset) -> History:
     solver = solver_for(spec, data)
     engines.speed_up(solver)
     return replace(train_solver(solver), engine="fast")
+
+
+def trained_net(spec: RunSpec, data: Dataset, engine: str = "auto") -> tuple[History, FullyConnectedNet]:
+    """A run's history, and the net that it leaves, with the best parameters on validation data in it."""
+    solver = solver_for(spec, data)
+    if pick_engine(engine) is run_by_the_book:
+        return train_solver(solver), solver.model
+    if engines.compiles(spec):
+        return engines.train_compiled(spec, data, solver.model), solver.model
+    engines.speed_up(solver)
+    return replace(train_solver(solver), engine="fast"), solver.model
 
 
 def solver_for(spec: RunSpec, data: Dataset) -> Solver:

@@ -66,7 +66,6 @@ WRONG = {
     "data as floats": (pickled(data=IMAGES.astype(float)), "does not describe an array of bytes"),
     "data as int8": (pickled(data=IMAGES.astype(np.int8)), "does not describe an array of bytes"),
     "data as objects": (pickled(data=IMAGES.astype(object)), "."),
-    "an archive": (makers.gz(b"x"), "is an archive where one batch was expected"),
     "a PNG": (b"\x89PNG\r\n\x1a\n" + bytes(99), "has 107 bytes; a binary batch has"),
     "another batch": (pickled(batch_label="training batch 2 of 5"), "mislabelled: .* it is data_batch_2"),
     "the test batch": (pickled(batch_label=b"testing batch 1 of 1"), "mislabelled: .* it is test_batch"),

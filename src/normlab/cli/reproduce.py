@@ -31,12 +31,13 @@ def reproduce(
     out: Annotated[Path, typer.Option(help="The folder for records, figures and page.")] = RESULTS,
     data_dir: Annotated[Path | None, typer.Option(help="Where the data set lies, if not in the usual places.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; one a core if not given.")] = None,
+    engine: Annotated[str, typer.Option(help="What trains: auto, fast or book.")] = "auto",
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing.")] = False,
 ) -> None:
     """Run the studies and draw the page. Interrupted, the same command continues where it was."""
     need_studies("reproduce")
     names = None if studies is None else tuple(name.strip() for name in studies.split(",") if name.strip())
-    run_and_draw(names, data, seeds, out, data_dir, workers, quiet)
+    run_and_draw(names, data, seeds, out, data_dir, workers, engine, quiet)
 
 
 def run_and_draw(
@@ -46,6 +47,7 @@ def run_and_draw(
     out: Path,
     data_dir: Path | None,
     workers: int | None,
+    engine: str,
     quiet: bool,
 ) -> None:
     """What `reproduce` and `study run` do."""
@@ -74,6 +76,7 @@ def run_and_draw(
                     seeds=seeds,
                     images=lambda: load(data, data_dir, subtract_mean=False).X_train,
                     workers=workers,
+                    engine=engine,
                     progress=tell,
                     command=command,
                 )

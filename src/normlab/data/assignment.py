@@ -26,8 +26,7 @@ def load_CIFAR_batch(filename: str | os.PathLike[str]) -> tuple[Array, Array]:
 
     Raises DataError that names the file where it is missing, broken, mislabelled or no batch.
     """
-    with advice("cifar10"):
-        images, labels = cifar10.read_batch(Path(filename))
+    images, labels = cifar10.read_batch(Path(filename))
     return images.reshape(-1, *cifar10.SHAPE).transpose(_CHANNELS_LAST).astype(np.float64, order="C"), labels
 
 

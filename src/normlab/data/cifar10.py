@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from normlab.data import archives, pickles
-from normlab.data.compressed import GZIP_MAGIC, read_whole
+from normlab.data.compressed import GZIP_MAGIC, first_bytes, read_whole
 from normlab.data.labels import check_class_counts, checked_labels
 from normlab.data.parts import Chunk, Layout
 from normlab.data.pickled_arrays import PickledArray
@@ -64,6 +64,8 @@ LAYOUT = Layout(SHAPE, 1.0, (49_000, 1_000, 10_000), (1_000, 1_000, 1_000), chun
 
 def read_batch(path: Path) -> tuple[Array, Array]:
     """Images (10000, 3072) uint8 and labels (10000,) int64 of one batch file of either edition."""
+    if first_bytes(path, 2) == GZIP_MAGIC:
+        raise DataError(f"{path} is an archive where one batch was expected; load_CIFAR10 reads archives")
     return parse(read_whole(path, _LARGEST_BATCH), str(path), path.name.removesuffix(".bin"))
 
 
@@ -74,8 +76,6 @@ def parse(content: bytes | bytearray, where: str, name: str, count: int = BATCH_
     """
     if content[:1] == b"\x80":
         return _parse_pickle(content, where, name, count)
-    if content[:2] == GZIP_MAGIC:
-        raise DataError(f"{where} is an archive where one batch was expected; give the archive or its folder")
     return _parse_records(content, where, count)
 
 

@@ -33,6 +33,12 @@ def open_file(path: Path) -> BinaryIO:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
+def first_bytes(path: Path, count: int) -> bytes:
+    """The first bytes of the file, by which its kind is known."""
+    with open_file(path) as file:
+        return _read(file, count, path)
+
+
 def read_whole(path: Path, limit: int) -> bytes:
     """The content of a plain file of at most `limit` bytes. Raises DataError for a larger one."""
     with open_file(path) as file:

@@ -82,12 +82,19 @@ def _fetch_file(name: str, remote: Remote, folder: Path, downloader: Downloader 
         try:
             return _retrieve(address, remote, folder, downloader)
         except (OSError, ValueError) as error:  # no network, no such page, disk full; the wrong content
-            failures.append(f"{address}: {type(error).__name__}: {str(error)[:200]}")
+            failures.append(f"{address}: {_reason(error)}")
     raise DataError(
         f"{remote.name} could not be downloaded ({'; '.join(failures)}). Without network: get it on another "
         f"machine from {remote.addresses[0]} (MD5 {remote.md5}) and put it, as it is, into "
         f"{folder}{_BY_OTHER_MEANS[name]}"
     )
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong, in a few words: the text of a failed connection runs to several lines."""
+    if not isinstance(error, OSError):
+        return "what arrived is not the publisher's file, by its MD5"
+    return str(error) if len(str(error)) <= 120 else type(error).__name__
 
 
 def _check_present(path: Path, remote: Remote) -> None:

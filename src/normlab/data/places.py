@@ -62,13 +62,15 @@ def default_folder() -> Path:
 
 @contextmanager
 def advice(name: str) -> Iterator[None]:
-    """Adds to a DataError about a broken file how to get a whole one."""
+    """Adds to a DataError about broken files how to get whole ones."""
     try:
         yield
     except DataError as error:
         if name == "digits":
             raise
-        raise DataError(f"{error}. Remove it, and `normlab data fetch {name}` gets a fresh copy") from error
+        raise DataError(
+            f"{error}. Remove what is damaged, and `normlab data fetch {name}` gets a fresh copy"
+        ) from error
 
 
 def _roots(data_dir: str | os.PathLike[str] | None) -> list[Path]:

@@ -14,6 +14,7 @@ from normlab.specs import History, RunSpec
 
 if TYPE_CHECKING:
     from normlab.data.dataset import Dataset
+    from normlab.nets import FullyConnectedNet
 
 __all__ = ["compiles", "explain_engine", "speed_up", "train_compiled", "why_not"]
 
@@ -55,11 +56,19 @@ def explain_engine(spec: RunSpec) -> str:
     )
 
 
-def train_compiled(spec: RunSpec, data: Dataset) -> History:
-    """The history of a run that `compiles`."""
-    from normlab.engines import compiled
+def train_compiled(spec: RunSpec, data: Dataset, model: FullyConnectedNet | None = None) -> History:
+    """The history of a run that `compiles`; `model`, if given, is left with the best parameters on validation data."""
+    from normlab.engines import compiled, layout, parameters
 
-    return compiled.train_compiled(spec, data)
+    best = -1.0
+
+    def keep_the_best(val_acc: float, net: layout.Net, state: layout.State) -> None:
+        nonlocal best
+        if model is not None and val_acc > best:
+            best = val_acc
+            parameters.put_into(model, net, state)
+
+    return compiled.train_compiled(spec, data, keep_the_best)
 
 
 def speed_up(solver: Any) -> None:

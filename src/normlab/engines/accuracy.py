@@ -29,20 +29,18 @@ def scores_of_block(block: Array, net: Net, state: State, buffers: Array) -> Any
         flat = buffers[layer % 2]
         _affine(x, state.weights, net.starts[layer], fan_in, d, flat)
         out = flat[: d * WIDE].reshape((d, WIDE))
-        bias = state.vectors[0, layer]
-        for j in range(d):
-            for e in range(WIDE):
-                out[j, e] += bias[j]
+        bias, gamma, beta = state.vectors[0, layer], state.vectors[1, layer], state.vectors[2, layer]
         if layer == last:
+            for j in range(d):
+                for e in range(WIDE):
+                    out[j, e] += bias[j]
             break
-        gamma, beta = state.vectors[1, layer], state.vectors[2, layer]
-        if net.norm == 1:
-            _columns(out, state.running_mean[layer], state.running_var[layer], gamma, beta)
-        elif net.norm > 1:
-            _rows(out, net.groups, net.norm == 2, gamma, beta)
-        for j in range(d):
-            for e in range(WIDE):
-                out[j, e] = np.float32(0) if out[j, e] <= 0 else out[j, e]  # NaN stays
+        if net.norm == 0:
+            _plain(out, bias)
+        elif net.norm == 1:
+            _columns(out, bias, state.running_mean[layer], state.running_var[layer], gamma, beta)
+        else:
+            _rows(out, bias, net.groups, net.norm == 2, gamma, beta)
         x = flat
     return out
 
@@ -59,17 +57,27 @@ def _affine(x: Array, weights: Array, start: int, fan_in: int, units: int, out: 
 
 
 @njit(error_model="numpy")
-def _columns(x: Array, mean: Array, var: Array, gamma: Array, beta: Array) -> None:
-    """In place, gamma * (x - mean) / sqrt(var + eps) + beta by unit: `layers.batchnorm_forward`, test mode."""
+def _plain(x: Array, bias: Array) -> None:
+    """In place, relu(x + b)."""
     for j in range(x.shape[0]):
-        m, rstd = mean[j], 1.0 / math.sqrt(var[j] + EPS)
         for e in range(WIDE):
-            x[j, e] = np.float32(gamma[j] * ((x[j, e] - m) * rstd) + beta[j])
+            y = x[j, e] + bias[j]
+            x[j, e] = np.float32(0) if y <= 0 else y  # NaN stays
 
 
 @njit(error_model="numpy")
-def _rows(x: Array, groups: int, centred: bool, gamma: Array, beta: Array) -> None:
-    """In place, layer, group or RMS norm of each example: `layers.layernorm_forward` and its like."""
+def _columns(x: Array, bias: Array, mean: Array, var: Array, gamma: Array, beta: Array) -> None:
+    """In place, relu(gamma * (x + b - mean) / sqrt(var + eps) + beta): `layers.batchnorm_forward`, test mode."""
+    for j in range(x.shape[0]):
+        m, rstd = mean[j], 1.0 / math.sqrt(var[j] + EPS)
+        for e in range(WIDE):
+            y = np.float32(gamma[j] * ((np.float32(x[j, e] + bias[j]) - m) * rstd) + beta[j])
+            x[j, e] = np.float32(0) if y <= 0 else y
+
+
+@njit(error_model="numpy")
+def _rows(x: Array, bias: Array, groups: int, centred: bool, gamma: Array, beta: Array) -> None:
+    """In place, ReLU of layer, group or RMS norm of each example's x + b: `layers.layernorm_forward` and its like."""
     members = x.shape[0] // groups
     mean, rstd = np.empty(WIDE), np.empty(WIDE)
     for g in range(groups):
@@ -77,12 +85,12 @@ def _rows(x: Array, groups: int, centred: bool, gamma: Array, beta: Array) -> No
         for e in range(WIDE):
             mean[e] = 0.0
             rstd[e] = 0.0
-        if centred:
-            for j in range(first, end):
-                for e in range(WIDE):
-                    mean[e] += np.float64(x[j, e])
+        for j in range(first, end):
             for e in range(WIDE):
-                mean[e] /= members
+                x[j, e] += bias[j]
+                mean[e] += np.float64(x[j, e])
+        for e in range(WIDE):
+            mean[e] = mean[e] / members if centred else 0.0
         for j in range(first, end):
             for e in range(WIDE):
                 c = x[j, e] - mean[e]
@@ -91,7 +99,8 @@ def _rows(x: Array, groups: int, centred: bool, gamma: Array, beta: Array) -> No
             rstd[e] = 1.0 / math.sqrt(rstd[e] / members + EPS)
         for j in range(first, end):
             for e in range(WIDE):
-                x[j, e] = np.float32(gamma[j] * ((x[j, e] - mean[e]) * rstd[e]) + beta[j])
+                y = np.float32(gamma[j] * ((x[j, e] - mean[e]) * rstd[e]) + beta[j])
+                x[j, e] = np.float32(0) if y <= 0 else y
 
 
 @njit(error_model="numpy")

@@ -80,6 +80,39 @@ def columns_backward(
             dx[i, j] = np.float32(gamma[j] * rstd[j] * (dout[i, j] - sum_dout[j] - xhat * sum_dout_xhat[j]))
 
 
+# Sums along a row are the one place where the compiler may add in an order of its own choosing, always the same: with
+# one sum a lane instead of one in all, layer norm takes a third of the time.
+ANY_ORDER = {"reassoc"}
+
+
+@njit(error_model="numpy", fastmath=ANY_ORDER)
+def _row_mean(x: Array) -> float:
+    total = 0.0
+    for j in range(x.size):
+        total += np.float64(x[j])
+    return total / x.size
+
+
+@njit(error_model="numpy", fastmath=ANY_ORDER)
+def _row_variance(x: Array, mean: float) -> float:
+    total = 0.0
+    for j in range(x.size):
+        c = np.float64(x[j]) - mean
+        total += c * c
+    return total / x.size
+
+
+@njit(error_model="numpy", fastmath=ANY_ORDER)
+def _row_means_backward(dout: Array, x: Array, mean: float, rstd: float, gamma: Array) -> tuple[float, float]:
+    """The means of dxhat and of dxhat * xhat, with dxhat = gamma * dout."""
+    total, total_xhat = 0.0, 0.0
+    for j in range(x.size):
+        dxhat = np.float64(dout[j]) * gamma[j]
+        total += dxhat
+        total_xhat += dxhat * ((x[j] - mean) * rstd)
+    return total / x.size, total_xhat / x.size
+
+
 @njit(error_model="numpy")
 def standardize_rows(x: Array, n: int, d: int, groups: int, centred: bool, mean: Array, rstd: Array) -> None:
     """Mean and 1/std of each group of each row: `layers.layernorm_forward`, `groupnorm_forward`; not `centred`, the
@@ -87,18 +120,10 @@ def standardize_rows(x: Array, n: int, d: int, groups: int, centred: bool, mean:
     members = d // groups
     for i in range(n):
         for g in range(groups):
-            first = g * members
-            m = 0.0
-            if centred:
-                for j in range(first, first + members):
-                    m += np.float64(x[i, j])
-                m /= members
-            v = 0.0
-            for j in range(first, first + members):
-                c = np.float64(x[i, j]) - m
-                v += c * c
+            row = x[i, g * members : (g + 1) * members]
+            m = _row_mean(row) if centred else 0.0
             mean[i * groups + g] = m
-            rstd[i * groups + g] = 1.0 / math.sqrt(v / members + EPS)
+            rstd[i * groups + g] = 1.0 / math.sqrt(_row_variance(row, m) + EPS)
 
 
 @njit(error_model="numpy")
@@ -131,14 +156,11 @@ def rows_backward(
         for g in range(groups):
             m, r = mean[i * groups + g], rstd[i * groups + g]
             first, last = g * members, (g + 1) * members
-            mean_dxhat, mean_dxhat_xhat = 0.0, 0.0
-            for j in range(first, last):
-                xhat = (x[i, j] - m) * r
-                dxhat = np.float64(dout[i, j]) * gamma[j]
-                mean_dxhat += dxhat
-                mean_dxhat_xhat += dxhat * xhat
-            mean_dxhat = mean_dxhat / members if centred else 0.0
-            mean_dxhat_xhat /= members
+            mean_dxhat, mean_dxhat_xhat = _row_means_backward(
+                dout[i, first:last], x[i, first:last], m, r, gamma[first:last]
+            )
+            if not centred:
+                mean_dxhat = 0.0
             for j in range(first, last):
                 xhat = (x[i, j] - m) * r
                 dy = np.float64(dout[i, j])
@@ -182,7 +204,7 @@ def update(
     rate is the learning rate; for Adam it is learning_rate / (1 - beta1^t), and correction is 1 / sqrt(1 - beta2^t):
     the bias correction folded into two numbers.
     """
-    one, epsilon = np.float32(1), np.float32(1e-8)
+    epsilon = np.float32(1e-8)
     if rule == 0:
         for k in range(w.size):
             w[k] -= rate * dw[k]
@@ -192,9 +214,9 @@ def update(
             first[k] = momentum * first[k] - rate * dw[k]
             w[k] += first[k]
     elif rule == 2:
-        decay = np.float32(0.99)
+        decay, rest = np.float32(0.99), np.float32(1 - 0.99)
         for k in range(w.size):
-            second[k] = decay * second[k] + (one - decay) * (dw[k] * dw[k])
+            second[k] = decay * second[k] + rest * (dw[k] * dw[k])
             w[k] -= rate * dw[k] / (np.sqrt(second[k]) + epsilon)
     else:
         beta1, beta2 = np.float32(0.9), np.float32(0.999)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from normlab import randomness
 from normlab.data.dataset import Dataset
 from normlab.engines import layout
-from normlab.engines.layout import Net
+from normlab.engines.layout import Net, State
 from normlab.engines.processor import PANEL, TILE, WIDE
 from normlab.engines.training import count_right, train_steps
 from normlab.specs import DataSpec, History, RunSpec
@@ -34,11 +35,16 @@ class Images(NamedTuple):
 _laid_out: dict[DataSpec, Images] = {}  # the last data set used: one copy a process, whatever the number of runs
 
 
-def train_compiled(spec: RunSpec, data: Dataset) -> History:
-    """The history of a float32 run, as the Solver's to float32 rounding."""
+def train_compiled(
+    spec: RunSpec, data: Dataset, measured: Callable[[float, Net, State], object] | None = None
+) -> History:
+    """The history of a float32 run, as the Solver's to float32 rounding.
+
+    `measured` is called with each validation accuracy and the net and state it was measured on.
+    """
     began = time.perf_counter()
     with np.errstate(all="ignore"):  # a run that diverges overflows; `diverged` says so
-        losses, train_acc, val_acc = _train(spec, data)
+        losses, train_acc, val_acc = _train(spec, data, measured)
     return History(
         loss=tuple(losses),
         train_acc=tuple(train_acc),
@@ -50,7 +56,9 @@ def train_compiled(spec: RunSpec, data: Dataset) -> History:
     )
 
 
-def _train(spec: RunSpec, data: Dataset) -> tuple[list[float], list[float], list[float]]:
+def _train(
+    spec: RunSpec, data: Dataset, measured: Callable[[float, Net, State], object] | None
+) -> tuple[list[float], list[float], list[float]]:
     """Losses, training and validation accuracies."""
     images = _images(data)
     rng = randomness.generator(spec.seed)
@@ -85,6 +93,8 @@ def _train(spec: RunSpec, data: Dataset) -> tuple[list[float], list[float], list
             blocks, labels = _blocks(images.train.reshape(-1, row)[chosen]), labels[chosen]
         train_acc.append(count_right(blocks, labels, net, state, buffers) / len(labels))
         val_acc.append(count_right(images.val_blocks, images.y_val, net, state, buffers) / len(images.y_val))
+        if measured is not None:
+            measured(val_acc[-1], net, state)
     return losses.tolist(), train_acc, val_acc
 
 

@@ -63,8 +63,10 @@ class Scratch(NamedTuple):
     vector_grads: Array  # (3, L, width)
     panel: Array  # (rows * PANEL,), a panel of the batch's images
     panel_grads: Array  # (units * PANEL,), a panel of weight gradients
+    turned: Array  # (2 * PANEL * width,), a layer's weights with a row an input
     columns: Array  # (2, width) float64
     image_starts: Array  # (rows,) where each example of the batch starts
+    ahead_starts: Array  # the same of the next batch
     row_starts: Array  # (rows,) where each row of `hidden` starts
     labels: Array  # (rows,) of the batch
 
@@ -131,8 +133,10 @@ def scratch(net: Net) -> Scratch:
         vector_grads=np.zeros((3, layers, width), dtype=np.float32),
         panel=np.zeros(rows * PANEL, dtype=np.float32),
         panel_grads=np.zeros(max(int(net.dims[1:].max()), TILE) * PANEL, dtype=np.float32),
+        turned=np.zeros(2 * PANEL * width, dtype=np.float32),
         columns=np.zeros((2, width)),
         image_starts=np.zeros(rows, dtype=np.int64),
+        ahead_starts=np.zeros(rows, dtype=np.int64),
         row_starts=np.zeros(rows, dtype=np.int64),
         labels=np.zeros(rows, dtype=np.int64),
     )

@@ -18,12 +18,30 @@ from normlab.typing import Array
 @njit(error_model="numpy")
 def affine_forward(
     rows: Array, row_starts: Array, n: int, weights: Array, start: int, fan_in: int, units: int, bias: Array,
-    out: Array,
+    out: Array, apart: bool, turned: Array,
 ) -> None:  # fmt: skip
-    """out[i, j] = Σ_k rows[row_starts[i] + k] W[k, j] + b[j]: `layers.affine_forward`. out is (rows, width)."""
-    width = out.shape[1]
-    height, stretch = max(n, TILE), max(units, TILE)
+    """out[i, j] = Σ_k rows[row_starts[i] + k] W[k, j] + b[j]: `layers.affine_forward`. out is (rows, width).
+
+    Rows that are not `apart` lie one behind the other, `width` numbers each. `turned` is scratch for two panels.
+    """
     pieces = (fan_in + PANEL - 1) // PANEL
+    # the sums of a dot_tile's lanes cost as much as two panels of products; turning W around costs less, and an
+    # outer_tile has no such sums, but works on WIDE units, however few there are
+    if not apart and pieces <= 2 and units > PANEL // 4:
+        _affine_turned(rows, row_starts[0], n, weights, start, fan_in, units, out, turned)
+    else:
+        _affine_of_rows(rows, row_starts, n, weights, start, pieces, units, out)
+    for i in range(n):
+        for j in range(units):
+            out[i, j] += bias[j]
+
+
+@njit(error_model="numpy")
+def _affine_of_rows(
+    rows: Array, row_starts: Array, n: int, weights: Array, start: int, pieces: int, units: int, out: Array
+) -> None:
+    """out[i, j] = Σ_k rows[row_starts[i] + k] W[k, j], wherever the rows are."""
+    width, height, stretch = out.shape[1], max(n, TILE), max(units, TILE)
     flat = out.reshape(out.size)
     for i in range(0, height, TILE):
         i = min(i, height - TILE)
@@ -32,11 +50,24 @@ def affine_forward(
             dot_tile(
                 rows, row_starts, i, weights, start + j * PANEL, stretch * PANEL, pieces, flat, i * width + j, width
             )
-    for i in range(n):
+
+
+@njit(error_model="numpy")
+def _affine_turned(
+    x: Array, x_start: int, n: int, weights: Array, start: int, fan_in: int, units: int, out: Array, turned: Array
+) -> None:
+    """out[i, j] = Σ_k x[x_start + i * width + k] W[k, j], with W written out a row an input first."""
+    width, height, stretch = out.shape[1], max(n, TILE), max(units, TILE)
+    flat = out.reshape(out.size)
+    for panel in range(0, fan_in, PANEL):
         for j in range(units):
-            out[i, j] += bias[j]
-        for j in range(units, stretch):
-            out[i, j] = np.float32(0)
+            w = weights[start + (panel * stretch + j * PANEL) : start + (panel * stretch + j * PANEL) + PANEL]
+            for k in range(min(PANEL, fan_in - panel)):
+                turned[(panel + k) * width + j] = w[k]
+    for i in range(0, height, TILE):
+        i = min(i, height - TILE)
+        for j in range(0, units, WIDE):
+            outer_tile(x, x_start + i * width, width, 1, turned, j, width, fan_in, flat, i * width + j, width, False)
 
 
 @njit(error_model="numpy")

@@ -28,6 +28,7 @@ from normlab.typing import Array
 
 _FLOAT, _INDEX, _LANE = ir.FloatType(), ir.IntType(64), ir.IntType(32)
 _VECTOR = ir.VectorType(_FLOAT, LANES)
+LINE = 16  # numbers that memory hands over together
 
 
 def dot_tile(
@@ -57,6 +58,41 @@ def outer_tile(
     rows = x[x0 + t[:, None] * x_step + np.arange(WIDE)]
     at = o0 + np.arange(TILE)[:, None] * o_row + np.arange(WIDE)
     out[at] = scalars @ rows + (out[at] if add else 0)
+
+
+def copy_panel(x: Array, starts: Array, n: int, first: int, out: Array, ahead: Array) -> None:
+    """out[i * PANEL + k] = x[starts[i] + first + k], for i < n and k < PANEL.
+
+    The same pieces of the rows at `ahead`, which the next batch will need, are asked for meanwhile: memory is far.
+    """
+    at = np.arange(n)[:, None] * PANEL + np.arange(PANEL)
+    out[at] = x[starts[:n, None] + first + np.arange(PANEL)]
+
+
+@intrinsic
+def _copy(typing_context, x, starts, n, first, out, ahead):
+    signature = types.void(x, starts, types.int64, types.int64, out, ahead)
+
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
+        _, _, n, first, _, _ = arguments
+        x, starts, out, ahead = (_start(context, builder, signature, arguments, m) for m in (0, 1, 4, 5))
+        byte = ir.IntType(8).as_pointer()
+        kind = ir.FunctionType(ir.VoidType(), [byte, _LANE, _LANE, _LANE])
+        fetch = builder.module.declare_intrinsic("llvm.prefetch", [byte], kind)
+        to_read, into_second_level, data = _LANE(0), _LANE(2), _LANE(1)
+        with cgutils.for_range(builder, n) as loop:
+            source = builder.add(builder.load(_at(builder, starts, loop.index)), first)
+            target = builder.mul(loop.index, _INDEX(PANEL))
+            pieces = [_load(builder, x, source, k) for k in range(0, PANEL, LANES)]
+            for k, piece in zip(range(0, PANEL, LANES), pieces, strict=True):
+                _store(builder, piece, out, target, k)
+            source = builder.add(builder.load(_at(builder, ahead, loop.index)), first)
+            for k in range(0, PANEL, LINE):
+                where = builder.bitcast(_at(builder, x, builder.add(source, _INDEX(k))), byte)
+                builder.call(fetch, [where, to_read, into_second_level, data])
+        return context.get_dummy_value()
+
+    return signature, generate
 
 
 @intrinsic
@@ -113,9 +149,7 @@ def _outer(typing_context, s, s0, s_row, s_step, x, x0, x_step, steps, out, o0, 
                     _multiply_add(builder, scalar, from_x[block], sums[row][block])
         for row in range(TILE):
             for block in range(BLOCK):
-                where = builder.add(out_rows[row], _INDEX(block * LANES))
-                pointer = builder.bitcast(_at(builder, out, where), _VECTOR.as_pointer())
-                builder.store(builder.load(sums[row][block]), pointer, align=4)
+                _store(builder, builder.load(sums[row][block]), out, out_rows[row], block * LANES)
         return context.get_dummy_value()
 
     return signature, generate
@@ -134,6 +168,11 @@ def _load(builder: ir.IRBuilder, start: Any, index: Any, further: int) -> Any:
     """LANES numbers from index + further on, aligned or not."""
     pointer = _at(builder, start, builder.add(index, _INDEX(further)))
     return builder.load(builder.bitcast(pointer, _VECTOR.as_pointer()), align=4)
+
+
+def _store(builder: ir.IRBuilder, vector: Any, start: Any, index: Any, further: int) -> None:
+    pointer = _at(builder, start, builder.add(index, _INDEX(further)))
+    builder.store(vector, builder.bitcast(pointer, _VECTOR.as_pointer()), align=4)
 
 
 def _register(builder: ir.IRBuilder) -> Any:
@@ -172,6 +211,14 @@ def _sum_of_lanes(builder: ir.IRBuilder, vector: Any) -> Any:
 
 # What Numba puts in the place of the two functions above. It asks for a function that returns a function, and wants to
 # know the arguments of both by name.
+
+
+@overload(copy_panel)
+def _compiled_copy_panel(x, starts, n, first, out, ahead):
+    def copy(x, starts, n, first, out, ahead):
+        _copy(x, starts, n, first, out, ahead)
+
+    return copy
 
 
 @overload(dot_tile)

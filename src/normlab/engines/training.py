@@ -27,6 +27,7 @@ from normlab.engines.arithmetic import (
 from normlab.engines.layout import Net, Scratch, State
 from normlab.engines.processor import PANEL, WIDE
 from normlab.engines.products import affine_forward, input_gradient, update_weights
+from normlab.engines.tiles import copy_panel
 from normlab.typing import Array
 
 
@@ -43,7 +44,9 @@ def forward(images: Array, starts: Array, net: Net, state: State, work: Scratch,
         d = net.dims[layer + 1]
         x, out = work.affine[layer], work.hidden[layer]
         bias = state.vectors[0, layer]
-        affine_forward(rows, row_starts, n, state.weights, net.starts[layer], net.dims[layer], d, bias, x)
+        affine_forward(
+            rows, row_starts, n, state.weights, net.starts[layer], net.dims[layer], d, bias, x, layer == 0, work.turned
+        )
         if layer == last:
             return
         mean, rstd = work.mean[layer], work.rstd[layer]
@@ -70,7 +73,7 @@ def forward(images: Array, starts: Array, net: Net, state: State, work: Scratch,
 
 @njit(error_model="numpy")
 def backward_and_update(
-    images: Array, starts: Array, net: Net, state: State, work: Scratch, kept: Array,
+    images: Array, starts: Array, ahead: Array, net: Net, state: State, work: Scratch, kept: Array,
     rate: np.float32, correction: np.float32,
 ) -> float:  # fmt: skip
     """Gradients from the last layer down, each weight updated as soon as nothing needs it any more:
@@ -100,11 +103,7 @@ def backward_and_update(
                 x, x_start, x_step = hidden, (layer - 1) * height * width + panel * PANEL, width
             else:
                 x, x_start, x_step = work.panel, 0, PANEL
-                for i in range(n):
-                    at = starts[i] + panel * PANEL
-                    image, copy = images[at : at + PANEL], work.panel[i * PANEL : (i + 1) * PANEL]
-                    for k in range(PANEL):
-                        copy[k] = image[k]
+                copy_panel(images, starts, n, panel * PANEL, work.panel, ahead)
             squares += update_weights(
                 x, x_start, x_step, dout, n, panel, fan_in, d,
                 state.weights, state.weights_first, state.weights_second, net.starts[layer], work.panel_grads,
@@ -162,12 +161,13 @@ def _entries(sources: int):
         sources  # noqa: B018
         n, last = net.batch_size, len(net.starts) - 1
         row = (net.dims[0] + PANEL - 1) // PANEL * PANEL
-        starts, batch_labels = work.image_starts, work.labels
+        starts, ahead, batch_labels = work.image_starts, work.ahead_starts, work.labels
         for i in range(n, len(starts)):
             starts[i] = images.size - row
         for step in range(len(batches)):
             for i in range(n):
                 starts[i] = batches[step, i] * row
+                ahead[i] = batches[min(step + 1, len(batches) - 1), i] * row
                 batch_labels[i] = labels[batches[step, i]]
             forward(images, starts, net, state, work, kept[step])
             loss = softmax_loss(work.affine[last], batch_labels, n, net.dims[last + 1], work.upstream[0])
@@ -177,7 +177,7 @@ def _entries(sources: int):
                 rate = learning_rate / (1 - 0.9**t)
                 correction = 1 / math.sqrt(1 - 0.999**t)
             squares = backward_and_update(
-                images, starts, net, state, work, kept[step], np.float32(rate), np.float32(correction)
+                images, starts, ahead, net, state, work, kept[step], np.float32(rate), np.float32(correction)
             )
             losses[step] = loss + np.float32(0.5 * net.reg * squares)
 

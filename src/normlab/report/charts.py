@@ -14,10 +14,14 @@ from normlab.report.axes import x_channel, y_channel
 from normlab.report.rows import heat_rows, line_rows
 from normlab.report.themes import CONFIG, DASHES, SHAPES
 
+VEGA_LITE = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])  # what this Altair writes charts for
 HEIGHT = 240
 CELL_HEIGHT = 22
 COLOUR_RANGE = (-12.0, 4.0)  # decades; what lies beyond has the outermost colour
-DRAG = "[pointerdown[event.shiftKey], window:pointerup] > window:pointermove!"
+# Zooming must not take the wheel from a reader who scrolls the page. Ctrl, because pinching on a touchpad arrives as a
+# wheel with Ctrl; not Shift, which turns a wheel sideways.
+HELD = "[event.ctrlKey || event.metaKey]"
+DRAG = f"[pointerdown{HELD}, window:pointerup] > window:pointermove!"
 
 Spec = dict[str, Any]
 Chart = Any  # one of Altair's chart classes
@@ -64,7 +68,7 @@ def line_chart(panel: LinePanel, data: str = "rows", interactive: bool = True, l
     lines = lines.encode(**place, color=look["color"], strokeDash=look["dash"], opacity=strong)
     if interactive:
         zoom = alt.selection_interval(
-            name="zoom", bind="scales", zoom="wheel![event.shiftKey]", translate=DRAG, on=DRAG, clear="dblclick"
+            name="zoom", bind="scales", zoom=f"wheel!{HELD}", translate=DRAG, on=DRAG, clear="dblclick"
         )
         lines = lines.add_params(zoom)
     bands = rows_where("isValid(datum.y) && isValid(datum.low) && isValid(datum.high)").mark_area(clip=True)
@@ -135,7 +139,7 @@ def _look(panel: LinePanel, legend: bool) -> dict[str, Any]:
     """Colour, shape and dash of each line, by its slot."""
     names = [line.name for line in panel.series]
     slots = [line.slot % len(SHAPES) for line in panel.series]
-    where = alt.Legend(title=None, orient="top", symbolStrokeWidth=2, columns=2) if legend else None
+    where = alt.Legend(title=None, orient="bottom", symbolStrokeWidth=2, symbolOpacity=1, columns=2) if legend else None
 
     def scale(values: list[Any]) -> alt.Scale:
         return alt.Scale(domain=names, range=values)

@@ -8,9 +8,9 @@ import altair as alt
 import vl_convert
 
 from normlab.findings import HeatPanel, LinePanel, Panel, PicturePanel, StudyFindings
-from normlab.report.charts import CELL_HEIGHT, HEIGHT, Spec, heat_chart, line_chart, rows_of
+from normlab.report.charts import CELL_HEIGHT, HEIGHT, VEGA_LITE, Spec, heat_chart, line_chart, rows_of
 from normlab.report.png import data_url
-from normlab.report.themes import CONFIG, LIGHT, VEGA_LITE, themed
+from normlab.report.themes import CONFIG, LIGHT, themed
 
 LINE_SIZE = {"width": 330, "height": HEIGHT}
 COLUMNS = {"lines": 3, "decades": 4, "share": 1, "pictures": 1}

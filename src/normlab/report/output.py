@@ -7,27 +7,46 @@ from pathlib import Path
 from normlab.errors import RecordsError
 from normlab.files import write_atomically
 from normlab.findings import Findings
+from normlab.machine import available_cores
 from normlab.report.figures import figure_spec, png, svg
 from normlab.report.page import page
+from normlab.workers import Losses, finished_tasks
+
+PAGE = "index.html"
+FIGURES = "figures"
 
 
-def write(findings: Findings, folder: Path) -> Path:
+def write(findings: Findings, folder: Path, workers: int | None = None) -> Path:
     """Write `index.html`, and a figure a study as SVG and PNG in `figures`; the path of the page.
 
-    Each file is replaced all or nothing. Raises RecordsError where the folder cannot be written to.
+    Each file is replaced all or nothing. `workers` are processes, by default one a core. Raises RecordsError where
+    the folder cannot be written to, or a worker process was lost.
     """
+    parts = [PAGE, *(study.name for study in findings.studies if study.panels)]
+    losses: Losses[str] = Losses()
     try:
-        path = write_atomically(folder / "index.html", page(findings).encode())
-        figures = folder / "figures"
-        figures.mkdir(exist_ok=True)
-        for study in findings.studies:
-            if study.panels:
-                picture = svg(figure_spec(study))
-                write_atomically(figures / f"{study.name}.svg", picture.encode())
-                write_atomically(figures / f"{study.name}.png", png(picture))
+        (folder / FIGURES).mkdir(exist_ok=True)
+        workers = min(available_cores() if workers is None else workers, len(parts))
+        for _, files in finished_tasks(draw, parts, findings, workers=workers, retries=1, losses=losses):
+            for name, content in files.items():
+                write_atomically(folder / name, content)
     except OSError as error:
         raise RecordsError(
             f"the page cannot be written into {folder}: {error.strerror}. The records are safe; `normlab report` draws "
             f"the page from them again, elsewhere with --out"
         ) from error
-    return path
+    if losses.tasks:
+        raise RecordsError(
+            f"{', '.join(losses.tasks)} could not be drawn: the process was ended in every attempt, most often for "
+            f"want of memory. The records are safe, and `normlab report` tries again"
+        )
+    return folder / PAGE
+
+
+def draw(part: str, findings: Findings) -> dict[str, bytes]:
+    """The files of one part: the page, or the figure of the study of this name."""
+    if part == PAGE:
+        return {PAGE: page(findings).encode()}
+    (study,) = (study for study in findings.studies if study.name == part)
+    picture = svg(figure_spec(study))
+    return {f"{FIGURES}/{part}.svg": picture.encode(), f"{FIGURES}/{part}.png": png(picture)}

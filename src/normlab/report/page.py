@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -10,8 +11,9 @@ import jinja2
 import vl_convert
 
 from normlab.findings import VERDICTS, Findings
+from normlab.report.charts import VEGA_LITE
 from normlab.report.sections import section
-from normlab.report.themes import DARK, LIGHT, VEGA_LITE
+from normlab.report.themes import DARK, LIGHT
 
 
 def page(findings: Findings) -> str:
@@ -21,6 +23,7 @@ def page(findings: Findings) -> str:
         "findings": findings,
         "sections": [section(study) for study in findings.studies],
         "tally": {verdict: verdicts.count(verdict) for verdict in VERDICTS},
+        "counted": _in_words(len(findings.studies)),
         "style": _template_text("page.css"),
         "script": _template_text("page.js"),
         "bundle": bundle(),
@@ -39,13 +42,26 @@ def bundle() -> str:
 
 @cache
 def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.PackageLoader("normlab.report", "templates"),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
+    environment.filters["tight"] = tight
+    return environment
+
+
+def tight(text: str) -> str:
+    """The text with its numbers tied to their units, so that no line breaks between them."""
+    return re.sub(r"(?<=[0-9.]) (?=%|points|×|seeds?\b)", "\N{NO-BREAK SPACE}", text)
+
+
+def _in_words(number: int) -> str:
+    """Small numbers as a text says them."""
+    words = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+    return words[number] if number < len(words) else str(number)
 
 
 def _template_text(name: str) -> str:

@@ -34,13 +34,15 @@ def cell_text(panel: HeatPanel, value: float | None) -> str:
 def _series_rows(series: Series, panel: LinePanel) -> list[Row]:
     factor = 100.0 if panel.percent else 1.0
     top = math.inf if panel.y_range is None else panel.y_range[1]
+    ceiling = top if panel.y_range is None else top + 0.5 * (top - panel.y_range[0])
     columns = (series.x, series.centre, series.low, series.high, series.runs, series.diverged)
     rows = []
     for x, centre, low, high, runs, diverged in zip(*columns, strict=True):
         row: Row = {
             "series": series.name,
             "x": _rounded(x),
-            "y": _rounded(centre * factor),
+            # a line that leaves the picture leaves it for a place near by: far ones are lost in some programs
+            "y": _rounded(min(centre, ceiling) * factor if math.isfinite(centre) else centre),
             "text": _value_text(centre, low, high, panel.percent),
             "x_text": "0" if x == panel.zero_x else f"{x:.4g}",
             "runs": f"{runs}, {diverged} diverged" if diverged else f"{runs}",
@@ -48,7 +50,7 @@ def _series_rows(series: Series, panel: LinePanel) -> list[Row]:
             "beyond": not math.isfinite(centre) or centre > top,
         }
         if math.isfinite(low) and math.isfinite(high):
-            row |= {"low": _rounded(low * factor), "high": _rounded(high * factor)}
+            row |= {"low": _rounded(min(low, ceiling) * factor), "high": _rounded(min(high, ceiling) * factor)}
         rows.append(row)
     return rows
 

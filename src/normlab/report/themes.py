@@ -13,8 +13,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-VEGA_LITE = "6.4"  # the version that Altair's charts are written for
-
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right", "triangle-left")
 DASHES = ((1, 0), (6, 2), (2, 2), (8, 2, 2, 2), (1, 0), (6, 2), (2, 2), (8, 2, 2, 2))
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'DejaVu Sans', Arial, sans-serif"

@@ -63,12 +63,12 @@ def _finding(claim: Claim, pairs: Sequence[Sequence[float]], diverged: int) -> C
     estimate = effect_interval(effects) if seeds else Estimate(math.nan, math.nan, math.nan)
     verdict = verdict_of(estimate, claim)
     sides = {name: _side(claim, index, pairs) for index, name in enumerate(("left", "right"))}
-    effect = wording.effect_text(claim.unit, estimate.centre)
-    if claim.right is None:  # compared with a number: the effect is the value itself
-        effect = wording.value_text(claim.unit, estimate.centre, _is_difference(claim.left))
-    interval = wording.interval_text(claim.unit, estimate.low, estimate.high)
+    effect = _in_words(claim, estimate.centre)
+    interval = ""
+    if not math.isnan(estimate.low):
+        interval = wording.interval_text(_in_words(claim, estimate.low), _in_words(claim, estimate.high))
     if verdict == "cannot tell":
-        measured = f" The effect: {effect} ({interval})." if seeds else ""
+        measured = f" The effect: {effect}{f' ({interval})' if interval else ''}." if seeds else ""
         sentence = f"{claim.statement} {_counted(seeds)} cannot tell.{measured}"
     else:
         sentence = (claim.holds if verdict == "holds" else claim.fails).format(effect=effect, **sides)
@@ -83,7 +83,7 @@ def _finding(claim: Claim, pairs: Sequence[Sequence[float]], diverged: int) -> C
         effect_text=effect,
         interval_text=interval,
         margin=claim.margin,
-        beyond=f"{claim.expect} {wording.effect_text(claim.unit, claim.margin) if claim.margin else 'zero'}",
+        beyond=f"{claim.expect} {_in_words(claim, claim.margin) if claim.margin or claim.right is None else 'zero'}",
         seeds=seeds,
         diverged=diverged,
         headline=claim.headline,
@@ -120,6 +120,15 @@ def _side(claim: Claim, index: int, pairs: Sequence[Sequence[float]]) -> str:
         return ""
     centre = float(np.mean(values)) if np.isfinite(values).all() else float(np.median(values))
     return wording.value_text(claim.unit, centre, _is_difference(quantity))
+
+
+def _in_words(claim: Claim, value: float) -> str:
+    """An effect, a bound or a margin: a value where the claim is about one, otherwise a difference."""
+    if not math.isfinite(value):
+        return "unbounded"
+    if claim.right is None:
+        return wording.value_text(claim.unit, value, _is_difference(claim.left))
+    return wording.effect_text(claim.unit, value)
 
 
 def _is_difference(quantity: Quantity) -> bool:

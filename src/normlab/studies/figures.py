@@ -15,15 +15,15 @@ from normlab.studies import alt_text
 from normlab.studies.measures import CURVES, MEASURES
 from normlab.studies.observations import Observation, select
 from normlab.studies.spec import NORM_NAMES, Gallery, Heat, Lines, Study, Value
-from normlab.studies.statistics import band
+from normlab.studies.statistics import bands
 
 X_TITLES = {
     "step": "Step",
     "epoch": "Epoch",
     "layer": "Hidden layer",
-    "weight scale": "Weight scale (standard deviation of the initial weights)",
+    "weight scale": "Weight scale",
     "batch size": "Batch size (images)",
-    "width": "Width (features in each hidden layer)",
+    "width": "Width (features a layer)",
     "hidden layers": "Depth (hidden layers)",
     "regularization": "Strength of the L2 penalty",
 }
@@ -115,7 +115,7 @@ def _series(name: str, position: int, observations: Sequence[Observation], measu
             by_x.setdefault(float(observation.place[panel.x]), []).append(observation)
         xs = sorted(by_x)
         groups = [[(seen.numbers[measure], seen.diverged) for seen in by_x[x]] for x in xs]
-    centre, low, high = _bands([[value for value, _ in group] for group in groups])
+    centre, low, high = bands([[value for value, _ in group] for group in groups])
     return Series(
         name=name,
         slot=_slot(name, position),
@@ -138,17 +138,6 @@ def _along_curves(
     start = 0 if x == "epoch" else 1
     groups = [[(curve[index], diverged) for curve, diverged in curves] for index in range(length)]
     return [float(index + start) for index in range(length)], groups
-
-
-def _bands(groups: Sequence[Sequence[float]]) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:
-    """Centre, low and high of each group; groups of one size are computed together."""
-    centre, low, high = ([math.nan] * len(groups) for _ in range(3))
-    for size in {len(group) for group in groups}:
-        indices = [index for index, group in enumerate(groups) if len(group) == size]
-        values = band(np.array([groups[index] for index in indices]).T)
-        for column, index in enumerate(indices):
-            centre[index], low[index], high[index] = (float(bound[column]) for bound in values)
-    return tuple(centre), tuple(low), tuple(high)
 
 
 def _slot(name: str, position: int) -> int:

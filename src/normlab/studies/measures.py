@@ -51,17 +51,17 @@ MEASURES: dict[str, Measure] = {
     "final validation accuracy": Measure("Final validation accuracy", "accuracy", lambda h: h.val_acc[-1]),
     "final training accuracy": Measure("Final training accuracy", "accuracy", lambda h: h.train_acc[-1]),
     "first-epoch training accuracy": Measure("Training accuracy after one epoch", "accuracy", lambda h: h.train_acc[1]),
-    "final loss": Measure("Final training loss (mean of the last 100 steps)", "loss", lambda h: h.final_loss),
+    "final loss": Measure("Mean loss of the last 100 steps", "loss", lambda h: h.final_loss),
     "mean loss": Measure("Training loss, mean over all steps", "loss", lambda h: sum(h.loss) / len(h.loss)),
     "initial loss": Measure("Loss of the first step", "loss", lambda h: h.loss[0]),
     # probe 'first step'
-    "signal kept": Measure("Spread of the last hidden layer's activations over the first's", "decades"),
-    "gradient kept": Measure("Spread of the first layer's weight gradient over the last's", "decades"),
+    "signal kept": Measure("Last activations over first (factor)", "decades"),
+    "gradient kept": Measure("First layer over last (factor)", "decades"),
     "first-layer gradient": Measure("Spread of the first layer's weight gradient", "decades"),
-    "likeness": Measure("Mean cosine between the activations of two images", "correlation"),
+    "likeness": Measure("Mean cosine between two images", "correlation"),
     # probe 'batch gap'
-    "statistics gap": Measure("Distance of a batch's mean from the running mean, in standard deviations", "decades"),
-    "variance gap": Measure("Factor between a batch's variance and the running variance", "decades"),
+    "statistics gap": Measure("Distance (standard deviations)", "decades"),
+    "variance gap": Measure("Variance, as a factor", "decades"),
     "accuracy with batch statistics": Measure("Training accuracy with batch statistics", "accuracy"),
     "accuracy with running statistics": Measure("Training accuracy with running statistics", "accuracy"),
     # probe 'preprocessing'

@@ -18,7 +18,7 @@ from normlab.studies import grid
 from normlab.studies.measures import CURVES, MEASURES
 from normlab.studies.spec import Study, Value, Where
 
-EDITIONS = {"first step": 2, "batch gap": 1, "preprocessing": 1}
+EDITIONS = {"first step": 2, "batch gap": 2, "preprocessing": 2}
 """Raise a probe's number with any change of what it measures: older results are then measured again."""
 
 

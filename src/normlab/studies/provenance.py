@@ -57,8 +57,8 @@ def _made_with(group: Mapping[str, Any]) -> str:
     )
     return (
         f"{group['runs']} runs by the engine '{group['engine']}': {versions}; {machine['processor']}, "
-        f"{machine['cores']} cores, {machine['system']}; {blas}; from {group['first'][:19]} to "
-        "{group['last'][:19]} UTC"
+        f"{machine['cores']} cores, {machine['system']}; {blas}; from {_minute(group['first'])} to "
+        f"{_minute(group['last'])} UTC"
     )
 
 

@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 from normlab.data import Dataset
@@ -23,7 +24,7 @@ from normlab.studies.observations import demonstration_text, measurement_key, sp
 from normlab.studies.probes import first_step, preprocessing, trained_and_measured
 from normlab.studies.spec import Study, Value
 from normlab.train import Progress as TrainProgress
-from normlab.train import estimated_work, train
+from normlab.train import estimated_work, pick_engine, train
 from normlab.typing import Array
 from normlab.workers import Losses, finished_tasks
 
@@ -51,6 +52,7 @@ def run(
     seeds: int | None = None,
     images: Callable[[], Array] | None = None,
     workers: int | None = None,
+    engine: str = "auto",
     progress: Callable[[Progress], object] | None = None,
     command: str = "",
 ) -> None:
@@ -61,6 +63,7 @@ def run(
         images: returns training images (N, channels, height, width) with pixels from 0 to 255 and no mean
             subtracted; needed by studies with demonstrations.
         workers: processes, by default one a core.
+        engine: as for `train`: 'auto', 'fast' or 'book'.
         progress: called at the start and whenever something has ended.
         command: what the reader of the page can type to get the same.
 
@@ -71,14 +74,15 @@ def run(
             f"the records {records.path} are open for reading only; open them with mode='a' to run studies"
         )
     workers = available_cores() if workers is None else workers
+    pick_engine(engine)  # refused now, if at all
     specs = list({spec.key: spec for study in studies for spec in grid.runs(study, data.spec, seeds)}.values())
     tell = _Teller(progress, specs, records)
     with _recorded(records, plan_of(studies, data, seeds, workers, command)), one_blas_thread():
         tell("looking at images and fresh nets")
         _demonstrate(studies, data, records, seeds, images)
         _probe_first_steps(studies, data, records, seeds)
-        _probe_batch_gaps(studies, data, records, seeds, workers, tell)
-        train(specs, data, records=records, workers=workers, progress=tell.of_train)
+        _probe_batch_gaps(studies, data, records, seeds, workers, engine, tell)
+        train(specs, data, records=records, workers=workers, engine=engine, progress=tell.of_train)
 
 
 def plan_of(studies: Sequence[Study], data: Dataset, seeds: int | None, workers: int, command: str) -> dict[str, Any]:
@@ -145,6 +149,7 @@ def _probe_batch_gaps(
     records: Records,
     seeds: int | None,
     workers: int,
+    engine: str,
     tell: _Teller,
 ) -> None:
     """Train the nets that are looked at after training; their histories are recorded like any others'."""
@@ -152,7 +157,7 @@ def _probe_batch_gaps(
     specs.sort(key=estimated_work, reverse=True)
     losses: Losses[RunSpec] = Losses()
     results: Generator[tuple[RunSpec, tuple[History, dict[str, Any]]], None, None] = finished_tasks(
-        trained_and_measured, specs, data, workers=workers, retries=2, losses=losses
+        partial(trained_and_measured, engine=engine), specs, data, workers=workers, retries=2, losses=losses
     )
     with contextlib.closing(results):
         for spec, (history, found) in results:

@@ -179,4 +179,4 @@ class Study:
     measures: tuple[str, ...]
     grids: tuple[Grid, ...] = ()
     demonstrations: tuple[Demonstration, ...] = ()
-    seeds: int = 3
+    seeds: int = 5

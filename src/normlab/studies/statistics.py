@@ -58,6 +58,17 @@ def band(values: Array) -> tuple[Array, Array, Array]:
     return centre.reshape(shape), low.reshape(shape), high.reshape(shape)
 
 
+def bands(groups: Sequence[Sequence[float]]) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:
+    """Centre, low and high of each group of values; groups of one size are computed together. NaN for an empty one."""
+    centre, low, high = ([math.nan] * len(groups) for _ in range(3))
+    for size in {len(group) for group in groups} - {0}:
+        indices = [index for index, group in enumerate(groups) if len(group) == size]
+        bounds = band(np.array([groups[index] for index in indices]).T)
+        for column, index in enumerate(indices):
+            centre[index], low[index], high[index] = (float(bound[column]) for bound in bounds)
+    return tuple(centre), tuple(low), tuple(high)
+
+
 def effect_interval(effects: Sequence[float]) -> Estimate:
     """The centre of paired differences, one a seed, with the cautious interval that verdicts rest on."""
     values = np.asarray(effects, dtype=float)

@@ -5,13 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import numpy as np
-
 from normlab.findings import Column, Table
 from normlab.studies.measures import MEASURES
 from normlab.studies.observations import Observation
 from normlab.studies.spec import Study, Value
-from normlab.studies.statistics import band
+from normlab.studies.statistics import bands
 
 Cell = str | float | int | None
 
@@ -26,13 +24,15 @@ def summary(study: Study, observations: Sequence[Observation]) -> Table:
     columns += [Column("runs", "count"), Column("diverged", "count")]
     for name in study.measures:
         columns += [_column(name), _column(name, ", low"), _column(name, ", high")]
+    intervals = []
+    for name in study.measures:
+        values = [[seen.numbers[name] for seen in group if name in seen.numbers] for group in groups.values()]
+        intervals.append(list(zip(*bands(values), strict=True)))
     rows = []
-    for place, group in groups.items():
+    for number, (place, group) in enumerate(groups.items()):
         row: list[Cell] = [dict(place).get(axis) for axis in axes]
         row += [len(group), sum(seen.diverged for seen in group)]
-        for name in study.measures:
-            values = [seen.numbers[name] for seen in group if name in seen.numbers]
-            row += _interval(values)
+        row += [_finite(bound) for measure in intervals for bound in measure[number]]
         rows.append(tuple(row))
     return Table(tuple(columns), tuple(rows))
 
@@ -65,12 +65,6 @@ def _axes(observations: Sequence[Observation]) -> list[str]:
 
 def _is_text(axis: str, observations: Sequence[Observation]) -> bool:
     return any(isinstance(observation.place.get(axis), str) for observation in observations)
-
-
-def _interval(values: Sequence[float]) -> list[Cell]:
-    if not values:
-        return [None, None, None]
-    return [_finite(float(bound)) for bound in band(np.array(values))]
 
 
 def _finite(value: float | None) -> float | None:

@@ -46,16 +46,16 @@ def effect_text(unit: str, value: float) -> str:
             return signed(value, 2) if abs(value) < 100 else ("+" if value > 0 else MINUS) + plain(abs(value))
 
 
-def interval_text(unit: str, low: float, high: float) -> str:
-    """An interval of effects.
+def interval_text(low: str, high: str) -> str:
+    """An interval from its bounds in words, the unit said once.
 
-    >>> interval_text("accuracy", 0.01, 0.031)
-    '+1.0 to +3.1 points'
+    >>> interval_text("+1.0 points", "+3.1 points"), interval_text("× 2", "× 4"), interval_text("11 %", "12 %")
+    ('+1.0 to +3.1 points', '× 2 to × 4', '11 to 12 %')
     """
-    if math.isnan(low) or math.isnan(high):
-        return "no interval from a single seed"
-    bounds = [effect_text(unit, bound) if math.isfinite(bound) else "unbounded" for bound in (low, high)]
-    return " to ".join(bounds).replace(" points to", " to")
+    for unit in (" points", " %"):
+        if low.endswith(unit) and high.endswith(unit):
+            low = low.removesuffix(unit)
+    return f"{low} to {high}"
 
 
 def factor(decades: float) -> str:

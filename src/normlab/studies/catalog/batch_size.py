@@ -47,7 +47,7 @@ BATCH_SIZE = Study(
     name="batch-size",
     title="Batch norm and the size of the batch",
     question="How does batch norm depend on the batch size, and why?",
-    seeds=3,
+    seeds=5,
     grids=(
         BASELINE,
         equal_epochs("batchnorm", SIZES),

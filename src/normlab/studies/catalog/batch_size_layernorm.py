@@ -28,7 +28,7 @@ BATCH_SIZE_LAYERNORM = Study(
     name="batch-size-layernorm",
     title="Layer norm and the size of the batch",
     question="Does layer norm depend on the batch size?",
-    seeds=3,
+    seeds=5,
     grids=(
         BASELINE,
         equal_epochs("layernorm", SIZES),

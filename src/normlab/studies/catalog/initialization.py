@@ -25,7 +25,7 @@ INITIALIZATION = Study(
     name="initialization",
     title="The scale of the initial weights",
     question="How does the scale of weight initialization affect nets with and without batch norm, and why?",
-    seeds=3,
+    seeds=5,
     grids=(
         Grid(
             fixed={"hidden_dims": (50,) * 7, "batch_size": 50, "num_epochs": 10, "learning_rate": 1e-3},
@@ -63,10 +63,9 @@ INITIALIZATION = Study(
             left=share_that_learns(BATCH),
             right=share_that_learns(PLAIN),
             unit="share",
-            holds="Of the twenty weight scales from 0.0001 to 1, batch norm learns at {left}, the plain net "
-            "at {right}.",
-            fails="Of the twenty weight scales from 0.0001 to 1, batch norm learns at {left}, "
-            "no more than the plain net at {right}.",
+            holds="Batch norm learns at {left} of the twenty weight scales from 0.0001 to 1, the plain net at {right}.",
+            fails="Batch norm learns at {left} of the twenty weight scales from 0.0001 to 1, no more than the plain "
+            "net at {right}.",
             headline=True,
         ),
         Claim(

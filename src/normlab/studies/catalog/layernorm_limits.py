@@ -62,7 +62,7 @@ LAYERNORM_LIMITS = Study(
     question="When is layer normalization likely to not work well: in a very deep net, with very few "
     "features, or under "
     "strong regularization?",
-    seeds=3,
+    seeds=5,
     grids=(
         *both_kinds(DEPTH, "hidden layers", {depth: {"hidden_dims": (100,) * depth} for depth in DEPTHS}),
         *both_kinds(WIDTH, "width", {width: {"hidden_dims": (width,) * 2} for width in WIDTHS}),

@@ -20,21 +20,18 @@ from normlab.errors import NonFiniteWarning
 from normlab.nets import FullyConnectedNet
 from normlab.specs import History, RunSpec
 from normlab.studies.measures import log10_or_floor
-from normlab.train import solver_for, train_solver
+from normlab.train import trained_net
 from normlab.typing import Array
 
 IMAGES = 200
 EPS = 1e-5  # batch norm's own: what it adds to a variance before it divides by it
 
 
-def trained_and_measured(spec: RunSpec, data: Dataset) -> tuple[History, dict[str, Any]]:
+def trained_and_measured(spec: RunSpec, data: Dataset, engine: str = "auto") -> tuple[History, dict[str, Any]]:
     """The run's history, and what `gap` finds on the net it leaves."""
-    solver = solver_for(spec, data)
-    history = train_solver(solver)
-    # drawn after training, from the run's own generator: images that no step has been chosen by
-    chosen = randomness.minibatch(solver.rng, len(solver.X_train), IMAGES)
-    found = gap(solver.model, solver.X_train[chosen], solver.y_train[chosen], spec.training.batch_size)
-    return history, found
+    history, net = trained_net(spec, data, engine)
+    chosen = randomness.distinct(randomness.generator(spec.seed), len(data.X_train), IMAGES)
+    return history, gap(net, data.X_train[chosen], data.y_train[chosen], spec.training.batch_size)
 
 
 def gap(net: FullyConnectedNet, X: Array, y: Array, batch_size: int) -> dict[str, Any]:

@@ -66,7 +66,8 @@ def spread(values: Array) -> float | None:
     >>> spread(np.array([-1.0, 1.0])), spread(np.zeros(3))
     (0.0, -30.0)
     """
-    deviation = float(np.std(values, dtype=np.float64))
+    with np.errstate(all="ignore"):
+        deviation = float(np.std(values, dtype=np.float64))
     return log10_or_floor(deviation) if np.isfinite(deviation) else None
 
 

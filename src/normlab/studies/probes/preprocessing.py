@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from normlab import randomness
 from normlab.layers import batchnorm_forward, layernorm_forward
 from normlab.typing import Array
 
@@ -73,8 +74,7 @@ def preprocessing(name: str, seed: int, images: Array, with_pictures: bool = Fal
     Returns the four answers (`responses`), for each norm the agreement of the answers and the correlation of the
     outputs, and, if wanted, small pictures of the first images.
     """
-    rng = np.random.default_rng(seed)
-    chosen = rng.permutation(len(images))[: 2 * IMAGES]
+    chosen = randomness.distinct(randomness.generator(seed), len(images), 2 * IMAGES)
     X, others = images[chosen[:IMAGES]], images[chosen[IMAGES:]]
     operation = OPERATIONS[name]
     answers = responses(operation, X, others)
