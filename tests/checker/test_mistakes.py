@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.checker.mistakes import PLANTS
+from tests.checker.mistakes_in_styles import PLANTS_IN_STYLES
 from tests.checker.planting import BASE, examined, outcome, planted, relevant, text_of
 
 SOURCE = text_of(*BASE)
@@ -21,6 +22,12 @@ def test_a_planted_mistake_is_named(plant):
 def test_a_planted_mistake_is_named_on_other_inputs_too(plant):
     report = examined(planted(SOURCE, plant.edits), relevant(plant), seed=12345)
     assert outcome(plant, report) == "named"
+
+
+@pytest.mark.parametrize(("style", "plant"), PLANTS_IN_STYLES, ids=[plant.id for _, plant in PLANTS_IN_STYLES])
+def test_a_mistake_is_named_in_other_styles_too(style, plant):
+    report = examined(planted(text_of(style), plant.edits), relevant(plant))
+    assert outcome(plant, report) == "named", [(f.fault, f.evidence) for f in report.findings if f.fault]
 
 
 def test_every_mistake_has_an_identity_of_its_own():

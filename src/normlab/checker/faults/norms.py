@@ -316,6 +316,10 @@ def _sums() -> dict[str, Fault]:
             "γ and β are shared by all examples: their gradients add up.",
         ),
         "sign": ("has the wrong sign", "out = γ·x̂ + β has only plus signs."),
+        "last_only": (
+            "holds one example's part only: it is overwritten where it must be added up",
+            "γ and β are shared by all examples: their gradients add up.",
+        ),
         "divided_by_features": ("is divided by the number of features", "No average is taken."),
     }
     entries = {}

@@ -77,13 +77,23 @@ def _reduce(values: Array, way: str) -> Array:
     reduced = {
         "": values.sum(0), "mean": values.mean(0), "keepdims": values.sum(0, keepdims=True),
         "wrong_axis": values.sum(1),
-        "wrong_axis#kept": values.sum(1, keepdims=True), "whole_array": values.sum(), "not_summed": values,
+        "wrong_axis#kept": values.sum(1, keepdims=True), "whole_array": values.sum(), "not_summed": values, "last_only": values[-1],
         "sign": -values.sum(0), "divided_by_features": values.sum(0) / values.shape[1],
     }[way]  # fmt: skip
     return np.asarray(reduced)
 
 
-WAYS = ("mean", "keepdims", "wrong_axis", "wrong_axis#kept", "whole_array", "not_summed", "sign", "divided_by_features")
+WAYS = (
+    "mean",
+    "keepdims",
+    "wrong_axis",
+    "wrong_axis#kept",
+    "whole_array",
+    "not_summed",
+    "sign",
+    "divided_by_features",
+    "last_only",
+)
 SUMS = Family(
     {
         "order": ("", "gamma_beta_order"),
