@@ -28,3 +28,20 @@ def test_the_books_own_layers_are_right():
     report = check({**vars(cs682.classifiers.fc_net), **vars(cs682.optim)})
     assert set(report.functions.values()) == {"right"}
     assert len(report.functions) >= 19
+
+
+def test_harmless_constants_are_no_mistakes():
+    """An ε of 1e-8 beside the given one, or in a logarithm, changes the eighth digit and no derivation."""
+    source = text_of("layers_staged")
+    source = source.replace("np.sqrt(var + eps)", "np.sqrt(var + eps + 1e-9)")
+    source = source.replace("log_probs = shifted - np.log(Z)", "log_probs = np.log(powers / Z + 1e-9)")
+    report = examined(source)
+    assert {f.fault for f in report.wrong} == set()
+    assert "softmax_loss.small_constant" in {f.fault for f in report.findings}
+
+
+def test_a_net_of_another_assignment_is_not_judged():
+    other = (
+        "class TwoLayerNet:\n    def __init__(self, input_size, hidden_size, output_size):\n        self.params = {}\n"
+    )
+    assert examined(other).functions == {}

@@ -300,6 +300,9 @@ class ChildSubject(Subject):
         except FrameError as error:
             self.close()
             raise SubjectLost(f"the process sent something that is no answer ({error})") from None
+        except BaseException:  # Ctrl-C above all: the child has a session of its own and would not hear it
+            self.close()
+            raise
         finally:
             pipe.done()
 

@@ -48,6 +48,7 @@ def main() -> None:
             view = view[os.write(outgoing, view) :]
 
     order = framing.read(take)
+    limits.end_with_parent()
     held = limits.apply(order["limits"])
     if order.get("confine"):
         from child import confinement

@@ -170,6 +170,10 @@ LOSSES = {
         "takes one maximum for the whole array: right, until rows lie very far apart", "softmax(x) = softmax(x − max x)",
         ("Each row may have its own shift.", "Move one row down by 2000.", "A row far below the maximum loses all its digits."),
         "none", severity="remark"),
+    "small_constant": Fault(
+        "is right to about seven digits: a small constant in the logarithm, or float32 on the way", LOSS_LINE,
+        ("Nothing needs to change.", "Compare with the formula to ten digits.", "Shifting each row by its maximum needs no constant."),
+        "none: the cells print fewer digits", severity="remark"),
     "infinite_loss": Fault(
         "gives an infinite loss for scores of order 1,000, with a right gradient", "log p = x − log Σ exp x",
         ("What is the log of a probability that underflows?", "Multiply the scores by 1000.",

@@ -33,12 +33,17 @@ NEEDS = {
 
 def examine(exam: Examination) -> None:
     """Judge TwoLayerNet and FullyConnectedNet, where they are there."""
-    if exam.has("TwoLayerNet"):
+    if exam.has("TwoLayerNet") and _is_this_assignments(exam, "TwoLayerNet", "hidden_dim"):
         case = Case(exam, "TwoLayerNet", "nets")
         settle(case, _examine_two_layers, exam.random(110))
-    if exam.has("FullyConnectedNet"):
+    if exam.has("FullyConnectedNet") and _is_this_assignments(exam, "FullyConnectedNet", "hidden_dims"):
         other = Case(exam, "FullyConnectedNet", "nets")
         settle(other, _examine_full, exam.random(111))
+
+
+def _is_this_assignments(exam: Examination, name: str, widths: str) -> bool:
+    """Whether a class has this assignment's options: an earlier one has a TwoLayerNet of another kind."""
+    return {"input_dim", widths} <= set(exam.known(name).parameter_names)
 
 
 def keeps(known: Known) -> tuple[str, bool]:
@@ -47,7 +52,7 @@ def keeps(known: Known) -> tuple[str, bool]:
     if "dropout_keep_ratio" in defaults:
         return "dropout_keep_ratio", True
     default = defaults.get("dropout")
-    return ("dropout" if "dropout" in defaults else ""), default is not None and float(default or 0) == 1.0
+    return ("dropout" if "dropout" in defaults else ""), default in ("1", "1.0")
 
 
 def build(case: Case, dims: tuple[int, ...], normalization: str | None = None, **more: Any) -> Kept:

@@ -77,7 +77,8 @@ def _reduce(values: Array, way: str) -> Array:
     reduced = {
         "": values.sum(0), "mean": values.mean(0), "keepdims": values.sum(0, keepdims=True),
         "wrong_axis": values.sum(1),
-        "wrong_axis#kept": values.sum(1, keepdims=True), "whole_array": values.sum(), "not_summed": values, "last_only": values[-1],
+        "wrong_axis#kept": values.sum(1, keepdims=True), "whole_array": values.sum(), "not_summed": values,
+        "last_only": values[-1],
         "sign": -values.sum(0), "divided_by_features": values.sum(0) / values.shape[1],
     }[way]  # fmt: skip
     return np.asarray(reduced)
