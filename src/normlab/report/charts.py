@@ -70,7 +70,8 @@ def line_chart(panel: LinePanel, data: str = "rows", interactive: bool = True, l
         zoom = alt.selection_interval(
             name="zoom", bind="scales", zoom=f"wheel!{HELD}", translate=DRAG, on=DRAG, clear="dblclick"
         )
-        lines = lines.add_params(zoom)
+        # named, because Altair would count its charts and so make every page another file
+        lines = lines.add_params(zoom).properties(name="lines")
     bands = rows_where("isValid(datum.y) && isValid(datum.low) && isValid(datum.high)").mark_area(clip=True)
     band_place = {"x": place["x"], "y": y_channel(panel, "low"), "y2": "high:Q"}
     # where lines are dense their points are there to be hovered over, not to be seen
