@@ -18,7 +18,7 @@ def test_a_planted_mistake_is_named(plant):
     assert outcome(plant, report) == "named", [(f.fault, f.sentence, f.evidence) for f in report.findings if f.fault]
 
 
-@pytest.mark.parametrize("plant", [p for p in PLANTS if p.shows == "wrong"][::7], ids=lambda plant: plant.id)
+@pytest.mark.parametrize("plant", [p for p in PLANTS if p.shows == "wrong"][::12], ids=lambda plant: plant.id)
 def test_a_planted_mistake_is_named_on_other_inputs_too(plant):
     report = examined(planted(SOURCE, plant.edits), relevant(plant), seed=12345)
     assert outcome(plant, report) == "named"
@@ -41,7 +41,7 @@ BACKWARD = [p for p in PLANTS if set(p.edits) == {"batchnorm_backward"} and p.sh
 def test_most_pairs_of_mistakes_are_both_named():
     """Two terms wrong at once, in one backward pass: the measured rate is in the table of benchmarks/checker.py."""
     pairs = list(combinations(BACKWARD, 2))
-    chosen = np.random.default_rng(0).permutation(len(pairs))[:60]
+    chosen = np.random.default_rng(0).permutation(len(pairs))[:40]
     named = tried = 0
     for first, second in (pairs[i] for i in chosen):
         try:
@@ -52,5 +52,5 @@ def test_most_pairs_of_mistakes_are_both_named():
         assert wrong, (first.id, second.id)
         tried += 1
         named += bool(wrong & set(first.named)) and bool(wrong & set(second.named))
-    assert tried >= 25
+    assert tried >= 20
     assert named / tried >= 0.7

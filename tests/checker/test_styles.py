@@ -8,7 +8,7 @@ from tests.checker.planting import STYLES, examined, text_of
 @pytest.mark.parametrize("style", STYLES, ids=lambda style: style[0])
 def test_correct_code_is_never_accused(style):
     source = text_of(*style)
-    for seed in range(3):
+    for seed in range(2):
         report = examined(source, seed=seed)
         accused = [(f.fault, f.sentence, f.evidence) for f in report.findings if f.verdict != "right"]
         assert not accused
@@ -45,3 +45,13 @@ def test_a_net_of_another_assignment_is_not_judged():
         "class TwoLayerNet:\n    def __init__(self, input_size, hidden_size, output_size):\n        self.params = {}\n"
     )
     assert examined(other).functions == {}
+
+
+def test_group_norm_may_take_a_flat_gamma():
+    """In some years gamma and beta are (C,), and so are their gradients."""
+    source = text_of("layers_staged").replace("out = gamma * xhat + beta\n    return out, (xhat, std, gamma, G)",
+        "gamma = gamma[None, :, None, None]\n    out = gamma * xhat + beta[None, :, None, None]\n"
+        "    return out, (xhat, std, gamma, G)")  # fmt: skip
+    source = source.replace("axis=(0, 2, 3), keepdims=True)", "axis=(0, 2, 3))")
+    report = examined(source, {"spatial_groupnorm_forward", "spatial_groupnorm_backward"})
+    assert set(report.functions.values()) == {"right"}

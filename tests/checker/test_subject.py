@@ -87,7 +87,8 @@ def test_the_child_ends_with_its_parent(how, tmp_path):
     )
     code = (
         "from pathlib import Path; from normlab.checker.subject import ChildSubject, Limits\n"
-        f"ChildSubject(Path({str(tmp_path / 'layers.py')!r}), limits=Limits(file_size=100), working_folder=Path({str(tmp_path)!r}))"
+        f"folder = Path({str(tmp_path)!r})\n"
+        "ChildSubject(folder / 'layers.py', limits=Limits(file_size=100), working_folder=folder)"
     )
     parent = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 30
