@@ -682,7 +682,16 @@ NETS = [
         "FullyConnectedNet.keys_from_zero",
     ),
 ]
+SEEN_SINCE = [  # in published code, beyond the field notes
+    _p("S1", LOSS, ('self.reg * p["W%d" % i]', 'self.reg * np.sum(p["W%d" % i])'), named="reg_gradient_summed"),
+    _p(
+        "S2",
+        LOSS,
+        (DECAY, DECAY.replace('* p["W%d" % i]', '* np.sum(p["W%d" % i])').replace("L + 1", "L")),
+        named="reg_gradient_summed",
+    ),
+]
 PLANTS = [
     *AFFINE, *RELU, *LOSSES, *BATCHNORM_FORWARD, *BATCHNORM_BACKWARD, *BATCHNORM_ALT, *LAYERNORM, *DROPOUT, *SPATIAL,
-    *OPTIMIZERS, *NETS,
+    *OPTIMIZERS, *NETS, *SEEN_SINCE,
 ]  # fmt: skip

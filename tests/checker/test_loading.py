@@ -104,6 +104,12 @@ def test_half_a_batch_norm_is_judged_by_its_half(write):
     assert "test mode" in finding.sentence
 
 
+def test_a_division_of_python_2_is_named(write):
+    source = text_of("layers_staged").replace("1 + (H - h) // s", "1 + (H - h) / s")
+    report = check(write(layers=source) / "layers.py")
+    assert "max_pool_forward_naive.integer_division" in {f.fault for f in report.wrong}
+
+
 def test_what_cannot_be_checked_is_an_error_that_says_so(tmp_path):
     with pytest.raises(UserError, match="no file or folder"):
         check(tmp_path / "nowhere.py")

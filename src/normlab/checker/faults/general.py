@@ -32,6 +32,11 @@ GENERAL = {
                "Call the function on small arrays with all sizes different, and print each intermediate shape.",
                "Sums over one axis either keep that axis (keepdims) or lose it: only one of the two broadcasts as meant."),
     ),
+    "integer_division": Fault(
+        "uses / for a whole number: in Python 2 that gave one, in Python 3 it gives 2.0 and the like",
+        hints=("Look for a size or an index that is computed by a division.", "Print the type of each size.",
+               "Python 3 has a division of its own for whole numbers."),
+    ),
     "lost": Fault(
         "ended or stalled the process it ran in: {message}",
         hints=("Look for a loop that does not end, or an array far too large.", "Time the call on arrays of a few rows.",

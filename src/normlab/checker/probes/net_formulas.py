@@ -54,6 +54,7 @@ SLOTS = {
                  "reg_loss_quarter", "biases_regularized", "norm_parameters_regularized", "all_parameters_regularized"),
     "reg_gradient": ("", "reg_gradient_missing", "reg_gradient_hidden_missing", "reg_gradient_last_missing",
                      "reg_gradient_first_missing", "reg_gradient_half", "reg_gradient_double"),
+    "reg_gradient_form": ("", "reg_gradient_summed"),
     "reg_gradient_extra": ("", "biases_regularized#gradient", "norm_parameters_regularized#gradient",
                            "all_parameters_regularized#gradient"),
     "order": ("", "backward_order", "norm_backward_missing", "relu_backward_missing"),
@@ -198,7 +199,8 @@ def _backward(d: NetDraw, choice: Mapping[str, str], caches: list[dict[str, Any]
     for key in d.params:
         if key not in grads:
             grads[key] = np.zeros_like(d.params[key])
-        grads[key] = grads[key] + d.reg * _factor(d, key, choice) * d.params[key]
+        term = d.params[key].sum() if choice["reg_gradient_form"] and key[0] == "W" else d.params[key]
+        grads[key] = grads[key] + d.reg * _factor(d, key, choice) * term
     return grads
 
 
