@@ -6,7 +6,10 @@ from typing import Annotated
 
 import typer
 
+from normlab.cli.check import check
 from normlab.cli.data import data
+from normlab.cli.explain import explain
+from normlab.cli.grade import grade
 from normlab.cli.notebook import notebook
 from normlab.cli.report import report
 from normlab.cli.reproduce import reproduce
@@ -24,6 +27,9 @@ app = typer.Typer(
 app.command()(reproduce)
 app.command()(report)
 app.command()(results)
+app.command()(check)
+app.command()(explain)
+app.command()(grade)
 app.add_typer(study, name="study")
 app.add_typer(data, name="data")
 app.add_typer(notebook, name="notebook")

@@ -1,0 +1,71 @@
+"""The one call of the checker."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from normlab.checker.diagnose import diagnose
+from normlab.checker.findings import Finding, Report
+from normlab.checker.subject import ChildSubject, Limits, LocalSubject, Subject, SubjectLost
+from normlab.errors import OptionError
+
+
+def check(
+    target: str | os.PathLike[str] | ModuleType | Mapping[str, Any],
+    *,
+    seed: int | None = None,
+    limits: Limits | None = None,
+) -> Report:
+    """Check a file, an assignment's folder, a module, or a namespace such as a notebook's `globals()`.
+
+    Files and folders, and modules that have a file, are run from the disk in a process of their own, with
+    limits on time and memory: a guard against accidents, no sandbox against malice. A namespace is checked
+    here, as it is. The inputs are random; `seed` (kept in the report) repeats them.
+
+    Raises UserError for a path that does not exist, OptionError for anything that is none of these.
+    """
+    seed = secrets.randbits(31) if seed is None else seed
+    if isinstance(target, ModuleType) and not getattr(target, "__file__", None):
+        target = vars(target)
+    if isinstance(target, Mapping):
+        return replace(diagnose(LocalSubject(target), "this notebook", seed=seed), seed=seed)
+    if isinstance(target, ModuleType):
+        target = str(target.__file__)
+        target = str(Path(target).parent) if Path(target).name == "__init__.py" else target
+    if not isinstance(target, (str, os.PathLike)):
+        raise OptionError(f"{type(target).__name__} cannot be checked; give a path, a module or a dict of functions")
+    return check_path(Path(target), seed=seed, limits=limits or Limits())
+
+
+def check_path(path: Path, *, seed: int, limits: Limits, **options: Any) -> Report:
+    """Check a file or folder; a process that is lost before anything can be asked is a finding too."""
+    try:
+        subject: Subject = ChildSubject(path, limits=limits, **options)
+    except SubjectLost as lost:
+        return lost_before_start(str(path), str(lost), seed)
+    with subject:
+        return replace(diagnose(subject, str(path), seed=seed), seed=seed)
+
+
+def lost_before_start(name: str, reason: str, seed: int) -> Report:
+    """The report on code that cannot even be loaded."""
+    told = Finding(
+        function="(loading)",
+        verdict="wrong",
+        fault="loading.lost",
+        sentence=f"cannot be loaded: {reason}",
+        severity="fault",
+        hints=(
+            "Import the file by itself.",
+            "What runs at the top level, outside of functions?",
+            "Only definitions belong there.",
+        ),
+        cell="none: a notebook would hang",
+    )
+    return Report(name, (told,), seed=seed)

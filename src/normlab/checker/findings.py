@@ -1,0 +1,107 @@
+"""What the checker says: frozen records, one or more a function."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+VERDICTS = ("right", "wrong", "unimplemented", "waiting")
+SEVERITIES = ("fault", "robustness", "remark", "convention", "none")
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing about one function.
+
+    `verdict` is the function's as far as this finding goes. `fault` is `function.key`, empty for a function
+    that is right or not written. `sentence` says what is wrong; `derivation` is the line of the derivation it
+    belongs to; `evidence` is what was measured; `cell` says which cell of the notebook shows it, or why none
+    does. `hints` are three, each saying more than the one before; none is the code. `named` is False where
+    the function is wrong and the cause is not known.
+    """
+
+    function: str
+    verdict: str
+    fault: str = ""
+    sentence: str = ""
+    derivation: str = ""
+    evidence: str = ""
+    cell: str = ""
+    severity: str = "none"
+    hints: tuple[str, ...] = ()
+    named: bool = True
+    file: str = ""
+    line: int = 0
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything said about one file, folder or module, in the order in which it was judged."""
+
+    subject: str
+    findings: tuple[Finding, ...]
+    notes: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
+    seconds: float = field(default=0.0, compare=False)
+    seed: int = 0
+
+    @property
+    def functions(self) -> dict[str, str]:
+        """The verdict on each function that is there."""
+        verdicts: dict[str, str] = {}
+        for finding in self.findings:
+            verdicts[finding.function] = worse(verdicts.get(finding.function, "right"), finding.verdict)
+        return verdicts
+
+    @property
+    def wrong(self) -> tuple[Finding, ...]:
+        """The findings that say that something is wrong."""
+        return tuple(f for f in self.findings if f.verdict == "wrong")
+
+    @property
+    def exit_code(self) -> int:
+        """0: all is right; 1: something is wrong; 3: nothing is wrong, but something is not written or not checked."""
+        verdicts = set(self.functions.values())
+        if "wrong" in verdicts:
+            return 1
+        return 0 if verdicts == {"right"} else 3
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report as plain values; docs/checker.md describes the fields."""
+        return {
+            "schema": SCHEMA,
+            "subject": self.subject,
+            "functions": self.functions,
+            "findings": [asdict(finding) for finding in self.findings],
+            "notes": list(self.notes),
+            "limits": list(self.held),
+            "seed": self.seed,
+            "seconds": round(self.seconds, 3),
+        }
+
+    def to_json(self) -> str:
+        """Strict JSON of `as_dict`."""
+        return json.dumps(self.as_dict(), indent=2, ensure_ascii=False, allow_nan=False)
+
+    def __str__(self) -> str:
+        from normlab.checker.show_text import as_text  # the showing knows the records, not the other way round
+
+        return as_text(self)
+
+    def _repr_html_(self) -> str:
+        from normlab.checker.show_html import fragment
+
+        return fragment(self)
+
+
+def worse(one: str, other: str) -> str:
+    """The graver of two verdicts."""
+    return max(one, other, key=["right", "unimplemented", "waiting", "wrong"].index)
+
+
+def of_function(findings: Sequence[Finding], function: str) -> tuple[Finding, ...]:
+    """The findings about one function."""
+    return tuple(f for f in findings if f.function == function)

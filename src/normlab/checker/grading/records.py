@@ -1,0 +1,83 @@
+"""What grading one submission leaves: a frozen record, one JSON file each, so that work can be continued."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from normlab.checker.findings import Finding, Report
+from normlab.files import write_atomically
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Graded:
+    """One submission: its points by function, the report, and under which protections its code ran."""
+
+    name: str
+    content: str
+    scores: Mapping[str, float]
+    total: float
+    protections: tuple[str, ...]
+    report: Report
+
+    @property
+    def score(self) -> float:
+        """The points in all."""
+        return float(sum(self.scores.values()))
+
+    def to_json(self) -> str:
+        """The record as strict JSON; docs/checker.md describes the fields."""
+        values = {
+            "version": VERSION, "name": self.name, "content": self.content, "score": self.score, "total": self.total,
+            "scores": dict(self.scores), "protections": list(self.protections), "report": self.report.as_dict(),
+        }  # fmt: skip
+        return json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False)
+
+
+def from_json(text: str) -> Graded:
+    """The record that `to_json` wrote; raises ValueError, KeyError or TypeError for anything else."""
+    values: dict[str, Any] = json.loads(text)
+    if values["version"] != VERSION:
+        raise ValueError("another version's record")
+    told = values["report"]
+    findings = tuple(Finding(**{**finding, "hints": tuple(finding["hints"])}) for finding in told["findings"])
+    report = Report(
+        told["subject"], findings, tuple(told["notes"]), tuple(told["limits"]), told["seconds"], told["seed"]
+    )
+    return Graded(
+        values["name"], values["content"], values["scores"], values["total"], tuple(values["protections"]), report
+    )
+
+
+def save(graded: Graded, folder: Path) -> None:
+    """Write the record to its file, all or nothing."""
+    write_atomically(folder / f"{graded.name}.json", graded.to_json().encode())
+
+
+def load(name: str, folder: Path, content: str) -> Graded | None:
+    """The record of an earlier run, if the submission and the way of judging it are still the same."""
+    try:
+        graded = from_json((folder / f"{name}.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return graded if graded.content == content else None
+
+
+def fingerprint(path: Path, salt: str) -> str:
+    """SHA-256 of a file or of a folder's Python files, with what else decides the outcome."""
+    hasher = hashlib.sha256(salt.encode())
+    files = [path] if path.is_file() else sorted(f for f in path.rglob("*.py") if f.is_file() and not f.is_symlink())
+    for file in files:
+        hasher.update(str(file.relative_to(path.parent)).encode() + b"\0" + file.read_bytes() + b"\0")
+    return hasher.hexdigest()
+
+
+def as_values(graded: Graded) -> dict[str, Any]:
+    """The scores alone, as plain values."""
+    return {key: value for key, value in asdict(graded).items() if key != "report"}

@@ -1,0 +1,108 @@
+"""The tables of a class: CSV, one HTML page, the misconceptions counted, and Gradescope's results."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import defaultdict
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+
+from normlab.checker.findings import Finding
+from normlab.checker.grading.autograders import gradescope
+from normlab.checker.grading.records import Graded
+from normlab.checker.grading.rubric import Rubric
+from normlab.checker.show_html import STYLE, page
+from normlab.checker.show_text import MARKS
+from normlab.files import write_atomically
+
+
+def write_all(graded: Sequence[Graded], rubric: Rubric, out: Path) -> None:
+    """table.csv, misconceptions.csv, index.html, and pages/ and gradescope/ with a file a submission."""
+    write_atomically(out / "table.csv", as_csv(graded, rubric).encode("utf-8-sig"))
+    write_atomically(out / "misconceptions.csv", misconceptions_csv(graded).encode("utf-8-sig"))
+    for folder in ("pages", "gradescope"):
+        (out / folder).mkdir(exist_ok=True)
+    for one in graded:
+        write_atomically(out / "pages" / f"{one.name}.html", page(one.report).encode())
+        write_atomically(out / "gradescope" / f"{one.name}.json", gradescope(one, rubric).encode())
+    write_atomically(out / "index.html", as_page(graded, rubric).encode())
+
+
+def as_csv(graded: Sequence[Graded], rubric: Rubric) -> str:
+    """A row a submission: points by function, in all, the faults, and the protections."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(["submission", *rubric.points, "points", "of", "faults", "protections"])
+    for one in graded:
+        faults = " ".join(f.fault for f in one.report.wrong)
+        row = [
+            one.name,
+            *(f"{one.scores.get(name, 0):g}" for name in rubric.points),
+            f"{one.score:g}",
+            f"{one.total:g}",
+        ]
+        writer.writerow([_plain(cell) for cell in (*row, faults, "; ".join(one.protections))])
+    return text.getvalue()
+
+
+def misconceptions(graded: Sequence[Graded]) -> list[tuple[Finding, list[str]]]:
+    """Each fault with the submissions that have it, the commonest first."""
+    who: dict[str, list[str]] = defaultdict(list)
+    example: dict[str, Finding] = {}
+    for one in graded:
+        for finding in one.report.wrong:
+            example.setdefault(finding.fault, finding)
+            if one.name not in who[finding.fault]:
+                who[finding.fault].append(one.name)
+    return sorted(
+        ((example[fault], names) for fault, names in who.items()), key=lambda pair: (-len(pair[1]), pair[0].fault)
+    )
+
+
+def misconceptions_csv(graded: Sequence[Graded]) -> str:
+    """The same as CSV: fault, how many, in one sentence, who."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(["fault", "submissions", "sentence", "who"])
+    for finding, names in misconceptions(graded):
+        writer.writerow([_plain(cell) for cell in (finding.fault, str(len(names)), finding.sentence, " ".join(names))])
+    return text.getvalue()
+
+
+def as_page(graded: Sequence[Graded], rubric: Rubric) -> str:
+    """The class on one page: the misconceptions first, then the table."""
+    common = "".join(
+        f"<tr><td>{len(names)}</td><td><code>{escape(finding.fault)}</code></td><td>{escape(finding.sentence)}</td></tr>"
+        for finding, names in misconceptions(graded)
+    )
+    head = "".join(f"<th><span>{escape(name)}</span></th>" for name in rubric.points)
+    rows = []
+    for one in graded:
+        verdicts = one.report.functions
+        cells = "".join(
+            f"<td class='{verdicts.get(name, 'absent')}' title='{escape(verdicts.get(name, 'not there'))}'>"
+            f"{MARKS.get(verdicts.get(name, ''), '–')}</td>"
+            for name in rubric.points
+        )
+        link = f"<a href='pages/{escape(one.name)}.html'>{escape(one.name)}</a>"
+        rows.append(f"<tr><th>{link}</th>{cells}<td>{one.score:g}/{one.total:g}</td></tr>")
+    return (
+        f"<!doctype html><html lang='en'><meta charset='utf-8'><title>Grades</title><style>{STYLE}{TABLE}</style>"
+        f"<body class='normlab-check'><h1>{len(graded)} submissions</h1><h2>Misconceptions</h2>"
+        f"<table>{common or '<tr><td>none</td></tr>'}</table><h2>Functions</h2>"
+        f"<table><tr><th>submission</th>{head}<th>points</th></tr>{''.join(rows)}</table></body></html>"
+    )
+
+
+TABLE = """
+table { border-collapse: collapse; } td, th { border-bottom: 1px solid #8884; padding: .2rem .5rem; text-align: left; }
+th span { writing-mode: vertical-rl; font-weight: normal; } td.right { color: #2e7d32; } td.wrong { color: #c62828; }
+.normlab-check { max-width: none; margin: 1rem; }
+"""
+
+
+def _plain(cell: str) -> str:
+    """A cell that no spreadsheet takes for a formula."""
+    return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell

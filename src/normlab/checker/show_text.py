@@ -1,0 +1,82 @@
+"""A report for a person at a terminal: lines of text, each with the kind of thing it says."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import PurePath
+from typing import NamedTuple
+
+from normlab.checker.findings import Finding, Report
+
+MARKS = {"right": "✓", "wrong": "✗", "waiting": "…", "unimplemented": "○"}
+WORDS = {"right": "right", "wrong": "wrong", "waiting": "waits", "unimplemented": "not written yet"}
+STYLES = {"wrong": "bold red", "waiting": "yellow", "unimplemented": "cyan", "right": "green", "remark": "magenta",
+          "label": "dim", "head": "bold", "text": ""}  # fmt: skip
+WIDTH = 100
+
+
+class Line(NamedTuple):
+    """A line of the report: what kind of thing it says, and its text."""
+
+    kind: str
+    text: str
+
+
+def as_lines(report: Report, hint: int = 0, width: int = WIDTH) -> list[Line]:
+    """The whole report; `hint` (0 to 3) is the number of hints shown with each fault."""
+    verdicts = report.functions
+    counts = [f"{list(verdicts.values()).count(v)} {WORDS[v]}" for v in MARKS if v in verdicts.values()]
+    lines = [
+        Line("head", f"{report.subject}: " + (", ".join(counts) if counts else "nothing of the assignment is in it")),
+        Line("text", ""),
+    ]
+    for verdict in ("wrong", "waiting", "unimplemented"):
+        for finding in report.findings:
+            if finding.verdict == verdict:
+                lines += _finding(finding, hint if verdict != "waiting" else 0, width)
+    right = [name for name, verdict in verdicts.items() if verdict == "right"]
+    if right:
+        lines += _wrapped("right", f"{MARKS['right']} right: ", ", ".join(right), width)
+    for finding in report.findings:
+        if finding.verdict == "right" and finding.fault:
+            kind = "convention" if finding.severity == "convention" else "remark"
+            lines += _wrapped("remark", f"  {kind}: ", f"{finding.function}: {finding.sentence}", width)
+    if report.notes:
+        lines.append(Line("text", ""))
+        for note in report.notes:
+            lines += _wrapped("label", "  note: ", note, width)
+    return lines
+
+
+def as_text(report: Report, hint: int = 0) -> str:
+    """The report as plain text."""
+    return "\n".join(line.text for line in as_lines(report, hint))
+
+
+def place(finding: Finding) -> str:
+    """`layers.py, line 12`, or nothing."""
+    if not finding.line or not finding.file or finding.file.startswith("<"):
+        return f"line {finding.line}" if finding.line else ""
+    return f"{PurePath(finding.file).name}, line {finding.line}"
+
+
+def _finding(finding: Finding, hint: int, width: int) -> list[Line]:
+    where = place(finding)
+    head = f"{MARKS[finding.verdict]} {finding.function}: {WORDS[finding.verdict]}"
+    lines = [Line(finding.verdict, head + (f"   ({where})" if where else ""))]
+    lines += _wrapped("text", "    ", finding.sentence[:1].upper() + finding.sentence[1:] + ".", width)
+    for label, text in (("derivation", finding.derivation), ("measured", finding.evidence), ("notebook", finding.cell)):
+        if text:
+            lines += _wrapped("label", f"    {label + ':':12} ", text, width)
+    for level, text in enumerate(finding.hints[:hint], start=1):
+        lines += _wrapped("text", f"    hint {level}:      "[:17], text, width)
+    if finding.verdict == "wrong" and hint == 0 and finding.hints:
+        lines.append(Line("label", "    (--hint 1, 2 or 3 says more)"))
+    return [*lines, Line("text", "")]
+
+
+def _wrapped(kind: str, first: str, text: str, width: int) -> list[Line]:
+    wrapped = textwrap.wrap(
+        text, width, initial_indent=first, subsequent_indent=" " * len(first), break_long_words=False
+    )
+    return [Line(kind, line) for line in wrapped or [first.rstrip()]]

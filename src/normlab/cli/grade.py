@@ -1,0 +1,89 @@
+"""`normlab grade`: a folder of submissions, judged and counted."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from normlab.checker.grading import Graded, Progress
+
+
+def grade(
+    submissions: Annotated[Path, typer.Argument(help="A folder of folders, zips and Python files.")],
+    out: Annotated[
+        Path, typer.Option(help="The folder for tables, pages and records; an interrupted run continues there.")
+    ],
+    rubric: Annotated[
+        Path | None, typer.Option(help="A TOML file with [points] by function and [keeps] by fault.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="How many at a time; the number of cores, if not given.")
+    ] = None,
+    isolation: Annotated[
+        str,
+        typer.Option(
+            help="sandbox (Linux with Landlock and seccomp), container (you run this in one), none (you trust it)."
+        ),
+    ] = "sandbox",
+    seed: Annotated[
+        int | None, typer.Option(help="The random inputs' seed; drawn once for each --out, if not given.")
+    ] = None,
+) -> None:
+    """Judge every submission in a sandbox of its own, and write the table of the class.
+
+    Exit code: 0 when every submission was judged, whatever the verdicts.
+    """
+    from normlab.checker.grading import Rubric
+    from normlab.checker.grading import grade as grade_all
+
+    chosen = None if rubric is None else Rubric.read(rubric)
+    with _Bar() as bar:
+        graded = grade_all(
+            submissions,
+            out,
+            rubric=chosen,
+            workers=workers or os.cpu_count() or 1,
+            isolation=isolation,
+            seed=seed,
+            progress=bar.show,
+        )
+    _summary(graded, out)
+
+
+class _Bar:
+    """A progress bar with the time that is left."""
+
+    def __enter__(self) -> _Bar:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+        columns = (TextColumn("graded"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
+        self._bar = Progress(*columns, console=Console(stderr=True))
+        self._task = self._bar.add_task("", total=None)
+        self._bar.start()
+        return self
+
+    def show(self, progress: Progress) -> None:
+        left = "" if progress.remaining is None else f"about {progress.remaining:.0f} s left"
+        self._bar.update(
+            self._task, completed=progress.done, total=progress.total, description=f"{left}  {progress.last}"
+        )
+
+    def __exit__(self, *exception: object) -> None:
+        self._bar.stop()
+
+
+def _summary(graded: list[Graded], out: Path) -> None:
+    from normlab.checker.grading.tables import misconceptions
+
+    typer.echo(
+        f"{len(graded)} submissions, "
+        f"{sum(one.score for one in graded) / len(graded):.3g} of {graded[0].total:g} points on average"
+    )
+    for finding, names in misconceptions(graded)[:10]:
+        typer.echo(f"{len(names):5}  {finding.function}: {finding.sentence}")
+    typer.echo(f"tables and pages: {out / 'index.html'}, {out / 'table.csv'}, {out / 'misconceptions.csv'}")

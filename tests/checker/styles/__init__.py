@@ -1,0 +1,1 @@
+"""Independent correct implementations, in several styles; texts to run, not modules to import."""

@@ -1,0 +1,143 @@
+"""Grading: points by a rubric, tables, other autograders, and work that continues where it stopped."""
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+
+import pytest
+
+from normlab.checker.grading import Rubric, grade, grade_one, gradescope, require
+from normlab.checker.grading.records import from_json
+from normlab.checker.grading.submissions import find
+from normlab.errors import DataError, OptionError
+from tests.checker.planting import namespace, planted, text_of
+
+SOURCE = text_of("layers_staged")
+HALVED = planted(SOURCE, {"batchnorm_backward": [("dvar * 2 * xmu", "dvar * xmu")]})
+RUBRIC = Rubric({"relu_forward": 1, "batchnorm_backward": 10, "adam": 2}, {"factor_two_missing": 0.5})
+
+
+@pytest.fixture
+def handed_in(tmp_path):
+    """Three submissions: a folder that is right, a zip with a lost factor 2, a file that cannot be read."""
+    folder = tmp_path / "in"
+    (folder / "anna" / "cs682").mkdir(parents=True)
+    (folder / "anna" / "cs682" / "layers.py").write_text(SOURCE)
+    with zipfile.ZipFile(folder / "ben, late.zip", "w") as archive:
+        archive.writestr("hw2/cs231n/layers.py", HALVED)
+    (folder / "carl.py").write_text("def relu_forward(x:\n")
+    return folder
+
+
+def test_points_follow_the_rubric(handed_in, tmp_path):
+    seen = []
+    graded = grade(handed_in, tmp_path / "out", rubric=RUBRIC, isolation="none", seed=5, progress=seen.append)
+    assert {one.name: dict(one.scores) for one in graded} == {
+        "anna": {"relu_forward": 1, "batchnorm_backward": 10, "adam": 0},
+        "ben__late": {"relu_forward": 1, "batchnorm_backward": 5, "adam": 0},
+        "carl": {"relu_forward": 0, "batchnorm_backward": 0, "adam": 0},
+    }
+    assert [one.total for one in graded] == [13, 13, 13]
+    assert sorted(progress.done for progress in seen) == [1, 2, 3]
+    assert all("by the instructor's word" in one.protections[-1] for one in graded)
+    rows = list(csv.reader(io.StringIO((tmp_path / "out" / "table.csv").read_text("utf-8-sig"))))
+    assert rows[0] == [
+        "submission",
+        "relu_forward",
+        "batchnorm_backward",
+        "adam",
+        "points",
+        "of",
+        "faults",
+        "protections",
+    ]
+    assert rows[2][:7] == ["ben__late", "1", "5", "0", "6", "13", "batchnorm_backward.factor_two_missing"]
+    assert "factor 2" in (tmp_path / "out" / "misconceptions.csv").read_text("utf-8-sig")
+    assert "ben__late" in (tmp_path / "out" / "index.html").read_text()
+    results = json.loads((tmp_path / "out" / "gradescope" / "ben__late.json").read_text())
+    assert results["score"] == 6
+    assert [test["status"] for test in results["tests"]] == ["passed", "failed", "failed"]
+
+
+def test_what_is_judged_is_not_judged_again(handed_in, tmp_path):
+    out, counted = tmp_path / "out", []
+    first = grade(handed_in, out, rubric=RUBRIC, isolation="none", progress=counted.append)
+    again = grade(handed_in, out, rubric=RUBRIC, isolation="none", progress=counted.append)
+    assert again == first
+    assert len(counted) == 3
+    (handed_in / "carl.py").write_text("def relu_forward(x):\n    return x * (x > 0), x\n")
+    third = grade(handed_in, out, rubric=RUBRIC, isolation="none", progress=counted.append)
+    assert len(counted) == 4
+    assert third[2].scores["relu_forward"] == 1
+    assert third[:2] == first[:2]
+
+
+def test_killed_while_grading_it_continues(handed_in, tmp_path):
+    out = tmp_path / "out"
+    code = (
+        "from pathlib import Path; from normlab.checker.grading import grade\n"
+        f"grade(Path({str(handed_in)!r}), Path({str(out)!r}), isolation='none', workers=1)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not list((out / "records").glob("*.json")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    done = {path.name: path.stat().st_mtime_ns for path in (out / "records").glob("*.json")}
+    assert done
+    graded = grade(handed_in, out, isolation="none")
+    assert len(graded) == 3
+    assert all((out / "records" / name).stat().st_mtime_ns == when for name, when in done.items())
+
+
+def test_a_record_survives_its_round_trip(handed_in):
+    graded = grade_one(handed_in / "carl.py", isolation="none", seed=1)
+    assert from_json(graded.to_json()) == graded
+    assert json.loads(gradescope(graded, Rubric()))["score"] == 0
+
+
+def test_a_record_that_is_damaged_is_made_again(handed_in, tmp_path):
+    out = tmp_path / "out"
+    first = grade(handed_in, out, isolation="none")
+    (out / "records" / "anna.json").write_text("{")
+    assert [one.scores for one in grade(handed_in, out, isolation="none")] == [one.scores for one in first]
+
+
+def test_a_rubric_is_read_and_its_mistakes_are_told(tmp_path):
+    path = tmp_path / "rubric.toml"
+    path.write_text("[points]\nrelu_forward = 2\n[keeps]\n'relu_forward.leaky' = 0.25\n")
+    rubric = Rubric.read(path)
+    assert rubric.total == 2
+    path.write_text("[points]\nrelu_foward = 2\n")
+    with pytest.raises(OptionError, match="did you mean 'relu_forward'"):
+        Rubric.read(path)
+    path.write_text("[points\n")
+    with pytest.raises(DataError, match="cannot be read"):
+        Rubric.read(path)
+    with pytest.raises(OptionError, match="from 0 to 1"):
+        Rubric(keeps={"leaky": 2})
+
+
+def test_a_folder_without_submissions_is_an_error(tmp_path):
+    with pytest.raises(DataError, match="holds no submissions"):
+        find(tmp_path)
+    with pytest.raises(DataError, match="no folder"):
+        find(tmp_path / "nowhere")
+    with pytest.raises(OptionError, match="isolation"):
+        grade(tmp_path, tmp_path / "out", isolation="hope")
+
+
+def test_a_test_cell_can_require_a_function():
+    names = namespace(HALVED)
+    require(names, "relu_forward", "batchnorm_forward")
+    with pytest.raises(AssertionError, match="factor 2"):
+        require(names, "batchnorm_backward")
+    with pytest.raises(AssertionError, match="no such function"):
+        require(names, "adam")
