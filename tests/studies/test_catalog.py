@@ -76,7 +76,7 @@ def test_counts_of_points_and_runs() -> None:
         "initialization": 80,
         "batch-size": 11,
         "batch-size-layernorm": 21,
-        "preprocessing": 6,
+        "preprocessing": 7,
         "layernorm-limits": 51,
     }
     # at batch 10, ten epochs are a thousand steps: one run stands at both points

@@ -126,6 +126,7 @@ def images() -> np.ndarray:
 
 
 EXACT_ZEROS = {
+    "unchanged": ["own row", "neighbours"],
     "1. each row sums to 1": ["own scale", "own row", "neighbours"],
     "2. each image sums to 1": ["own scale", "neighbours"],
     "3. mean image subtracted": ["own row", "common offset"],

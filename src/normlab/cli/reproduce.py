@@ -95,7 +95,8 @@ def draw(findings: Findings, folder: Path, console: Console) -> None:
     with console.status("drawing the page"):
         written = write(findings, folder)
     verdicts = [claim.verdict for study in findings.studies for claim in study.claims]
-    counted = ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in VERDICTS)
+    holding, failing, open_ones = (verdicts.count(verdict) for verdict in VERDICTS)
+    counted = f"{holding} hold, {failing} fail, {open_ones} these seeds cannot tell"
     console.print(f"{len(verdicts)} claims on {findings.data}: {counted}.", highlight=False)
     console.print(f"The page: {written}", highlight=False, soft_wrap=True)
 

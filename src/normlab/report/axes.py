@@ -10,7 +10,6 @@ import altair as alt
 
 from normlab.findings import LinePanel
 
-HEADROOM = 103.0  # above 100 %, so that marks at the top stay whole
 PLAIN_POWERS = range(-3, 4)  # 0.001 to 1000 are written out, others as powers
 
 
@@ -33,7 +32,9 @@ def x_channel(panel: LinePanel) -> Any:
 def y_channel(panel: LinePanel, name: str = "y") -> Any:
     """The vertical channel of a panel, for the field of this name."""
     if panel.percent:
-        scale, axis = alt.Scale(domain=[0, HEADROOM], nice=False), alt.Axis(values=[0, 20, 40, 60, 80, 100])
+        low = percent_floor(panel)
+        headroom = 100 + 0.03 * (100 - low)  # so that marks at the top stay whole
+        scale, axis = alt.Scale(domain=[low, headroom], nice=False), alt.Axis(tickCount=6)
     elif panel.y_range is not None:
         scale, axis = alt.Scale(domain=list(panel.y_range), nice=False), alt.Axis(tickCount=6)
     elif panel.y_log:
@@ -48,6 +49,12 @@ def y_channel(panel: LinePanel, name: str = "y") -> Any:
         room = 0.05 * (high - low) or abs(high) or 1.0
         scale, axis = alt.Scale(domain=[low - room, high + room], nice=True, zero=False), alt.Axis(tickCount=6)
     return alt.Y(f"{name}:Q", title=panel.y_title, scale=scale, axis=axis)
+
+
+def percent_floor(panel: LinePanel) -> float:
+    """Where an axis of percentages starts: at the tens below the lowest value or interval."""
+    low, _ = _extent(panel, lambda _: True)
+    return max(10.0 * math.floor((100 * low - 1) / 10), 0.0)
 
 
 def powers_between(low: float, high: float) -> list[float]:

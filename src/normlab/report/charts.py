@@ -10,7 +10,7 @@ from typing import Any
 import altair as alt
 
 from normlab.findings import HeatPanel, LinePanel
-from normlab.report.axes import x_channel, y_channel
+from normlab.report.axes import percent_floor, x_channel, y_channel
 from normlab.report.rows import heat_rows, line_rows
 from normlab.report.themes import CONFIG, DASHES, SHAPES
 
@@ -128,7 +128,7 @@ def _opacity(value: float, interactive: bool) -> Any:
 
 def _chance(panel: LinePanel) -> list[Chart]:
     """A dotted line where guessing would be."""
-    if panel.chance is None:
+    if panel.chance is None or (panel.percent and percent_floor(panel) > 100 * panel.chance):
         return []
     rows = [{"level": 100 * panel.chance if panel.percent else panel.chance}]
     level = alt.Chart(alt.InlineData(values=rows)).encode(y=y_channel(panel, "level"))
@@ -140,7 +140,11 @@ def _look(panel: LinePanel, legend: bool) -> dict[str, Any]:
     """Colour, shape and dash of each line, by its slot."""
     names = [line.name for line in panel.series]
     slots = [line.slot % len(SHAPES) for line in panel.series]
-    where = alt.Legend(title=None, orient="bottom", symbolStrokeWidth=2, symbolOpacity=1, columns=2) if legend else None
+    where = (
+        alt.Legend(title=None, orient="bottom", symbolStrokeWidth=2, symbolOpacity=1, columns=2, labelLimit=0)
+        if legend
+        else None
+    )
 
     def scale(values: list[Any]) -> alt.Scale:
         return alt.Scale(domain=names, range=values)
@@ -148,5 +152,6 @@ def _look(panel: LinePanel, legend: bool) -> dict[str, Any]:
     return {
         "color": alt.Color("series:N", scale=scale([f"@{slot}" for slot in slots]), legend=where),
         "shape": alt.Shape("series:N", scale=scale([SHAPES[slot] for slot in slots]), legend=where),
-        "dash": alt.StrokeDash("series:N", scale=scale([list(DASHES[slot]) for slot in slots]), legend=where),
+        # its legend would dash the outlines of the other two's symbols
+        "dash": alt.StrokeDash("series:N", scale=scale([list(DASHES[slot]) for slot in slots]), legend=None),
     }

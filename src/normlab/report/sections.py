@@ -16,9 +16,13 @@ View = dict[str, Any]
 
 def section(study: StudyFindings) -> View:
     """Everything the template needs for one study."""
+    groups = _groups(study)
+    panels = [panel for group in groups for panel in group["panels"]]
     return {
         "study": study,
-        "groups": _groups(study),
+        "groups": groups,
+        # what the note below the figure has to explain
+        **{name: any(panel.get(name) for panel in panels) for name in ("lines", "diverged", "beyond")},
         "claims": [{"claim": claim, "bar": interval_bar(claim)} for claim in study.claims],
         "summary": table_view(study.summary),
         "runs": table_view(study.runs),
@@ -36,8 +40,6 @@ def _groups(study: StudyFindings) -> list[View]:
             groups.append({"kind": view["kind"], "legend": view["legend"], "panels": [view]})
     for number, group in enumerate(groups):
         group["id"] = f"{study.name}-group-{number}"
-        group["diverged"] = any(panel.get("diverged") for panel in group["panels"])
-        group["beyond"] = any(panel.get("beyond") for panel in group["panels"])
     return groups
 
 
@@ -60,6 +62,7 @@ def _panel_view(identifier: str, panel: Panel) -> View:
     return {
         **view,
         "kind": "lines",
+        "lines": True,
         "legend": legend,
         "diverged": any(any(line.diverged) for line in panel.series),
         "beyond": any(not math.isfinite(y) or y > top for line in panel.series for y in line.centre),

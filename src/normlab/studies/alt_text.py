@@ -34,7 +34,7 @@ def of_heat(panel: HeatPanel) -> str:
 
 def of_gallery(rows: Sequence[str]) -> str:
     """What the pictures are of."""
-    return "The same images, once as they are and once after each operation: " + "; ".join(rows) + "."
+    return "The same images in each row: " + "; ".join(rows) + "."
 
 
 def _line(series: Series, percent: bool) -> str:

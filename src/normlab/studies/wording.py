@@ -25,6 +25,8 @@ def value_text(unit: str, value: float, difference: bool = False) -> str:
             return f"{100 * value:.0f} %" if value == 0 or value >= 0.1 else f"{100 * value:.2g} %"
         case "decades":
             return factor(value)
+        case "correlation":
+            return f"{signed(value, 2, plus=False)}"
         case _:
             return plain(value)
 

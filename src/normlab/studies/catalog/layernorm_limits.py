@@ -223,8 +223,8 @@ LAYERNORM_LIMITS = Study(
         ),
         Reason(
             "Strong regularization costs layer norm more than the plain net on this data. That does not make it layer "
-            "norm's weakness: the plain net starts from larger weights here, which the penalty needs more steps to bring "
-            "to nothing.",
+            "norm's weakness: the plain net starts from larger weights here, which the penalty needs more steps to "
+            "bring to nothing.",
             against=("regularization does not single out layer norm",),
         ),
         Reason(

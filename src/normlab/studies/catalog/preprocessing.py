@@ -15,7 +15,8 @@ MEAN_IMAGE = "3. mean image subtracted"
 THRESHOLD = "4. threshold to 0 or 1"
 BATCH_NORM = "batch norm"
 LAYER_NORM = "layer norm"
-OPERATIONS = (ROW_SUM, IMAGE_SUM, MEAN_IMAGE, THRESHOLD, BATCH_NORM, LAYER_NORM)
+UNCHANGED = "unchanged"
+OPERATIONS = (UNCHANGED, ROW_SUM, IMAGE_SUM, MEAN_IMAGE, THRESHOLD, BATCH_NORM, LAYER_NORM)
 
 
 def of(measure: str, *operations: str) -> Quantity:

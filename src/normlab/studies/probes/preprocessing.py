@@ -21,6 +21,11 @@ SHOWN = 6
 Operation = Callable[[Array], Array]
 
 
+def unchanged(X: Array) -> Array:
+    """The images as they are, to compare with."""
+    return X
+
+
 def rows_sum_to_one(X: Array) -> Array:
     """Each row of pixels of an image divided by its sum over all its channels; an empty row stays empty."""
     return _divided(X, X.sum(axis=(1, 3), keepdims=True))
@@ -57,6 +62,7 @@ def layer_norm(X: Array) -> Array:
 
 
 OPERATIONS: dict[str, Operation] = {
+    "unchanged": unchanged,
     "1. each row sums to 1": rows_sum_to_one,
     "2. each image sums to 1": images_sum_to_one,
     "3. mean image subtracted": mean_image_subtracted,
