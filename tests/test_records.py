@@ -84,6 +84,17 @@ def test_the_first_result_of_a_key_stays(path):
         assert records.get_measurement("k") == "1"
 
 
+def test_several_measurements_are_all_recorded_or_none(path):
+    rows = [("a", "spread", "{}", "1"), ("b", "spread", "{}", "2"), ("a", "spread", "{}", "3")]
+    with Records(path) as records:
+        assert records.put_measurements(rows) == 2
+        assert records.get_measurement("a") == "1"
+        assert records.put_measurements(rows) == 0
+        with pytest.raises(OptionError, match="strict JSON"):
+            records.put_measurements([("c", "spread", "{}", "4"), ("d", "spread", "{}", "NaN")])
+        assert records.get_measurement("c") is None
+
+
 def test_measurements_and_sweeps_come_back_in_order(path):
     with Records(path) as records:
         assert records.get_measurement("b") is None

@@ -93,6 +93,8 @@ def _pool(
             started.append(number)
             yield joblib.delayed(_numbered)(number, function, task, shared)
 
+    # loky replaces a worker whose memory has grown, and says so; nothing is lost by it, and nobody need worry
+    warnings.filterwarnings("ignore", message="A worker stopped while some jobs", category=UserWarning)
     parallel = joblib.Parallel(
         n_jobs=workers,
         backend="loky",  # fresh processes: forking after BLAS has run may hang

@@ -122,7 +122,7 @@ def test_names_in_a_study_exist(study: Study) -> None:
     claims = [claim.name for claim in study.claims]
     assert len(set(claims)) == len(claims)
     for reason in study.answer:
-        assert {*reason.rests_on, *reason.against} <= set(claims)
+        assert {*reason.rests_on, *reason.against, *reason.undecided} <= set(claims)
     for name in study.measures:
         assert name in MEASURES
     for claim in study.claims:

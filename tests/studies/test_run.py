@@ -150,7 +150,7 @@ def test_a_page_is_collected_from_records_alone(
     assert records.digest() in said["Records"]
     assert "231 to 232" in said["Seeds"]
     assert "numpy" in said["Made with"]
-    assert "12 of 12" in said["Observations"]
+    assert "12 of 12" in said["Measurements"]
     with pytest.raises(OptionError, match="'made up'"):
         collect(records, "cifar10")
 

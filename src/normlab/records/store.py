@@ -7,7 +7,7 @@ import json
 import math
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -114,9 +114,20 @@ class Records:
         `spec_json` says what was measured on what, `value_json` what came out, both strict JSON; the
         records do not look inside. Derive the key from kind and spec.
         """
-        _check_json(spec_json=spec_json, value_json=value_json)
-        values = {"kind": kind, "spec": spec_json, "value": value_json, **_provenance(), "finished": _now()}
-        return self._insert("measurements", key, values)
+        return self.put_measurements([(key, kind, spec_json, value_json)]) == 1
+
+    def put_measurements(self, measurements: Iterable[tuple[str, str, str, str]]) -> int:
+        """Record several measurements, each (key, kind, spec_json, value_json), all or none; how many were new.
+
+        One transaction waits for the disk once: many cheap measurements would wait longer than they took.
+        """
+        made = {**_provenance(), "finished": _now()}
+        rows = []
+        for key, kind, spec_json, value_json in measurements:
+            _check_json(spec_json=spec_json, value_json=value_json)
+            rows.append((key, {"kind": kind, "spec": spec_json, "value": value_json, **made}))
+        with in_sentences(self.path), transaction(self._connection):
+            return sum(self._insert_row("measurements", key, values) for key, values in rows)
 
     def get_measurement(self, key: str) -> str | None:
         """The `value_json` recorded under `key`, or None."""
@@ -174,18 +185,22 @@ class Records:
     # Rows
 
     def _insert(self, table: str, key: str | None, values: Mapping[str, Any]) -> bool:
-        """Add a row with its checksum. Without a key, the next free number is taken."""
+        """Add a row in a transaction of its own; False where its key is there already."""
         with in_sentences(self.path), transaction(self._connection):
-            if key is None:
-                (key,) = self._connection.execute(f"SELECT coalesce(max(key), 0) + 1 FROM {table}").fetchone()
-            row = {"key": key, **values}
-            row["checksum"] = _sha256(list(row.values()))
-            names = ", ".join(row)
-            places = ", ".join("?" * len(row))
-            cursor = self._connection.execute(
-                f"INSERT INTO {table} ({names}) VALUES ({places}) ON CONFLICT (key) DO NOTHING", tuple(row.values())
-            )
-            return cursor.rowcount == 1
+            return self._insert_row(table, key, values)
+
+    def _insert_row(self, table: str, key: str | None, values: Mapping[str, Any]) -> bool:
+        """Add a row with its checksum, within a transaction. Without a key, the next free number is taken."""
+        if key is None:
+            (key,) = self._connection.execute(f"SELECT coalesce(max(key), 0) + 1 FROM {table}").fetchone()
+        row = {"key": key, **values}
+        row["checksum"] = _sha256(list(row.values()))
+        names = ", ".join(row)
+        places = ", ".join("?" * len(row))
+        cursor = self._connection.execute(
+            f"INSERT INTO {table} ({names}) VALUES ({places}) ON CONFLICT (key) DO NOTHING", tuple(row.values())
+        )
+        return cursor.rowcount == 1
 
     def _row(self, table: str, key: str | int) -> sqlite3.Row | None:
         """The verified row of a key, or None."""

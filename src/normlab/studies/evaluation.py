@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from normlab.findings import ClaimFinding, StudyFindings
+from normlab.findings import VERDICTS, ClaimFinding, StudyFindings, Verdict
 from normlab.records import Records
 from normlab.specs import DataSpec
 from normlab.studies import claims, figures, grid, tables
@@ -45,13 +45,16 @@ def findings_of(
 
 
 def answer(study: Study, tested: Sequence[ClaimFinding]) -> tuple[str, ...]:
-    """The paragraphs that the evidence supports: those of which the claims they rest on hold, and the others fail."""
-    holding = {finding.name for finding in tested if finding.verdict == "holds"}
-    failing = {finding.name for finding in tested if finding.verdict == "fails"}
+    """The paragraphs that the evidence supports: the claims that each names have the verdicts it needs."""
+    named: dict[Verdict, set[str]] = {
+        verdict: {finding.name for finding in tested if finding.verdict == verdict} for verdict in VERDICTS
+    }
     supported = tuple(
         reason.text
         for reason in study.answer
-        if holding.issuperset(reason.rests_on) and failing.issuperset(reason.against)
+        if named["holds"].issuperset(reason.rests_on)
+        and named["fails"].issuperset(reason.against)
+        and named["cannot tell"].issuperset(reason.undecided)
     )
     return supported or (
         "None of the explanations prepared for this question is supported by these runs; "

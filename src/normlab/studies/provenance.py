@@ -36,14 +36,16 @@ def provenance(
         ),
         ("Seeds", _ranges(seeds)),
         (
-            "Observations",
+            "Measurements",
             f"{sum(s.finished for s in studies)} of {sum(s.expected for s in studies)} in the studies shown",
         ),
         ("Time", f"{duration(elapsed)} in {sessions}, with {last['workers']} worker processes"),
     ]
     for group in records.provenance():
         rows.append(("Made with", _made_with(group)))
-    rows.append(("Records", f"{records.path.name}, schema of plain SQL tables; digest {records.digest()}"))
+    rows.append(
+        ("Records", f"{records.path.name} (SQLite, readable with plain SQL); digest of all results {records.digest()}")
+    )
     return tuple(rows)
 
 

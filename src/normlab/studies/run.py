@@ -23,10 +23,13 @@ from normlab.studies import grid
 from normlab.studies.observations import demonstration_text, measurement_key, spec_text
 from normlab.studies.probes import first_step, preprocessing, trained_and_measured
 from normlab.studies.spec import Study, Value
+from normlab.train import LostRunsError, estimated_work, pick_engine, train
 from normlab.train import Progress as TrainProgress
-from normlab.train import estimated_work, pick_engine, train
 from normlab.typing import Array
 from normlab.workers import Losses, finished_tasks
+
+AT_A_TIME = 32
+"""Fresh nets to look at in one task."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ def run(
     with _recorded(records, plan_of(studies, data, seeds, workers, command)), one_blas_thread():
         tell("looking at images and fresh nets")
         _demonstrate(studies, data, records, seeds, images)
-        _probe_first_steps(studies, data, records, seeds)
+        _probe_first_steps(studies, data, records, seeds, workers)
         _probe_batch_gaps(studies, data, records, seeds, workers, engine, tell)
         train(specs, data, records=records, workers=workers, engine=engine, progress=tell.of_train)
 
@@ -133,14 +136,38 @@ def _demonstrate(
         raise RecordsError("a demonstration needs images as they are stored; pass images=")
     if wanted and images is not None:
         pixels = images()
+        found = []
         for probe, text, operation, seed in wanted:
-            found = preprocessing(str(operation), seed, pixels, with_pictures=seed == grid.FIRST_SEED)
-            _put(records, probe, text, found)
+            values = preprocessing(str(operation), seed, pixels, with_pictures=seed == grid.FIRST_SEED)
+            found.append(_measurement(probe, text, values))
+        records.put_measurements(found)
 
 
-def _probe_first_steps(studies: Sequence[Study], data: Dataset, records: Records, seeds: int | None) -> None:
-    for spec in _unprobed("first step", studies, data, records, seeds):
-        _put(records, "first step", spec_text(spec), first_step(spec, data))
+def _probe_first_steps(
+    studies: Sequence[Study], data: Dataset, records: Records, seeds: int | None, workers: int
+) -> None:
+    specs = _unprobed("first step", studies, data, records, seeds)
+    # a fresh net is looked at in a few milliseconds: many at a time, so that neither workers nor disk are waited for
+    chunks = [tuple(specs[start : start + AT_A_TIME]) for start in range(0, len(specs), AT_A_TIME)]
+    losses: Losses[tuple[RunSpec, ...]] = Losses()
+    results = finished_tasks(_first_steps, chunks, data, workers=workers, retries=2, losses=losses)
+    with contextlib.closing(results):
+        for chunk, found in results:
+            texts = map(spec_text, chunk)
+            records.put_measurements(
+                [_measurement("first step", text, values) for text, values in zip(texts, found, strict=True)]
+            )
+    if losses.tasks:
+        raise LostRunsError(
+            "looking at fresh nets ended its worker process in every attempt, most often for want of "
+            "memory: try fewer workers",
+            [spec for chunk in losses.tasks for spec in chunk],
+            {},
+        )
+
+
+def _first_steps(specs: Sequence[RunSpec], data: Dataset) -> list[dict[str, Any]]:
+    return [first_step(spec, data) for spec in specs]
 
 
 def _probe_batch_gaps(
@@ -162,7 +189,7 @@ def _probe_batch_gaps(
     with contextlib.closing(results):
         for spec, (history, found) in results:
             records.put(spec, history)
-            _put(records, "batch gap", spec_text(spec), found)
+            records.put_measurements([_measurement("batch gap", spec_text(spec), found)])
             tell.of_run(spec, losses.workers)
     # a run set aside here is tried again by `train`, which names it if it ends its worker there too
 
@@ -180,8 +207,9 @@ def _unprobed(
     return list(specs.values())
 
 
-def _put(records: Records, probe: str, text: str, found: Mapping[str, Any]) -> None:
-    records.put_measurement(measurement_key(probe, text), probe, text, json.dumps(found))
+def _measurement(probe: str, text: str, found: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    """What a probe found, as the records keep it: key, kind, what was measured, and the result."""
+    return measurement_key(probe, text), probe, text, json.dumps(found)
 
 
 class _Teller:

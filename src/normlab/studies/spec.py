@@ -159,11 +159,13 @@ class Gallery:
 
 @dataclass(frozen=True)
 class Reason:
-    """A paragraph of the answer, printed only where all claims it rests on hold, and all it speaks against fail."""
+    """A paragraph of the answer, printed only where all claims it rests on hold, those it speaks against fail, and
+    those it leaves open cannot be told."""
 
     text: str
     rests_on: tuple[str, ...] = ()
     against: tuple[str, ...] = ()
+    undecided: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

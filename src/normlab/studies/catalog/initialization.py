@@ -64,7 +64,8 @@ INITIALIZATION = Study(
             right=share_that_learns(PLAIN),
             unit="share",
             holds="Batch norm learns at {left} of the twenty weight scales from 0.0001 to 1, the plain net at {right}.",
-            fails="Batch norm learns at {left} of the twenty weight scales from 0.0001 to 1, no more than the plain "
+            fails="Batch norm learns at {left} of the twenty weight scales from 0.0001 to 1, no more than "
+            "the plain "
             "net at {right}.",
             headline=True,
         ),
@@ -204,11 +205,13 @@ INITIALIZATION = Study(
             against=("batch norm keeps the signal",),
         ),
         Reason(
-            "Yet the scale has not gone, it has moved into the backward pass: the gradient of a normalized "
-            "weight is "
-            "inversely proportional to the weight's size, and one step of Adam turns a large weight by "
-            "a smaller angle. At the largest scales a normalized net therefore learns too slowly, and "
-            "degrades too.",
+            "Yet the scale has not gone. Of a normalized weight only the direction matters, and a step of "
+            "Adam, whose "
+            "length does not depend on the gradient's, turns a large weight by a smaller angle; and the "
+            "last layer has "
+            "no norm, so its first scores grow with the scale. At the largest scales a normalized net "
+            "therefore learns "
+            "too slowly, and degrades too.",
             ("batch norm degrades too",),
         ),
         Reason(
