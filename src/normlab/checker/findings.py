@@ -91,6 +91,9 @@ class Report:
 
         return as_text(self)
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text("…" if cycle else str(self))
+
     def _repr_html_(self) -> str:
         from normlab.checker.show_html import fragment
 
