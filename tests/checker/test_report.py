@@ -46,6 +46,11 @@ def test_hints_come_in_levels(wrong_file, level):
     assert [f"hint {n}:" in text for n in (1, 2, 3)] == [n <= level for n in (1, 2, 3)]
 
 
+def test_a_headline_starts_with_a_capital_but_a_formula_keeps_its_letters():
+    assert Finding("f", "wrong", sentence="eps is missing").headline == "Eps is missing"
+    assert Finding("f", "wrong", sentence="γ is missing").headline == "γ is missing"
+
+
 def test_every_fault_has_its_words_and_three_hints_without_code():
     words = {
         name: name

@@ -36,6 +36,12 @@ class Finding:
     file: str = ""
     line: int = 0
 
+    @property
+    def headline(self) -> str:
+        """The sentence as a sentence begins. A formula's letter stays as it is: Γ is not γ."""
+        first = self.sentence[:1]
+        return (first.upper() if first.isascii() else first) + self.sentence[1:]
+
 
 @dataclass(frozen=True)
 class Report:

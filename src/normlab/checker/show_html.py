@@ -56,7 +56,7 @@ def page(report: Report) -> str:
 
 def _finding(finding: Finding) -> str:
     where = f" <small>({escape(place(finding))})</small>" if place(finding) else ""
-    sentence = escape(finding.sentence[:1].upper() + finding.sentence[1:])
+    sentence = escape(finding.headline)
     rows = [("derivation", f"<span class='math'>{escape(finding.derivation)}</span>" if finding.derivation else "")]
     rows += [("measured", escape(finding.evidence)), ("notebook", escape(finding.cell))]
     table = "".join(f"<dt>{name}</dt><dd>{text}</dd>" for name, text in rows if text)

@@ -64,7 +64,7 @@ def _finding(finding: Finding, hint: int, width: int) -> list[Line]:
     where = place(finding)
     head = f"{MARKS[finding.verdict]} {finding.function}: {WORDS[finding.verdict]}"
     lines = [Line(finding.verdict, head + (f"   ({where})" if where else ""))]
-    lines += _wrapped("text", "    ", finding.sentence[:1].upper() + finding.sentence[1:] + ".", width)
+    lines += _wrapped("text", "    ", finding.headline + ".", width)
     for label, text in (("derivation", finding.derivation), ("measured", finding.evidence), ("notebook", finding.cell)):
         if text:
             lines += _wrapped("label", f"    {label + ':':12} ", text, width)

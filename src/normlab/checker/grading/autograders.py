@@ -21,7 +21,7 @@ def gradescope(graded: Graded, rubric: Rubric) -> str:
     for name, most in rubric.points.items():
         findings = of_function(graded.report.findings, name)
         verdict = graded.report.functions.get(name)
-        told = [f"{f.sentence[:1].upper()}{f.sentence[1:]}." for f in findings if f.verdict != "right" or f.fault]
+        told = [f"{f.headline}." for f in findings if f.verdict != "right" or f.fault]
         output = "\n".join(told) or (WORDS[verdict] if verdict else "not in the submission")
         status = "passed" if verdict == "right" else "failed"
         tests.append(
