@@ -126,6 +126,20 @@ def test_a_loss_that_diverged_is_above_every_number() -> None:
     assert finding.sentence == "still no finite value"
 
 
+def test_a_diverged_right_side_is_worse_than_any_left() -> None:
+    claim = replace(CLAIM, left=Quantity("loss", BATCH), right=Quantity("loss", PLAIN), unit="loss", expect="below")
+    made = [
+        Observation({"norm": norm, "batch size": size}, seed, {"loss": loss}, {}, math.isnan(loss))
+        for seed in range(8)
+        for size in (5, 50)
+        for norm, loss in (("batch norm", 0.3), ("no norm", math.nan))
+    ]
+    finding = evaluate(claim, STUDY, made)
+    assert (finding.verdict, finding.effect) == ("holds", -math.inf)
+    both = [replace(seen, numbers={"loss": math.nan}) for seen in made]
+    assert evaluate(claim, STUDY, both).effect == 0.0
+
+
 @pytest.mark.parametrize(
     ("reduce", "expected"), [("mean", 0.4), ("max", 0.6), ("min", 0.2), ("range", 0.4), ("share above", 0.5)]
 )

@@ -80,9 +80,11 @@ def test_everything_is_recorded_and_found_again(data: Dataset, records: Records)
     assert None not in measured
 
 
-def test_a_second_call_does_nothing_again(data: Dataset, records: Records) -> None:
+def test_a_second_call_does_nothing_again(data: Dataset, records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
     run([TINY], data, records, workers=1, engine="book")
     digest = records.digest()
+    for probe in ("first_step", "trained_and_measured"):
+        monkeypatch.setattr(f"normlab.studies.run.{probe}", lambda *_, **__: pytest.fail("measured again"))
     told: list[Progress] = []
     run([TINY], data, records, workers=1, engine="book", progress=told.append)
     assert records.digest() == digest
