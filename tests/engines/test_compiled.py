@@ -7,8 +7,9 @@ import pytest
 
 from normlab.data.dataset import Dataset
 from normlab.engines import train_compiled
+from normlab.errors import ShapeError
 from normlab.specs import NetSpec, RunSpec, TrainingSpec, replace
-from normlab.train import run_by_the_book, train
+from normlab.train import run_by_the_book, run_fast, train
 
 from .conftest import made_up, relative
 
@@ -61,6 +62,12 @@ def test_every_batch_size(batch_size, data):
     assert len(ours.loss) == 120 // batch_size
     assert relative(ours.loss[:10], theirs.loss[:10]) < ROUNDING
     assert len(ours.train_acc) == len(theirs.train_acc)
+
+
+def test_what_the_book_refuses_is_refused_in_its_words(data):
+    run = spec(NetSpec((8,), "batchnorm"), data, batch_size=1)
+    with pytest.raises(ShapeError, match="batch of one example"):
+        run_fast(run, data)
 
 
 def test_the_learning_rate_decays_at_each_epochs_end(data):

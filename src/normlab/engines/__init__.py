@@ -31,8 +31,11 @@ def why_not() -> str | None:
 
 
 def compiles(spec: RunSpec) -> bool:
-    """Whether a run is compiled as a whole. Otherwise it is the Solver's, sped up (or refused, for want of data)."""
-    return spec.net.dtype == "float32" and min(spec.data.num_train, spec.data.num_val) > 0
+    """Whether a run is compiled as a whole. Otherwise it is the Solver's, sped up, or refused in its words."""
+    possible = min(spec.data.num_train, spec.data.num_val) > 0 and not (
+        spec.net.normalization == "batchnorm" and spec.training.batch_size == 1
+    )
+    return possible and spec.net.dtype == "float32"
 
 
 def explain_engine(spec: RunSpec) -> str:

@@ -38,7 +38,7 @@ def scores_of_block(block: Array, net: Net, state: State, buffers: Array) -> Any
         if net.norm == 0:
             _plain(out, bias)
         elif net.norm == 1:
-            _columns(out, bias, state.running_mean[layer], state.running_var[layer], gamma, beta)
+            _columns(out, bias, state.running[layer, 0], state.running[layer, 1], gamma, beta)
         else:
             _rows(out, bias, net.groups, net.norm == 2, gamma, beta)
         x = flat

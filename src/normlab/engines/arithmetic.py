@@ -1,4 +1,4 @@
-"""Norms, loss and update rules of the fast engine, one loop each over float32 arrays. Compiled, never cached by itself.
+"""Norms of rows, loss and update rules of the fast engine, a loop each over float32 arrays. Compiled into its callers.
 
 Each names the formula of the book that it mirrors. Statistics, and everything between them and the one rounding of a
 result, are float64, as in the book: 29 bits more than the numbers they are taken of, so that a plain two-pass sum
@@ -18,66 +18,6 @@ from normlab.typing import Array
 
 EPS = 1e-5
 MOMENTUM = 0.9
-
-
-@njit(error_model="numpy")
-def standardize_columns(
-    x: Array, n: int, d: int, mean: Array, rstd: Array, running_mean: Array, running_var: Array
-) -> None:
-    """Mean and 1/std of each column over the batch; the running ones follow. `layers.batchnorm_forward`, train mode."""
-    for j in range(d):
-        mean[j] = 0.0
-        rstd[j] = 0.0
-    for i in range(n):
-        for j in range(d):
-            mean[j] += np.float64(x[i, j])
-    for j in range(d):
-        mean[j] /= n
-    for i in range(n):
-        for j in range(d):
-            c = np.float64(x[i, j]) - mean[j]
-            rstd[j] += c * c
-    for j in range(d):
-        var = rstd[j] / n
-        rstd[j] = 1.0 / math.sqrt(var + EPS)
-        if math.isfinite(mean[j]) and math.isfinite(var):
-            running_mean[j] = MOMENTUM * running_mean[j] + (1 - MOMENTUM) * mean[j]
-            running_var[j] = MOMENTUM * running_var[j] + (1 - MOMENTUM) * var
-
-
-@njit(error_model="numpy")
-def columns_forward(x: Array, n: int, d: int, mean: Array, rstd: Array, gamma: Array, beta: Array, out: Array) -> None:
-    """relu(gamma * (x - mean) * rstd + beta), statistics a column: batch norm, then ReLU."""
-    for i in range(n):
-        for j in range(d):
-            y = np.float32(gamma[j] * ((x[i, j] - mean[j]) * rstd[j]) + beta[j])
-            out[i, j] = np.float32(0) if y <= 0 else y  # NaN stays
-
-
-@njit(error_model="numpy")
-def columns_backward(
-    dout: Array, x: Array, n: int, d: int, mean: Array, rstd: Array, gamma: Array, dgamma: Array, dbeta: Array,
-    dx: Array, sums: Array,
-) -> None:  # fmt: skip
-    """`layers.batchnorm_backward_alt`: dx = gamma * rstd * (dout - dbeta / n - xhat * dgamma / n)."""
-    sum_dout, sum_dout_xhat = sums[0], sums[1]
-    for j in range(d):
-        sum_dout[j] = 0.0
-        sum_dout_xhat[j] = 0.0
-    for i in range(n):
-        for j in range(d):
-            g = np.float64(dout[i, j])
-            sum_dout[j] += g
-            sum_dout_xhat[j] += g * ((x[i, j] - mean[j]) * rstd[j])
-    for j in range(d):
-        dbeta[j] = np.float32(sum_dout[j])
-        dgamma[j] = np.float32(sum_dout_xhat[j])
-        sum_dout[j] /= n
-        sum_dout_xhat[j] /= n
-    for i in range(n):
-        for j in range(d):
-            xhat = (x[i, j] - mean[j]) * rstd[j]
-            dx[i, j] = np.float32(gamma[j] * rstd[j] * (dout[i, j] - sum_dout[j] - xhat * sum_dout_xhat[j]))
 
 
 # Sums along a row are the one place where the compiler may add in an order of its own choosing, always the same: with

@@ -48,8 +48,7 @@ class State(NamedTuple):
     vectors: Array
     vectors_first: Array
     vectors_second: Array
-    running_mean: Array  # (L, width) float64
-    running_var: Array
+    running: Array  # (L, 2, width) float64: mean and variance
 
 
 class Scratch(NamedTuple):
@@ -57,8 +56,7 @@ class Scratch(NamedTuple):
 
     affine: Array  # (L, rows, width), each layer's x W + b
     hidden: Array  # (L, rows, width), what each layer hands on
-    mean: Array  # (L, statistics) float64
-    rstd: Array  # (L, statistics) float64
+    statistics: Array  # (L, 4, width or rows * groups) float64; of a row's norm, mean and rstd come first
     upstream: Array  # (2, rows, width), the gradients on their way down
     vector_grads: Array  # (3, L, width)
     panel: Array  # (rows * PANEL,), a panel of the batch's images
@@ -115,8 +113,7 @@ def fresh_state(net: Net, spec: NetSpec, rng: Generator) -> State:
         vectors,
         np.zeros_like(vectors),
         np.zeros_like(vectors),
-        np.zeros((layers, width)),
-        np.zeros((layers, width)),
+        np.zeros((layers, 2, width)),
     )
 
 
@@ -127,8 +124,7 @@ def scratch(net: Net) -> Scratch:
     return Scratch(
         affine=np.zeros((layers, rows, width), dtype=np.float32),
         hidden=np.zeros((layers, rows, width), dtype=np.float32),
-        mean=np.zeros((layers, statistics)),
-        rstd=np.zeros((layers, statistics)),
+        statistics=np.zeros((layers, 4, statistics)),
         upstream=np.zeros((2, rows, width), dtype=np.float32),
         vector_grads=np.zeros((3, layers, width), dtype=np.float32),
         panel=np.zeros(rows * PANEL, dtype=np.float32),

@@ -21,5 +21,5 @@ def put_into(model: FullyConnectedNet, net: Net, state: State) -> None:
     if model.normalization == "batchnorm":
         for layer, param in enumerate(model.bn_params):
             width = int(net.dims[layer + 1])
-            param["running_mean"] = state.running_mean[layer, :width].copy()
-            param["running_var"] = state.running_var[layer, :width].copy()
+            param["running_mean"] = state.running[layer, 0, :width].copy()
+            param["running_var"] = state.running[layer, 1, :width].copy()

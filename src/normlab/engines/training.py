@@ -4,10 +4,10 @@
 run without Python, so that as many nets are trained at once as there are cores.
 """
 
+# ruff: noqa: ARG001  (`sources`: see kernels.sources)
 from __future__ import annotations
 
 import math
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +15,11 @@ from numba import njit
 
 from normlab.engines.accuracy import right_in_block, scores_of_block
 from normlab.engines.arithmetic import (
-    columns_backward,
-    columns_forward,
+    EPS,
+    MOMENTUM,
     rows_backward,
     rows_forward,
     softmax_loss,
-    standardize_columns,
     standardize_rows,
     update,
 )
@@ -28,7 +27,11 @@ from normlab.engines.layout import Net, Scratch, State
 from normlab.engines.processor import PANEL, WIDE
 from normlab.engines.products import affine_forward, input_gradient, update_weights
 from normlab.engines.tiles import copy_panel
+from normlab.kernels import columns
+from normlab.kernels.sources import KERNELS, digest
 from normlab.typing import Array
+
+SOURCES = digest(Path(__file__).parent, KERNELS)
 
 
 @njit(error_model="numpy")
@@ -49,16 +52,19 @@ def forward(images: Array, starts: Array, net: Net, state: State, work: Scratch,
         )
         if layer == last:
             return
-        mean, rstd = work.mean[layer], work.rstd[layer]
+        statistics = work.statistics[layer]
         gamma, beta = state.vectors[1, layer], state.vectors[2, layer]
         if net.norm == 0:
             for i in range(n):
                 for j in range(d):
                     out[i, j] = np.float32(0) if x[i, j] <= 0 else x[i, j]
         elif net.norm == 1:
-            standardize_columns(x, n, d, mean, rstd, state.running_mean[layer], state.running_var[layer])
-            columns_forward(x, n, d, mean, rstd, gamma, beta, out)
+            flat_x, flat_out = x.reshape(x.size), out.reshape(out.size)
+            columns.moments(flat_x, n, width, 0, d, EPS, statistics)
+            columns.follow(statistics, MOMENTUM, state.running[layer])
+            columns.normalize(flat_x, n, width, 0, d, statistics, gamma, beta, flat_out, True, False)
         else:
+            mean, rstd = statistics[0], statistics[1]
             standardize_rows(x, n, d, net.groups, net.norm == 2, mean, rstd)
             rows_forward(x, n, d, net.groups, mean, rstd, gamma, beta, out)
         if net.keep < 1:
@@ -123,7 +129,7 @@ def backward_and_update(
             for j in range(d):
                 # chosen, not multiplied: an infinite gradient times 0 would be NaN
                 dx[i, j] = dx[i, j] if out[i, j] > 0 else np.float32(0)
-        mean, rstd = work.mean[below], work.rstd[below]
+        statistics = work.statistics[below]
         gamma = state.vectors[1, below]
         dgamma, dbeta = work.vector_grads[1, below], work.vector_grads[2, below]
         x = work.affine[below]
@@ -132,9 +138,18 @@ def backward_and_update(
                 for j in range(d):
                     dout[i, j] = dx[i, j]
         elif net.norm == 1:
-            columns_backward(dx, x, n, d, mean, rstd, gamma, dgamma, dbeta, dout, work.columns)
+            sums = work.columns
+            flat_x, flat_dout, flat_dx = x.reshape(x.size), dout.reshape(x.size), dx.reshape(x.size)
+            columns.sums_backward(flat_dx, flat_x, n, width, 0, d, statistics, sums[0], sums[1])
+            columns.gradient(
+                flat_dx, flat_x, n, width, 0, d, statistics, gamma, sums[0], sums[1], False, flat_dout, False
+            )
+            for j in range(d):
+                dgamma[j] = np.float32(sums[0, j])
+                dbeta[j] = np.float32(sums[1, j])
         else:
             centred = net.norm == 2
+            mean, rstd = statistics[0], statistics[1]
             rows_backward(dx, x, n, d, net.groups, centred, mean, rstd, gamma, dgamma, dbeta, dout, work.columns)
     vectors = state.vectors.reshape(state.vectors.size)
     update(
@@ -144,61 +159,44 @@ def backward_and_update(
     return squares
 
 
-def _entries(sources: int):
-    """The two compiled functions, cached on disk. Numba's cache only sees changes of the file that a function
-    stands in, and of the values it closes over: closing over a digest of all sources makes it see those too."""
+@njit(error_model="numpy", nogil=True, cache=True)
+def train_steps(
+    images: Array, labels: Array, batches: Array, kept: Array, net: Net, state: State, work: Scratch,
+    learning_rate: float, before: int, losses: Array, sources: int = SOURCES,
+) -> None:  # fmt: skip
+    """One step a row of `batches`, (steps, batch_size) indices into images and labels; losses (steps,).
 
-    @njit(error_model="numpy", nogil=True, cache=True)
-    def train_steps(
-        images: Array, labels: Array, batches: Array, kept: Array, net: Net, state: State, work: Scratch,
-        learning_rate: float, before: int, losses: Array,
-    ) -> None:  # fmt: skip
-        """One step a row of `batches`, (steps, batch_size) indices into images and labels; losses (steps,).
-
-        images: flat, each row in whole panels, and a row of zeros at the end. kept: (steps, ...) Booleans, dropout's
-        draws for each layer in turn. `before` is the number of steps taken so far.
-        """
-        sources  # noqa: B018
-        n, last = net.batch_size, len(net.starts) - 1
-        row = (net.dims[0] + PANEL - 1) // PANEL * PANEL
-        starts, ahead, batch_labels = work.image_starts, work.ahead_starts, work.labels
-        for i in range(n, len(starts)):
-            starts[i] = images.size - row
-        for step in range(len(batches)):
-            for i in range(n):
-                starts[i] = batches[step, i] * row
-                ahead[i] = batches[min(step + 1, len(batches) - 1), i] * row
-                batch_labels[i] = labels[batches[step, i]]
-            forward(images, starts, net, state, work, kept[step])
-            loss = softmax_loss(work.affine[last], batch_labels, n, net.dims[last + 1], work.upstream[0])
-            rate, correction = learning_rate, 1.0
-            if net.rule == 3:
-                t = before + step + 1
-                rate = learning_rate / (1 - 0.9**t)
-                correction = 1 / math.sqrt(1 - 0.999**t)
-            squares = backward_and_update(
-                images, starts, ahead, net, state, work, kept[step], np.float32(rate), np.float32(correction)
-            )
-            losses[step] = loss + np.float32(0.5 * net.reg * squares)
-
-    @njit(error_model="numpy", nogil=True, cache=True)
-    def count_right(blocks: Array, labels: Array, net: Net, state: State, buffers: Array) -> int:
-        """Examples put into their class: blocks (number, inputs in whole panels * WIDE), labels (examples,)."""
-        sources  # noqa: B018
-        right = 0
-        for number in range(len(blocks)):
-            scores = scores_of_block(blocks[number], net, state, buffers)
-            right += right_in_block(scores, labels[number * WIDE : (number + 1) * WIDE])
-        return right
-
-    return train_steps, count_right
+    images: flat, each row in whole panels, and a row of zeros at the end. kept: (steps, ...) Booleans, dropout's
+    draws for each layer in turn. `before` is the number of steps taken so far.
+    """
+    n, last = net.batch_size, len(net.starts) - 1
+    row = (net.dims[0] + PANEL - 1) // PANEL * PANEL
+    starts, ahead, batch_labels = work.image_starts, work.ahead_starts, work.labels
+    for i in range(n, len(starts)):
+        starts[i] = images.size - row
+    for step in range(len(batches)):
+        for i in range(n):
+            starts[i] = batches[step, i] * row
+            ahead[i] = batches[min(step + 1, len(batches) - 1), i] * row
+            batch_labels[i] = labels[batches[step, i]]
+        forward(images, starts, net, state, work, kept[step])
+        loss = softmax_loss(work.affine[last], batch_labels, n, net.dims[last + 1], work.upstream[0])
+        rate, correction = learning_rate, 1.0
+        if net.rule == 3:
+            t = before + step + 1
+            rate = learning_rate / (1 - 0.9**t)
+            correction = 1 / math.sqrt(1 - 0.999**t)
+        squares = backward_and_update(
+            images, starts, ahead, net, state, work, kept[step], np.float32(rate), np.float32(correction)
+        )
+        losses[step] = loss + np.float32(0.5 * net.reg * squares)
 
 
-def _digest() -> int:
-    """A number that changes with any source file of the engine."""
-    folder = Path(__file__).parent
-    content = b"".join(path.read_bytes() for path in sorted(folder.glob("*.py")))
-    return zlib.crc32(content)
-
-
-train_steps, count_right = _entries(_digest())
+@njit(error_model="numpy", nogil=True, cache=True)
+def count_right(blocks: Array, labels: Array, net: Net, state: State, buffers: Array, sources: int = SOURCES) -> int:
+    """Examples put into their class: blocks (number, inputs in whole panels * WIDE), labels (examples,)."""
+    right = 0
+    for number in range(len(blocks)):
+        scores = scores_of_block(blocks[number], net, state, buffers)
+        right += right_in_block(scores, labels[number * WIDE : (number + 1) * WIDE])
+    return right

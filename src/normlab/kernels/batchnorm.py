@@ -1,0 +1,127 @@
+"""Batch norm by the fused kernels: `layers.batchnorm_forward` and `batchnorm_backward`, in three passes over memory."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from normlab import layers
+from normlab.errors import OptionError, ShapeError
+from normlab.kernels import columns
+from normlab.kernels.lanes import COUNT
+from normlab.kernels.sharing import by_the_book, destination, fits, past_caches, shared, threads_for
+from normlab.layers.checks import check_eps, check_mode, check_upstream
+from normlab.typing import Array
+
+RUNNING = ("running_mean", "running_var")
+SMALLEST_VARIANCE = 1e-200  # below it squares were lost, which matters where eps is 0
+
+
+class FusedBatchNormCache(NamedTuple):
+    """What the backward pass needs: the input itself, not a copy, and a column's numbers, float64."""
+
+    x: Array  # (N, D)
+    statistics: Array  # (4, D): two parts of the mean, var, and 1 / sqrt(var + eps)
+    gamma: Array  # (D,)
+    fixed: bool  # the statistics are constants: test mode
+
+
+def batchnorm_forward(
+    x: Array,
+    gamma: Array,
+    beta: Array,
+    bn_param: dict[str, Any],
+    *,
+    threads: int | None = None,
+    out: Array | None = None,
+) -> tuple[Array, Any]:
+    """`layers.batchnorm_forward`, fused: the same arguments, results, running statistics and errors.
+
+    x (N, D) of float32 or float64, row after row in memory, is the kernels'; everything else, also a batch with NaN,
+    infinity, or numbers whose squares overflow, is the book's. The cache keeps x itself: leave it as it is until the
+    backward pass. `threads`, by default all cores for large inputs, does not change a bit of the result; `out` takes
+    it, instead of a new array.
+
+    >>> out, cache = batchnorm_forward(np.array([[1.0], [3.0]]), np.ones(1), np.zeros(1), {"mode": "train", "eps": 0})
+    >>> print(out.T)
+    [[-1.  1.]]
+    """
+    if not fits(x, gamma, beta):
+        return by_the_book(layers.batchnorm_forward(x, gamma, beta, bn_param), out)
+    mode, eps = check_mode("batch norm", bn_param), check_eps(bn_param)
+    n, d = x.shape
+    flat, threads, statistics = x.reshape(-1), threads_for(x.size, threads), np.empty((4, d))
+    if mode == "test":
+        statistics[0], statistics[2] = _running(bn_param, d)
+        statistics[1] = 0.0
+        statistics[3] = 1 / np.sqrt(statistics[2] + eps)
+    else:
+        momentum, running = _momentum(bn_param), _running(bn_param, d)
+        finite = shared(lambda begin, end: columns.moments(flat, n, d, begin, end, eps, statistics), d, COUNT, threads)
+        if not all(finite) or (eps == 0 and statistics[2].min() < SMALLEST_VARIANCE):
+            return by_the_book(layers.batchnorm_forward(x, gamma, beta, bn_param), out)
+        columns.follow(statistics, momentum, running)
+        bn_param["running_mean"], bn_param["running_var"] = running
+    out = destination(out, x)
+    g, b, target, past = np.asarray(gamma, np.float64), np.asarray(beta, np.float64), out.reshape(-1), past_caches(out)
+    shared(
+        lambda begin, end: columns.normalize(flat, n, d, begin, end, statistics, g, b, target, False, past),
+        d,
+        COUNT,
+        threads,
+    )
+    return out, FusedBatchNormCache(x, statistics, gamma, mode == "test")
+
+
+def batchnorm_backward(
+    dout: Array, cache: Any, *, threads: int | None = None, out: Array | None = None
+) -> tuple[Array, Array, Array]:
+    """`layers.batchnorm_backward_alt`, fused: dx, dgamma, dbeta from the cache of either forward pass; `out` takes dx.
+
+    >>> x, dout = np.array([[1.0], [2.0], [6.0]]), np.array([[1.0], [0.0], [0.0]])
+    >>> _, cache = batchnorm_forward(x, np.ones(1), np.zeros(1), {"mode": "train", "eps": 0.0})
+    >>> dx, dgamma, dbeta = batchnorm_backward(dout, cache)
+    >>> print(np.round(dx[:, 0], 4), np.round(dgamma, 4), dbeta)
+    [ 0.1763 -0.2204  0.0441] [-0.9258] [1.]
+    """
+    if not isinstance(cache, FusedBatchNormCache):
+        return by_the_book(layers.batchnorm_backward_alt(dout, cache), out)
+    x, statistics, gamma, fixed = cache
+    check_upstream("batch norm's backward pass", dout, x.shape)
+    n, d = x.shape
+    dout = np.ascontiguousarray(dout, dtype=x.dtype)
+    flat, upstream, threads = x.reshape(-1), dout.reshape(-1), threads_for(x.size, threads)
+    dgamma, dbeta, g = np.empty(d), np.empty(d), np.asarray(gamma, np.float64)
+    dx = destination(out, x)
+    target, past = dx.reshape(-1), past_caches(dx)
+
+    def work(begin: int, end: int) -> None:
+        columns.sums_backward(upstream, flat, n, d, begin, end, statistics, dgamma, dbeta)
+        columns.gradient(upstream, flat, n, d, begin, end, statistics, g, dgamma, dbeta, fixed, target, past)
+
+    shared(work, d, COUNT, threads)
+    return dx, dgamma.astype(gamma.dtype), dbeta.astype(gamma.dtype)
+
+
+def _momentum(bn_param: dict[str, Any]) -> float:
+    momentum = float(bn_param.get("momentum", 0.9))
+    if not 0 <= momentum <= 1:
+        raise OptionError(
+            f"momentum={momentum!r} is not between 0 and 1; it is the weight of the old running value, usually 0.9"
+        )
+    return momentum
+
+
+def _running(bn_param: dict[str, Any], d: int) -> Array:
+    """The running statistics, (2, D), zeros before the first batch. Raises ShapeError, by the book's sentence."""
+    running = np.zeros((2, d))
+    for row, name in zip(running, RUNNING, strict=True):
+        value = bn_param.get(name)
+        if value is not None:
+            if np.size(value) != d:
+                raise ShapeError(
+                    f"bn_param[{name!r}] has shape {np.shape(value)}; expected ({d},): one value a feature"
+                )
+            row[:] = np.ravel(value)
+    return running

@@ -1,0 +1,293 @@
+"""The fused norms keep the book's promises: its results, its accuracy, its errors, whatever the number of threads."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from normlab import layers
+from normlab.errors import MissingKeyError, NonFiniteWarning, OptionError, ShapeError
+
+kernels = pytest.importorskip("normlab.kernels", reason="the fused kernels need Numba")
+from normlab.kernels import columns, lanes, rows  # noqa: E402
+
+SHAPES = [(2, 1), (3, 5), (50, 100), (257, 33), (300, 16), (70, 515)]
+FUSED = {
+    "batch norm": (kernels.batchnorm_forward, kernels.batchnorm_backward),
+    "layer norm": (kernels.layernorm_forward, kernels.layernorm_backward),
+}
+BOOK = {
+    "batch norm": (layers.batchnorm_forward, layers.batchnorm_backward_alt),
+    "layer norm": (layers.layernorm_forward, layers.layernorm_backward),
+}
+
+
+@pytest.fixture(params=FUSED)
+def norm(request):
+    return request.param
+
+
+def arguments(shape, dtype, mean=0.0, seed=0):
+    """x, gamma, beta, dout."""
+    rng = np.random.RandomState(seed)
+    x, dout = mean + rng.randn(*shape), rng.randn(*shape)
+    gamma, beta = rng.randn(2, shape[1])
+    return [a.astype(dtype) for a in (x, gamma, beta, dout)]
+
+
+def run(functions, x, gamma, beta, dout, **settings):
+    """Forward in train mode, and backward: out, dx, dgamma, dbeta."""
+    forward, backward = functions
+    threads = {"threads": settings.pop("threads")} if "threads" in settings else {}
+    out, cache = forward(x, gamma, beta, {"mode": "train"} | settings, **threads)
+    return [out, *backward(dout, cache, **threads)]
+
+
+def error(ours, theirs, scale=None):
+    """Largest difference over the largest value (or `scale`)."""
+    theirs = np.asarray(theirs, np.longdouble)
+    return float(np.max(np.abs(ours - theirs)) / (np.max(np.abs(theirs)) if scale is None else scale))
+
+
+# One rounding to the result's type, after sums that differ by float64's: half a unit of float32, a few of float64.
+@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float32, 1.2e-7), (np.float64, 4e-15)])
+@pytest.mark.parametrize("mean", [0.0, 1e4])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_results_are_the_books(norm, shape, mean, dtype, tolerance):
+    given = arguments(shape, dtype, mean)
+    x, gamma, _, dout = given
+    # dx is a small difference of terms of this size: of two examples, it is eps / var of them
+    spread = np.var(x.astype(np.float64), axis=0 if norm == "batch norm" else 1)
+    size_of_dx = np.max(np.abs(gamma)) * np.max(np.abs(dout)) / np.sqrt(spread.min() + 1e-5)
+    scales = (None, size_of_dx, np.sqrt(len(x)) * np.max(np.abs(dout)) * 3, None)
+    for ours, theirs, scale in zip(run(FUSED[norm], *given), run(BOOK[norm], *given), scales, strict=True):
+        assert ours.dtype == dtype
+        assert error(ours, theirs, scale) < tolerance
+
+
+def exact(x, axis):
+    """(x - mean) / std in extended precision, of x as it is."""
+    x = x.astype(np.longdouble)
+    c = x - x.mean(axis=axis, keepdims=True)
+    c -= c.mean(axis=axis, keepdims=True)
+    return c / np.sqrt(np.mean(c * c, axis=axis, keepdims=True))
+
+
+@pytest.mark.parametrize("order", ["random", "sorted"])
+@pytest.mark.parametrize(
+    ("dtype", "ratio", "promise"),
+    [(np.float32, ratio, 1e-7) for ratio in (0, 1e2, 1e4, 1e6, 1e7)]
+    + [(np.float64, ratio, 1e-15) for ratio in (0, 1e4, 1e8, 1e12)],
+)
+def test_no_digits_are_lost_to_a_large_mean(norm, dtype, ratio, promise, order):
+    x = (np.random.RandomState(1).randn(400, 48) + ratio).astype(dtype)
+    axis = 0 if norm == "batch norm" else 1
+    if order == "sorted":  # the first rows, or numbers, say nothing about the others
+        x.sort(axis=axis)
+    one, zero = np.ones(48, dtype), np.zeros(48, dtype)
+    out, _ = FUSED[norm][0](x, one, zero, {"mode": "train", "eps": 0})
+    assert error(out, exact(x, axis)) <= promise
+
+
+@pytest.mark.parametrize("scale", [1e-40, 1e-30, 1e-15, 1e15, 1e30, 1e37])
+def test_no_digits_are_lost_to_a_scale(norm, scale):
+    x = (np.random.RandomState(1).randn(60, 40) * scale).astype(np.float32)
+    out, _ = FUSED[norm][0](x, np.ones(40, np.float32), np.zeros(40, np.float32), {"mode": "train", "eps": 0})
+    assert error(out, exact(x, 0 if norm == "batch norm" else 1)) <= 1e-7
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("eps", [0, 1e-5])
+@pytest.mark.parametrize("value", [0, 0.1, 12345.678, 1e10, 1e30])
+def test_a_constant_input_is_exactly_beta(norm, value, eps, dtype):
+    x, gamma, beta, dout = arguments((37, 21), dtype)
+    x[:] = value
+    out, cache = FUSED[norm][0](x, gamma, beta, {"mode": "train", "eps": eps})
+    assert np.array_equal(out, np.broadcast_to(beta, out.shape))
+    assert all(np.isfinite(gradient).all() for gradient in FUSED[norm][1](dout, cache))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(515, 70), (1500, 96)])
+def test_the_same_bits_for_any_number_of_threads(norm, shape, dtype):
+    given = arguments(shape, dtype, 5.0)
+    given[0][:, 17:40].sort(axis=0)  # columns that are measured twice, beside some that are not
+    alone = run(FUSED[norm], *given, threads=1)
+    for threads in (2, 3, 7):
+        assert all(map(np.array_equal, run(FUSED[norm], *given, threads=threads), alone))
+
+
+def test_large_arrays_go_past_the_caches_to_the_same_bits(norm):
+    x, gamma, beta, dout = arguments((2048, 1024), np.float32)
+    few = slice(0, 64)
+    ours = run(FUSED[norm], x, gamma, beta, dout)
+    if norm == "batch norm":  # a column does not know its neighbours; but it does know how many rows are added at once
+        theirs = run(BOOK[norm], x[:, few].copy(), gamma[few], beta[few], dout[:, few].copy())
+        for a, b in zip(ours, theirs, strict=True):
+            assert error(a[..., few], b) < 1.2e-7
+    else:
+        theirs = run(FUSED[norm], x[few].copy(), gamma, beta, dout[few].copy())
+        assert np.array_equal(ours[0][few], theirs[0])
+        assert np.array_equal(ours[1][few], theirs[1])
+
+
+def test_running_statistics_follow_and_test_mode_uses_them():
+    x, gamma, beta, dout = arguments((40, 20), np.float32, 3.0)
+    ours, theirs = ({"mode": "train", "momentum": 0.7} for _ in range(2))
+    for _ in range(3):
+        kernels.batchnorm_forward(x, gamma, beta, ours)
+        layers.batchnorm_forward(x, gamma, beta, theirs)
+    for name in ("running_mean", "running_var"):
+        assert ours[name].dtype == np.float64
+        np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-13)
+    ours["mode"] = theirs["mode"] = "test"
+    out, cache = kernels.batchnorm_forward(x, gamma, beta, ours)
+    book_out, book_cache = layers.batchnorm_forward(x, gamma, beta, theirs)
+    assert error(out, book_out) < 1.2e-7
+    for a, b in zip(kernels.batchnorm_backward(dout, cache), layers.batchnorm_backward(dout, book_cache), strict=True):
+        assert error(a, b) < 5e-7
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_is_the_books(norm, bad):
+    x, gamma, beta, dout = arguments((9, 20), np.float32)
+    x[4, 7] = bad
+    if norm == "batch norm":
+        before = {"running_mean": np.full(20, 2.0), "running_var": np.full(20, 3.0)}
+        param = {"mode": "train"} | before
+        with pytest.warns(NonFiniteWarning):
+            out, cache = kernels.batchnorm_forward(x, gamma, beta, param)
+        assert param["running_mean"][7] == 2
+        assert param["running_mean"][6] != 2
+        assert np.array_equal(np.isnan(out).any(axis=0), np.arange(20) == 7)
+    else:
+        out, cache = kernels.layernorm_forward(x, gamma, beta, {})
+        assert np.array_equal(np.isnan(out).any(axis=1), np.arange(9) == 4)
+    assert FUSED[norm][1](dout, cache)[0].shape == x.shape
+
+
+@pytest.mark.filterwarnings("ignore::normlab.errors.NonFiniteWarning")  # such a variance is no number to keep
+@pytest.mark.parametrize("scale", [1e-200, 1e-160, 1e200, 1e300])
+def test_squares_beyond_float64_are_the_books(norm, scale):
+    x, gamma, beta, _ = arguments((9, 20), np.float64)
+    out, _ = FUSED[norm][0](x * scale, gamma, beta, {"mode": "train", "eps": 0})
+    assert error(out, BOOK[norm][0](x, gamma, beta, {"mode": "train", "eps": 0})[0]) < 1e-14
+
+
+def test_inputs_are_untouched_and_results_are_their_own(norm):
+    given = arguments((30, 20), np.float64)
+    before = [a.copy() for a in given]
+    results = run(FUSED[norm], *given)
+    assert all(map(np.array_equal, given, before))
+    assert not any(np.may_share_memory(a, b) for a in results for b in given)
+
+
+def test_results_go_where_they_are_told(norm):
+    x, gamma, beta, dout = arguments((30, 20), np.float64)
+    forward, backward = FUSED[norm]
+    target = np.empty_like(x)
+    out, cache = forward(x, gamma, beta, {"mode": "train"}, out=target)
+    assert out is target
+    assert np.array_equal(out, forward(x, gamma, beta, {"mode": "train"})[0])
+    dx = np.empty_like(x)
+    assert backward(dout, cache, out=dx)[0] is dx
+    for unfit in (np.empty((30, 21)), np.empty((30, 20), np.float32), np.empty((20, 30)).T, x):
+        with pytest.raises(OptionError, match="leave it out"):
+            forward(x, gamma, beta, {"mode": "train"}, out=unfit)
+
+
+@pytest.mark.parametrize(
+    "x",
+    [
+        np.asfortranarray(np.random.RandomState(0).randn(6, 4)),
+        np.random.RandomState(0).randn(12, 4)[::2],
+        np.arange(24).reshape(6, 4) ** 2,
+        np.random.RandomState(0).randn(6, 4).astype(np.float16),
+        np.random.RandomState(0).randn(6, 4).astype(">f8"),
+        np.random.RandomState(0).randn(6, 4),
+    ],
+    ids=["columns first", "strides", "whole numbers", "float16", "other end first", "plain"],
+)
+def test_other_inputs_are_the_books(norm, x):
+    gamma, beta, dout = np.full(4, 2.0), np.full(4, 0.5), np.random.RandomState(1).randn(6, 4)
+    for ours, theirs in zip(run(FUSED[norm], x, gamma, beta, dout), run(BOOK[norm], x, gamma, beta, dout), strict=True):
+        assert ours.dtype == theirs.dtype
+        np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-12)
+
+
+def test_errors_are_the_books():
+    x, gamma, beta, dout = arguments((5, 4), np.float64)
+    with pytest.raises(MissingKeyError, match="mode"):
+        kernels.batchnorm_forward(x, gamma, beta, {})
+    with pytest.raises(OptionError, match="momentum"):
+        kernels.batchnorm_forward(x, gamma, beta, {"mode": "train", "momentum": 2})
+    with pytest.raises(ShapeError, match="one example"):
+        kernels.batchnorm_forward(x[:1], gamma, beta, {"mode": "train"})
+    with pytest.raises(ShapeError, match="gamma"):
+        kernels.layernorm_forward(x, gamma[:3], beta, {})
+    with pytest.raises(ShapeError, match="running_mean"):
+        kernels.batchnorm_forward(x, gamma, beta, {"mode": "train", "running_mean": np.zeros(7)})
+    with pytest.raises(OptionError, match="threads"):
+        kernels.layernorm_forward(x, gamma, beta, {}, threads=0)
+    _, cache = kernels.layernorm_forward(x, gamma, beta, {})
+    with pytest.raises(ShapeError, match="dout"):
+        kernels.layernorm_backward(dout[:4], cache)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_kernels_interpreted_are_the_kernels_compiled(dtype, monkeypatch):
+    """Lanes as NumPy arrays: only the one rounding of multiply_add differs."""
+    x, gamma, beta, dout = (a.astype(t) for a, t in zip(arguments((19, 37), dtype, 2.0), (dtype, "d", "d", dtype)))  # noqa: B905
+    n, d = x.shape
+    results = []
+    for way in ("compiled", "interpreted"):
+        if way == "interpreted":
+            for module in (columns, rows):
+                for name, kernel in list(vars(module).items()):
+                    if hasattr(kernel, "py_func"):
+                        monkeypatch.setattr(module, name, kernel.py_func)
+        statistics, out, dx = np.zeros((4, d)), np.zeros_like(x), np.zeros_like(x)
+        sums = np.zeros((2, d))
+        assert columns.moments(x.ravel(), n, d, 0, d, 1e-5, statistics)
+        columns.normalize(x.ravel(), n, d, 0, d, statistics, gamma, beta, out.reshape(-1), False, False)
+        columns.sums_backward(dout.ravel(), x.ravel(), n, d, 0, d, statistics, *sums)
+        columns.gradient(dout.ravel(), x.ravel(), n, d, 0, d, statistics, gamma, *sums, False, dx.reshape(-1), False)
+        of_rows, out_rows, dx_rows, sums_rows = np.zeros((3, n)), np.zeros_like(x), np.zeros_like(x), np.zeros((2, d))
+        assert rows.forward(x.ravel(), d, 0, n, 1e-5, gamma, beta, of_rows, out_rows.reshape(-1), False)
+        rows.backward(
+            dout.ravel(), x.ravel(), d, 0, n, of_rows, gamma, dx_rows.reshape(-1), *sums_rows, False
+        )  # fmt: skip
+        results.append((statistics[2:], out, sums, dx, of_rows[2], out_rows, sums_rows, dx_rows))
+    for compiled, interpreted in zip(*results, strict=True):
+        np.testing.assert_allclose(compiled, interpreted, rtol=2e-7 if dtype == np.float32 else 1e-13, atol=1e-13)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_columns_as_the_engine_uses_them(bad):
+    """Rows longer than the layer, ReLU in the same pass, and running statistics that a bad column does not reach."""
+    n, d, step = 13, 20, 32
+    x = np.zeros((n, step), np.float32)
+    x[:, :d] = np.random.RandomState(2).randn(n, d)
+    x[4, 6] = bad
+    gamma, beta = np.random.RandomState(3).randn(2, d).astype(np.float32)
+    statistics, running, out = np.zeros((4, d)), np.full((2, d), 2.0), np.zeros_like(x)
+    finite = columns.moments(x.ravel(), n, step, 0, d, 1e-5, statistics)
+    columns.follow(statistics, 0.9, running)
+    columns.normalize(x.ravel(), n, step, 0, d, statistics, gamma, beta, out.reshape(-1), True, False)
+
+    param = {"mode": "train", "running_mean": np.full(d, 2.0), "running_var": np.full(d, 2.0)}
+    with pytest.warns(NonFiniteWarning):
+        theirs, _ = layers.batchnorm_forward(x[:, :d], gamma, beta, param)
+    assert not finite
+    np.testing.assert_allclose(running, [param["running_mean"], param["running_var"]], rtol=1e-12)
+    np.testing.assert_allclose(out[:, :d], np.maximum(theirs, 0), rtol=1.2e-7, atol=1e-9)
+    assert np.array_equal(np.isnan(out).any(axis=0), np.arange(step) == 6)
+    assert not out[:, d:].any()
+
+
+def test_lanes_beyond_the_count_are_zero_and_are_not_written():
+    numbers = np.arange(40, dtype=np.float32)
+    assert lanes.load(numbers, 30, 5).tolist() == [30, 31, 32, 33, 34] + [0] * 11
+    lanes.store(numbers, 10, lanes.spread(-1.0), 3)
+    assert numbers[9:14].tolist() == [9, -1, -1, -1, 13]
+    assert lanes.total(lanes.first(lanes.spread(2.0), 5)) == 10
