@@ -32,8 +32,8 @@ def x_channel(panel: LinePanel) -> Any:
 def y_channel(panel: LinePanel, name: str = "y") -> Any:
     """The vertical channel of a panel, for the field of this name."""
     if panel.percent:
-        low = percent_floor(panel)
-        headroom = 100 + 0.03 * (100 - low)  # so that marks at the top stay whole
+        low, high = percent_range(panel)
+        headroom = high + 0.03 * (high - low)  # so that marks at the top stay whole
         scale, axis = alt.Scale(domain=[low, headroom], nice=False), alt.Axis(tickCount=6)
     elif panel.y_range is not None:
         scale, axis = alt.Scale(domain=list(panel.y_range), nice=False), alt.Axis(tickCount=6)
@@ -51,10 +51,10 @@ def y_channel(panel: LinePanel, name: str = "y") -> Any:
     return alt.Y(f"{name}:Q", title=panel.y_title, scale=scale, axis=axis)
 
 
-def percent_floor(panel: LinePanel) -> float:
-    """Where an axis of percentages starts: at the tens below the lowest value or interval."""
-    low, _ = _extent(panel, lambda _: True)
-    return max(10.0 * math.floor((100 * low - 1) / 10), 0.0)
+def percent_range(panel: LinePanel) -> tuple[float, float]:
+    """Where an axis of percentages starts and ends: at the tens around all values and intervals."""
+    low, high = _extent(panel, lambda _: True)
+    return max(10.0 * math.floor((100 * low - 1) / 10), 0.0), min(10.0 * math.ceil((100 * high + 1) / 10), 100.0)
 
 
 def powers_between(low: float, high: float) -> list[float]:

@@ -10,7 +10,7 @@ from typing import Any
 import altair as alt
 
 from normlab.findings import HeatPanel, LinePanel
-from normlab.report.axes import percent_floor, x_channel, y_channel
+from normlab.report.axes import percent_range, x_channel, y_channel
 from normlab.report.rows import heat_rows, line_rows
 from normlab.report.themes import CONFIG, DASHES, SHAPES
 
@@ -128,7 +128,7 @@ def _opacity(value: float, interactive: bool) -> Any:
 
 def _chance(panel: LinePanel) -> list[Chart]:
     """A dotted line where guessing would be."""
-    if panel.chance is None or (panel.percent and percent_floor(panel) > 100 * panel.chance):
+    if panel.chance is None or (panel.percent and percent_range(panel)[0] > 100 * panel.chance):
         return []
     rows = [{"level": 100 * panel.chance if panel.percent else panel.chance}]
     level = alt.Chart(alt.InlineData(values=rows)).encode(y=y_channel(panel, "level"))
