@@ -33,6 +33,13 @@ def test_the_floors_hold():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("command", [["ruff", "check"], ["ruff", "format", "--check"], ["mypy"]], ids=" ".join)
+def test_linter_formatter_and_type_checker_have_nothing_to_say(command):
+    pytest.importorskip(command[0], reason=f"{command[0]} is not installed")
+    done = subprocess.run([sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_an_import_that_climbs_a_floor_is_noticed(tmp_path):
     """The contracts can fail: a layer that imports the nets breaks them."""
     pytest.importorskip("importlinter", reason="import-linter is not installed")
