@@ -34,7 +34,7 @@ def probed(rng: np.random.Generator, probes: Sequence[str]) -> list[dict[str, ob
     if "first step" in probes:
         spreads = [float(value) for value in -np.arange(7) + 0.1 * rng.standard_normal(7)]
         scalars = {"signal kept": spreads[-1] - spreads[0], "gradient kept": -1.0, "first-layer gradient": -3.0}
-        found.append({"activation spread": spreads, "gradient spread": [*spreads, -8.0], "likeness": 0.4, **scalars})
+        found.append({"activation spread": spreads, "gradient spread": [*spreads, -8.0], **scalars})
     if "batch gap" in probes:
         found.append(
             {

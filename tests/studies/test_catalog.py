@@ -77,20 +77,23 @@ def test_counts_of_points_and_runs() -> None:
         "batch-size": 11,
         "batch-size-layernorm": 21,
         "preprocessing": 7,
-        "layernorm-limits": 51,
+        "layernorm-limits": 96,
     }
     # at batch 10, ten epochs are a thousand steps: one run stands at both points
     assert len(grid.runs(STUDIES["batch-size"], DATA, 1)) == 10
     assert len(grid.runs(STUDIES["batch-size"], DATA, 3)) == 30
     every = {spec.key for study in STUDIES.values() for spec in grid.runs(study, DATA, 1)}
-    assert len(every) == 145
+    assert len(every) == 183
 
 
 def test_layer_norm_limits_vary_one_thing_at_a_time() -> None:
     study = STUDIES["layernorm-limits"]
-    assert [len(net.hidden_dims) for net, _ in nets(study, varies="depth", norm="layer norm")] == [1, 2, 5, 10, 20]
-    assert [net.hidden_dims[0] for net, _ in nets(study, varies="width", norm="layer norm")] == [2, 3, 5, 10, 30, 100]
-    penalties = [net.reg for net, _ in nets(study, varies="regularization", norm="layer norm")]
+    place = {"norm": "layer norm", "start": "He's"}
+    assert [len(net.hidden_dims) for net, _ in nets(study, varies="depth", **place)] == [1, 2, 5, 10, 20]
+    assert [net.hidden_dims[0] for net, _ in nets(study, varies="width", **place)] == [2, 3, 5, 10, 30, 100]
+    scales = [net.weight_scale for net, _ in nets(study, varies="width", **place)]
+    np.testing.assert_allclose(scales, np.sqrt(2 / np.array([2, 3, 5, 10, 30, 100])))
+    penalties = [net.reg for net, _ in nets(study, varies="regularization", **place)]
     assert all(low < high for low, high in pairwise(penalties))
     assert penalties[0] == 0
 

@@ -155,6 +155,15 @@ def test_a_quantity_less_another() -> None:
     assert value_of(large, STUDY, observations, 0) == pytest.approx(0.4)
 
 
+def test_the_best_of_an_axis_is_taken_before_anything_else() -> None:
+    """Batch 5 and 50 as two tries of one net: each norm counts with its better one, and only then the lower norm."""
+    made = [seen("batch norm", 5, 0, 0.2), seen("batch norm", 50, 0, 0.6)]
+    made += [seen("no norm", 5, 0, 0.5), seen("no norm", 50, 0, 0.1)]
+    worst = Quantity("accuracy", {}, reduce="min")
+    assert value_of(worst, STUDY, made, 0) == pytest.approx(0.1)
+    assert value_of(replace(worst, best_of="batch size"), STUDY, made, 0) == pytest.approx(0.5)
+
+
 def test_a_claim_about_points_that_do_not_exist_is_a_mistake_in_the_study() -> None:
     with pytest.raises(LookupError, match="planted has no point"):
         value_of(Quantity("accuracy", {"norm": "batchnorm"}), STUDY, [], 0)

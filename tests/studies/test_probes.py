@@ -15,7 +15,7 @@ from normlab.nets import FullyConnectedNet
 from normlab.specs import NetSpec, RunSpec, TrainingSpec
 from normlab.studies.probes import first_step, preprocessing, trained_and_measured
 from normlab.studies.probes.batch_gap import gap, with_statistics_of
-from normlab.studies.probes.first_step import hidden_activations, likeness
+from normlab.studies.probes.first_step import hidden_activations
 from normlab.studies.probes.preprocessing import OPERATIONS, change, pictures, responses
 from normlab.train import solver_for
 
@@ -74,12 +74,6 @@ def test_first_step_measures_the_runs_own_first_minibatch(digits: Dataset) -> No
 def test_a_vanished_signal_is_a_number_and_an_overflow_is_none(digits: Dataset) -> None:
     assert first_step(run(digits, None, weight_scale=0.0), digits)["activation spread"] == [-30.0, -30.0, -30.0]
     assert first_step(run(digits, None, weight_scale=1e30), digits)["activation spread"][-1] is None
-
-
-def test_likeness_by_hand() -> None:
-    h = np.array([[1.0, 0.0], [0.0, 2.0], [3.0, 3.0], [0.0, 0.0]])  # the last has no direction
-    assert likeness(h) == pytest.approx((0 + 2 * math.sqrt(0.5)) / 3)
-    assert likeness(np.zeros((3, 2))) is None
 
 
 def test_statistics_taken_from_a_batch_are_the_batchs_own(digits: Dataset) -> None:

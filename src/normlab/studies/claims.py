@@ -13,7 +13,7 @@ import numpy as np
 
 from normlab.findings import ClaimFinding, Verdict
 from normlab.studies import grid, wording
-from normlab.studies.observations import Observation, select
+from normlab.studies.observations import Observation, best_of, select
 from normlab.studies.spec import Claim, Quantity, Study
 from normlab.studies.statistics import Estimate, effect_interval
 
@@ -38,6 +38,8 @@ def value_of(quantity: Quantity, study: Study, observations: Sequence[Observatio
     seen = [observation for observation in select(observations, quantity.where) if observation.seed == seed]
     if {_frozen(observation.place) for observation in seen} != wanted:
         return None
+    if quantity.best_of is not None:
+        seen = best_of(seen, quantity.best_of, quantity.measure)
     value = _reduced(quantity, [observation.numbers[quantity.measure] for observation in seen])
     if quantity.minus is None:
         return value

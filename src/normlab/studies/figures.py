@@ -13,7 +13,7 @@ from normlab import findings
 from normlab.findings import HeatPanel, LinePanel, Panel, Picture, PicturePanel, Series
 from normlab.studies import alt_text
 from normlab.studies.measures import CURVES, MEASURES
-from normlab.studies.observations import Observation, select
+from normlab.studies.observations import Observation, best_of, select
 from normlab.studies.spec import NORM_NAMES, Gallery, Heat, Lines, Study, Value
 from normlab.studies.statistics import bands
 
@@ -67,7 +67,8 @@ def _lines(panel: Lines, observations: Sequence[Observation]) -> LinePanel:
     unit = table[measures[0]].unit
     series: list[Series] = []
     for measure in measures:
-        for name, group in _grouped(observations, panel.lines):
+        compared = observations if panel.best_of is None else best_of(observations, panel.best_of, measure)
+        for name, group in _grouped(compared, panel.lines):
             name = " ".join(filter(None, (name, table[measure].title if len(measures) > 1 else "")))
             series.append(_series(name, len(series), group, measure, panel))
     series.sort(key=lambda line: line.slot)

@@ -58,7 +58,6 @@ MEASURES: dict[str, Measure] = {
     "signal kept": Measure("Last activations over first (factor)", "decades"),
     "gradient kept": Measure("First layer over last (factor)", "decades"),
     "first-layer gradient": Measure("Spread of the first layer's weight gradient", "decades"),
-    "likeness": Measure("Mean cosine between two images", "correlation"),
     # probe 'batch gap'
     "statistics gap": Measure("Distance (standard deviations)", "decades"),
     "variance gap": Measure("Variance, as a factor", "decades"),

@@ -18,7 +18,7 @@ from normlab.studies import grid
 from normlab.studies.measures import CURVES, MEASURES
 from normlab.studies.spec import Study, Value, Where
 
-EDITIONS = {"first step": 2, "batch gap": 2, "preprocessing": 2}
+EDITIONS = {"first step": 3, "batch gap": 2, "preprocessing": 2}
 """Raise a probe's number with any change of what it measures: older results are then measured again."""
 
 
@@ -69,6 +69,17 @@ def from_history(
 def select(observations: Iterable[Observation], where: Where) -> list[Observation]:
     """The observations at these points."""
     return [observation for observation in observations if grid.matches(observation.place, where)]
+
+
+def best_of(observations: Iterable[Observation], axis: str, measure: str) -> list[Observation]:
+    """Of each seed's observations that differ only on this axis, the one with the highest measure."""
+    best: dict[Any, Observation] = {}
+    for observation in observations:
+        rest = {name: value for name, value in observation.place.items() if name != axis}
+        key = (observation.seed, *rest.items())
+        if key not in best or not observation.numbers[measure] <= best[key].numbers[measure]:
+            best[key] = observation
+    return list(best.values())
 
 
 def spec_text(spec: RunSpec) -> str:

@@ -84,7 +84,8 @@ class Demonstration:
 class Quantity:
     """A number a seed: a measure at the points `where`, reduced to one, less another quantity if there is one.
 
-    `reduce` 'share above' is the share of those points whose measure is at least `level`.
+    `reduce` 'share above' is the share of those points whose measure is at least `level`. With `best_of`, an axis,
+    points that differ only there count as one, with the highest of their values.
     """
 
     measure: str
@@ -92,6 +93,7 @@ class Quantity:
     reduce: Literal["mean", "max", "min", "range", "share above"] = "mean"
     level: float = 0.0
     minus: Quantity | None = None
+    best_of: str | None = None
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ class Lines:
     """A panel of lines: `measure` over `x`, one line for each combination of the axes in `lines`.
 
     `x` is an axis of the grid, or 'step', 'epoch' or 'layer' where the measure is a curve. Several measures
-    make a line each.
+    make a line each. With `best_of`, an axis, each seed's runs that differ only there count as one, the best.
     """
 
     title: str
@@ -132,6 +134,7 @@ class Lines:
     x_log: bool = False
     y_log: bool = False
     y_range: tuple[float, float] | None = None
+    best_of: str | None = None
 
 
 @dataclass(frozen=True)

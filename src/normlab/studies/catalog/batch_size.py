@@ -119,10 +119,10 @@ BATCH_SIZE = Study(
             "than at batch 5.",
             left=Quantity("best validation accuracy", batch(50, STEPS)),
             right=Quantity("best validation accuracy", batch(5, STEPS)),
-            holds="After 1,000 steps batch norm reaches a validation accuracy of {left} at batch 50 "
-            "and {right} at batch 5.",
-            fails="After 1,000 steps batch norm reaches a validation accuracy of {left} at batch 50 "
-            "and no less, {right}, at batch 5.",
+            holds="After 1,000 steps batch norm reaches a validation accuracy of {left} at batch 50 and "
+            "{right} at batch 5.",
+            fails="After 1,000 steps batch norm reaches a validation accuracy of {left} at batch 50 and no "
+            "less, {right}, at batch 5.",
             headline=True,
         ),
         Claim(
@@ -132,9 +132,8 @@ BATCH_SIZE = Study(
             left=Quantity("best validation accuracy", batch(50, EPOCHS)),
             right=Quantity("best validation accuracy", batch(5, EPOCHS)),
             holds="After 10 epochs it is {left} at batch 50 and {right} at batch 5, which took ten times the steps.",
-            fails="After 10 epochs it is {left} at batch 50 and no less, {right}, at batch 5, which took "
-            "ten times "
-            "the steps.",
+            fails="After 10 epochs it is {left} at batch 50 and no less, {right}, at batch 5, which took ten "
+            "times the steps.",
         ),
         Claim(
             name="two is too few",
@@ -165,34 +164,29 @@ BATCH_SIZE = Study(
             unit="decades",
             holds="The reason, measured: a batch's mean lies {left} standard deviations from the running mean "
             "at batch 5, and {right} at batch 50.",
-            fails="A batch's mean lies {left} standard deviations from the running mean at batch 5, "
-            "and {right} at batch 50: hardly a difference.",
+            fails="A batch's mean lies {left} standard deviations from the running mean at batch 5, and "
+            "{right} at batch 50: hardly a difference.",
         ),
         Claim(
             name="the noise is the batch's",
             statement="The net trained at batch 2 classifies its training images better with its running "
-            "statistics "
-            "than with those of batches of two.",
+            "statistics than with those of batches of two.",
             left=Quantity("accuracy with running statistics", batch(2, STEPS)),
             right=Quantity("accuracy with batch statistics", batch(2, STEPS)),
-            holds="One and the same net, trained at batch 2, classifies {left} of its training images with "
-            "its running "
-            "statistics, and {right} when each is seen with one other image.",
-            fails="One and the same net, trained at batch 2, classifies {left} of its training images with "
-            "its running "
-            "statistics, and no fewer, {right}, when each is seen with one other image.",
+            holds="One and the same net, trained at batch 2, classifies {left} of its training images with its "
+            "running statistics, and {right} when each is seen with one other image.",
+            fails="One and the same net, trained at batch 2, classifies {left} of its training images with its "
+            "running statistics, and no fewer, {right}, when each is seen with one other image.",
         ),
         Claim(
             name="steps confound",
             statement="At batch 100, ten times as many steps add at least 2 points of validation accuracy: "
-            "part of what "
-            "equal epochs show is the number of steps.",
+            "part of what equal epochs show is the number of steps.",
             left=Quantity("best validation accuracy", batch(100, STEPS)),
             right=Quantity("best validation accuracy", batch(100, EPOCHS)),
             margin=0.02,
             holds="Part of the notebook's picture is only the number of steps: at batch 100, 1,000 steps "
-            "instead of "
-            "100 raise the validation accuracy from {right} to {left}.",
+            "instead of 100 raise the validation accuracy from {right} to {left}.",
             fails="At batch 100, 1,000 steps instead of 100 hardly change the validation accuracy: {right} and {left}.",
             headline=True,
         ),
@@ -200,27 +194,23 @@ BATCH_SIZE = Study(
     answer=(
         Reason(
             "Batch norm wants batches that are not small. It learns with the mean and the variance of the "
-            "batch at "
-            "hand, so an image's output depends on which few other images it was drawn with.",
+            "batch at hand, so an image's output depends on which few other images it was drawn with.",
             ("small batches hurt at equal steps",),
         ),
         Reason(
-            "The smaller the batch, the noisier these statistics: the mean of n images has a standard error "
-            "of one "
-            "over the root of n standard deviations, and that is the distance found between batch and running "
-            "statistics.",
+            "The smaller the batch, the noisier these statistics: the mean of n images has a standard error of "
+            "one over the root of n standard deviations, and that is the distance found between batch and "
+            "running statistics.",
             ("the statistics gap shrinks",),
         ),
         Reason(
             "The notebook's figure understates this. It compares at equal epochs, where a large batch takes "
-            "fewer "
-            "steps and so has less time to learn; at equal steps large batches win clearly.",
+            "fewer steps and so has less time to learn; at equal steps large batches win clearly.",
             ("steps confound", "small batches hurt at equal steps"),
         ),
         Reason(
-            "The notebook compares at equal epochs, where a large batch takes fewer steps. On this data "
-            "that hardly "
-            "matters, because ten epochs are enough for every size.",
+            "The notebook compares at equal epochs, where a large batch takes fewer steps. On this data that "
+            "hardly matters, because ten epochs are enough for every size.",
             against=("steps confound",),
         ),
         Reason("At batch 5 batch norm is no help at all: the plain net fits better.", ("worse than no norm",)),

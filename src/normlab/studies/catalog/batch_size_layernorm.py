@@ -77,22 +77,19 @@ BATCH_SIZE_LAYERNORM = Study(
         Claim(
             name="less influence",
             statement="At equal epochs the three batch sizes of the notebook end closer together with layer "
-            "norm "
-            "than with batch norm.",
+            "norm than with batch norm.",
             left=spread("batch norm", EPOCHS),
             right=spread("layer norm", EPOCHS),
             holds="At equal epochs, batch sizes 5, 10 and 50 end within {right} of one another with layer "
-            "norm, "
-            "and within {left} with batch norm.",
-            fails="At equal epochs, batch sizes 5, 10 and 50 end {right} apart with layer norm, "
-            "and no more, {left}, with batch norm.",
+            "norm, and within {left} with batch norm.",
+            fails="At equal epochs, batch sizes 5, 10 and 50 end {right} apart with layer norm, and no more, "
+            "{left}, with batch norm.",
             headline=True,
         ),
         Claim(
             name="less influence at equal steps",
             statement="At equal steps the three batch sizes of the notebook end closer together with layer "
-            "norm "
-            "than with batch norm.",
+            "norm than with batch norm.",
             left=spread("batch norm", STEPS),
             right=spread("layer norm", STEPS),
             holds="At equal steps they end within {right} of one another with layer norm, and within {left} "
@@ -129,8 +126,8 @@ BATCH_SIZE_LAYERNORM = Study(
     ),
     answer=(
         Reason(
-            "Layer norm takes its statistics over the features of one image. No other image enters, so a small batch "
-            "makes its gradients noisier, as it does in any net, but never its statistics."
+            "Layer norm takes its statistics over the features of one image. No other image enters, so a small "
+            "batch makes its gradients noisier, as it does in any net, but never its statistics."
         ),
         Reason("Accordingly the batch size matters less to it than to batch norm.", ("less influence",)),
         Reason(

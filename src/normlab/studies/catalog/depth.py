@@ -36,10 +36,10 @@ DEPTH = Study(
             statement="After one epoch the net with batch norm has the higher training accuracy.",
             left=Quantity("first-epoch training accuracy", BATCH),
             right=Quantity("first-epoch training accuracy", PLAIN),
-            holds="After one epoch the net with batch norm classifies {left} of its training images, "
-            "the plain net {right}.",
-            fails="After one epoch the net with batch norm classifies only {left} of its training images, "
-            "the plain net {right}.",
+            holds="After one epoch the net with batch norm classifies {left} of its training images, the plain "
+            "net {right}.",
+            fails="After one epoch the net with batch norm classifies only {left} of its training images, the "
+            "plain net {right}.",
             headline=True,
         ),
         Claim(

@@ -64,9 +64,8 @@ INITIALIZATION = Study(
             right=share_that_learns(PLAIN),
             unit="share",
             holds="Batch norm learns at {left} of the twenty weight scales from 0.0001 to 1, the plain net at {right}.",
-            fails="Batch norm learns at {left} of the twenty weight scales from 0.0001 to 1, no more than "
-            "the plain "
-            "net at {right}.",
+            fails="Batch norm learns at {left} of the twenty weight scales from 0.0001 to 1, no more than the "
+            "plain net at {right}.",
             headline=True,
         ),
         Claim(
@@ -76,8 +75,8 @@ INITIALIZATION = Study(
             right=Quantity("best validation accuracy", PLAIN),
             holds="Averaged over all scales, the best validation accuracy is {left} with batch norm and "
             "{right} without.",
-            fails="Averaged over all scales, the best validation accuracy is {left} with batch norm, "
-            "below the plain net's {right}.",
+            fails="Averaged over all scales, the best validation accuracy is {left} with batch norm, below the "
+            "plain net's {right}.",
         ),
         Claim(
             name="small weights stop the plain net",
@@ -92,8 +91,7 @@ INITIALIZATION = Study(
         Claim(
             name="the signal dies",
             statement="At scales below 0.001 the plain net's signal shrinks by more than six orders of "
-            "magnitude "
-            "from the first hidden layer to the last.",
+            "magnitude from the first hidden layer to the last.",
             left=Quantity("signal kept", {**PLAIN, "weight scale": SMALL}),
             right=None,
             expect="below",
@@ -101,8 +99,8 @@ INITIALIZATION = Study(
             unit="decades",
             holds="The reason: at scales below 0.001 the plain net's activations shrink by a factor of {left} "
             "between its first and its last hidden layer, before any training.",
-            fails="At scales below 0.001 the plain net's activations change by a factor of only {left} "
-            "between its first and its last hidden layer.",
+            fails="At scales below 0.001 the plain net's activations change by a factor of only {left} between "
+            "its first and its last hidden layer.",
         ),
         Claim(
             name="batch norm keeps the signal",
@@ -119,8 +117,7 @@ INITIALIZATION = Study(
         Claim(
             name="batch norm keeps the signal above eps",
             statement="From a scale of 0.003 up, batch norm keeps the spread of the activations within a "
-            "factor of three "
-            "from the first hidden layer to the last.",
+            "factor of three from the first hidden layer to the last.",
             left=Quantity("signal kept", {**BATCH, "weight scale": FROM_0_003}, reduce="range"),
             right=None,
             expect="below",
@@ -142,13 +139,13 @@ INITIALIZATION = Study(
         ),
         Claim(
             name="batch norm degrades too",
-            statement="Batch norm's best validation accuracy at scale 1 is at least 5 points below "
-            "that at scales around 0.03.",
+            statement="Batch norm's best validation accuracy at scale 1 is at least 5 points below that at "
+            "scales around 0.03.",
             left=Quantity("best validation accuracy", {**BATCH, "weight scale": MIDDLE}),
             right=Quantity("best validation accuracy", {**BATCH, "weight scale": LARGEST}),
             margin=0.05,
-            holds="Batch norm is not indifferent: its best validation accuracy falls from {left} "
-            "at scales around 0.03 to {right} at scale 1.",
+            holds="Batch norm is not indifferent: its best validation accuracy falls from {left} at scales "
+            "around 0.03 to {right} at scale 1.",
             fails="Batch norm hardly minds: {left} at scales around 0.03, {right} at scale 1.",
             headline=True,
         ),
@@ -167,19 +164,17 @@ INITIALIZATION = Study(
             left=share_that_learns(RMS),
             right=share_that_learns(PLAIN),
             unit="share",
-            holds="RMS norm, which rescales without centring, learns at {left} of the scales, the plain net "
-            "at {right}.",
+            holds="RMS norm, which rescales without centring, learns at {left} of the scales, the plain net at "
+            "{right}.",
             fails="RMS norm learns at {left} of the scales, no more than the plain net at {right}.",
         ),
     ),
     answer=(
         Reason(
-            "Without a norm there are two ways to fail, one at each end. Each layer multiplies the signal "
-            "by about "
-            "the weight scale times the square root of half its width. Small weights shrink it layer by "
-            "layer until "
-            "the last layers, and the gradients on their way back, are as good as zero, and nothing is "
-            "learned.",
+            "Without a norm there are two ways to fail, one at each end. Each layer multiplies the signal by "
+            "about the weight scale times the square root of half its width. Small weights shrink it layer by "
+            "layer until the last layers, and the gradients on their way back, are as good as zero, and "
+            "nothing is learned.",
             ("small weights stop the plain net", "the signal dies"),
         ),
         Reason(
@@ -189,29 +184,23 @@ INITIALIZATION = Study(
         ),
         Reason(
             "Batch norm takes the scale out of the forward pass at every layer, so the spread of the "
-            "activations is "
-            "the same for weights of any size, and the net learns over a much wider range.",
+            "activations is the same for weights of any size, and the net learns over a much wider range.",
             ("wider range", "batch norm keeps the signal"),
         ),
         Reason(
-            "Batch norm takes the scale out of the forward pass at every layer, and the net learns over a "
-            "much wider "
-            "range. It does so only down to its own eps: where weights are so small that the variance of a "
-            "layer's input "
-            "is below eps (0.00001), dividing by the root of variance plus eps no longer restores the "
-            "spread, and the "
-            "signal shrinks from layer to layer here too, if far less than without a norm.",
+            "Batch norm takes the scale out of the forward pass at every layer, and the net learns over a much "
+            "wider range. It does so only down to its own eps: where weights are so small that the variance of "
+            "a layer's input is below eps (0.00001), dividing by the root of variance plus eps no longer "
+            "restores the spread, and the signal shrinks from layer to layer here too, if far less than "
+            "without a norm.",
             ("wider range", "batch norm keeps the signal above eps"),
             against=("batch norm keeps the signal",),
         ),
         Reason(
             "Yet the scale has not gone. Of a normalized weight only the direction matters, and a step of "
-            "Adam, whose "
-            "length does not depend on the gradient's, turns a large weight by a smaller angle; and the "
-            "last layer has "
-            "no norm, so its first scores grow with the scale. At the largest scales a normalized net "
-            "therefore learns "
-            "too slowly, and degrades too.",
+            "Adam, whose length does not depend on the gradient's, turns a large weight by a smaller angle; "
+            "and the last layer has no norm, so its first scores grow with the scale. At the largest scales a "
+            "normalized net therefore learns too slowly, and degrades too.",
             ("batch norm degrades too",),
         ),
         Reason(

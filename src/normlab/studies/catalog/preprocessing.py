@@ -28,8 +28,8 @@ PREPROCESSING = Study(
     name="preprocessing",
     title="Four ways of preparing images",
     question="Which preprocessing is analogous to batch normalization, and which to layer normalization: "
-    "making each "
-    "row of an image sum to 1, making each image sum to 1, subtracting the mean image, or thresholding?",
+    "making each row of an image sum to 1, making each image sum to 1, subtracting the mean image, or "
+    "thresholding?",
     seeds=20,
     demonstrations=(Demonstration(over_field("operation", "operation", OPERATIONS), probe="preprocessing"),),
     measures=(
@@ -71,24 +71,23 @@ PREPROCESSING = Study(
             left=of("like batch norm", MEAN_IMAGE),
             right=of("like batch norm", ROW_SUM, IMAGE_SUM, THRESHOLD),
             unit="share",
-            holds="Subtracting the mean image (3) answers four changes of the data as batch norm does, "
-            "with an agreement of {left}; the next best reaches {right}.",
+            holds="Subtracting the mean image (3) answers four changes of the data as batch norm does, with an "
+            "agreement of {left}; the next best reaches {right}.",
             fails="Subtracting the mean image (3) agrees with batch norm at {left}; another preprocessing "
             "reaches {right}.",
             headline=True,
         ),
         Claim(
             name="image sum acts like layer norm",
-            statement="Of the four, dividing each image by its sum agrees best with layer norm on what "
-            "changes its output.",
+            statement="Of the four, dividing each image by its sum agrees best with layer norm on what changes "
+            "its output.",
             left=of("like layer norm", IMAGE_SUM),
             right=of("like layer norm", ROW_SUM, MEAN_IMAGE, THRESHOLD),
             unit="share",
             holds="Dividing each image by its sum (2) answers them as layer norm does, with an agreement of "
-            "{left}; "
-            "the next best reaches {right}.",
-            fails="Dividing each image by its sum (2) agrees with layer norm at {left}; another "
-            "preprocessing reaches {right}.",
+            "{left}; the next best reaches {right}.",
+            fails="Dividing each image by its sum (2) agrees with layer norm at {left}; another preprocessing "
+            "reaches {right}.",
             headline=True,
         ),
         Claim(
@@ -103,49 +102,44 @@ PREPROCESSING = Study(
         ),
         Claim(
             name="image sum correlates with layer norm",
-            statement="Of the four, dividing each image by its sum gives the output that correlates most "
-            "with layer norm's.",
+            statement="Of the four, dividing each image by its sum gives the output that correlates most with "
+            "layer norm's.",
             left=of("correlation with layer norm", IMAGE_SUM),
             right=of("correlation with layer norm", ROW_SUM, MEAN_IMAGE, THRESHOLD),
             unit="correlation",
             holds="The output of dividing each image by its sum also correlates most with layer norm's: "
-            "{left}, "
-            "the next {right}.",
-            fails="By the correlation of the outputs alone, dividing each image by its sum is not the "
-            "closest to layer "
-            "norm: {left}, another has {right}.",
+            "{left}, the next {right}.",
+            fails="By the correlation of the outputs alone, dividing each image by its sum is not the closest "
+            "to layer norm: {left}, another has {right}.",
         ),
         Claim(
             name="rows are not batch norm",
-            statement="Making each row sum to 1 ignores the other images (a change of less than 1 %), "
-            "which batch norm never does.",
+            statement="Making each row sum to 1 ignores the other images (a change of less than 1 %), which "
+            "batch norm never does.",
             left=of("neighbours", ROW_SUM),
             right=None,
             expect="below",
             margin=0.01,
             unit="share",
-            holds="Making each row sum to 1 (1) is not like batch norm: replacing all other images changes "
-            "its output by {left}.",
+            holds="Making each row sum to 1 (1) is not like batch norm: replacing all other images changes its "
+            "output by {left}.",
             fails="Making each row sum to 1 (1) does react to the other images: its output changes by {left}.",
         ),
     ),
     answer=(
         Reason(
             "Batch norm is like 3. Both take their statistics over the examples, one pixel (feature) at a "
-            "time: "
-            "a pattern added to all images disappears, and each output depends on the other images.",
+            "time: a pattern added to all images disappears, and each output depends on the other images.",
             ("mean image acts like batch norm",),
         ),
         Reason(
-            "Layer norm is like 2. Both take them over all pixels (features) of one image: its overall "
-            "scale disappears, "
-            "one bright row changes all its others, and no other image matters.",
+            "Layer norm is like 2. Both take them over all pixels (features) of one image: its overall scale "
+            "disappears, one bright row changes all its others, and no other image matters.",
             ("image sum acts like layer norm",),
         ),
         Reason(
-            "Preprocessing 1 also stays within one image, but normalizes each row by itself; it is closer "
-            "to a group norm "
-            "over rows than to batch norm. Preprocessing 4 uses no statistics of the data at all.",
+            "Preprocessing 1 also stays within one image, but normalizes each row by itself; it is closer to a "
+            "group norm over rows than to batch norm. Preprocessing 4 uses no statistics of the data at all.",
             ("rows are not batch norm",),
         ),
     ),

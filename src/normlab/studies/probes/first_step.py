@@ -22,17 +22,15 @@ def first_step(spec: RunSpec, data: Dataset) -> dict[str, Any]:
     """log10 of the standard deviation of each hidden layer's activations and each weight's gradient.
 
     Measured on the minibatch that the run's own first step draws. 'signal kept' compares the last hidden
-    layer's activations with the first's, 'gradient kept' the first weight's gradient with the last's; 'likeness' is
-    how alike the images are in the last hidden layer.
+    layer's activations with the first's, 'gradient kept' the first weight's gradient with the last's.
     """
     solver = solver_for(spec, data)
     batch = randomness.minibatch(solver.rng, len(solver.X_train), solver.batch_size)
     X, y = solver.X_train[batch], solver.y_train[batch]
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore", NonFiniteWarning)
-        hidden = hidden_activations(solver.model, X)
+        activations = [spread(hidden) for hidden in hidden_activations(solver.model, X)]
         _, grads = solver.model.loss(X, y)
-    activations = [spread(layer) for layer in hidden]
     gradients = [spread(grads[f"W{layer}"]) for layer in range(1, solver.model.num_layers + 1)]
     return {
         "activation spread": activations,
@@ -40,7 +38,6 @@ def first_step(spec: RunSpec, data: Dataset) -> dict[str, Any]:
         "signal kept": _difference(activations[-1], activations[0]),
         "gradient kept": _difference(gradients[0], gradients[-1]),
         "first-layer gradient": gradients[0],
-        "likeness": likeness(hidden[-1]),
     }
 
 
@@ -69,24 +66,6 @@ def spread(values: Array) -> float | None:
     with np.errstate(all="ignore"):
         deviation = float(np.std(values, dtype=np.float64))
     return log10_or_floor(deviation) if np.isfinite(deviation) else None
-
-
-def likeness(h: Array) -> float | None:
-    """Mean cosine between two different rows of h (N, H): 1 where all are the same but for their length.
-
-    Rows of zeros have no direction and are left out; None where fewer than two others are left.
-
-    >>> likeness(np.array([[1.0, 0.0], [2.0, 0.0]])), likeness(np.array([[1.0, 0.0], [0.0, 3.0]]))
-    (1.0, 0.0)
-    """
-    rows = h.astype(np.float64)
-    lengths = np.linalg.norm(rows, axis=1)
-    rows = rows[lengths > 0] / lengths[lengths > 0, None]
-    n = len(rows)
-    if n < 2 or not np.isfinite(rows).all():
-        return None
-    # the squared length of the sum counts every pair twice and every row once
-    return float((np.square(rows.sum(axis=0)).sum() - n) / (n * (n - 1)))
 
 
 def _difference(left: float | None, right: float | None) -> float | None:
