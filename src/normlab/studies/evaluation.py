@@ -38,7 +38,8 @@ def findings_of(
         runs=tables.runs(study, observations),
         seeds=tuple(seeds),
         finished=len(observations),
-        expected=len(grid.places(study)) * len(seeds) if expected is None else expected,
+        # never fewer than there are: an older edition of the study may have asked for fewer points
+        expected=max(len(observations), len(grid.places(study)) * len(seeds) if expected is None else expected),
         diverged=sum(observation.diverged for observation in observations),
         seconds=sum(observation.seconds for observation in observations),
     )
