@@ -121,7 +121,7 @@ def test_products_are_the_books_affine_layer(N, D, H, way):
     one, reg, squares = np.float32(1), np.float32(0.25), 0.0
     for panel in range(-(-D // PANEL)):
         squares += call(products.update_weights)(
-            wide_x.ravel(), panel * PANEL, width, wide_dout, N, panel, D, H, weights, state, state, 0, grads,
+            wide_x.ravel(), panel * PANEL, width, wide_dout, N, panel, H, weights, state, state, 0, grads,
             0, one, one, reg,
         )  # fmt: skip
     assert np.allclose(taken_back(weights, D, H), W - (dW + reg * W), rtol=1e-4, atol=1e-4)

@@ -61,9 +61,8 @@ def _train(
 ) -> tuple[list[float], list[float], list[float]]:
     """Losses, training and validation accuracies."""
     images = _images(data)
-    rng = randomness.generator(spec.seed)
     net = layout.describe(spec)
-    state = layout.fresh_state(net, spec.net, rng)
+    state, rng = layout.fresh_state(net, spec.seed, spec.net.weight_scale)
     work = layout.scratch(net)
     units = max(int(net.dims[1:].max()), TILE)
     buffers = np.zeros((2, (units + TILE) * WIDE), dtype=np.float32)

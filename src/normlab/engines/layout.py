@@ -11,14 +11,15 @@ scores' included; `dims` has L + 1 entries, the inputs first.
 
 from __future__ import annotations
 
+import functools
 import itertools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from normlab import randomness
 from normlab.engines.processor import PANEL, TILE
-from normlab.specs import NetSpec, RunSpec
+from normlab.specs import RunSpec
 from normlab.typing import Array, Generator
 
 NORMS = {None: 0, "batchnorm": 1, "layernorm": 2, "groupnorm": 2, "rmsnorm": 3}
@@ -90,23 +91,24 @@ def describe(spec: RunSpec) -> Net:
     )
 
 
-def fresh_state(net: Net, spec: NetSpec, rng: Generator) -> State:
-    """The state before the first step, with the weights that the assignment's net would draw."""
+def fresh_state(net: Net, seed: int, weight_scale: float) -> tuple[State, Generator]:
+    """The state before the first step, with the weights that the assignment's net would draw, and the generator that
+    drew them."""
+    drawn, standing = _drawn(seed, tuple(net.dims.tolist()))
     layers, width = len(net.starts), _width(net)
     size = int(net.starts[-1]) + panels(int(net.dims[-2])) * PANEL * max(int(net.dims[-1]), TILE)
     # tiles at the end of a layer of fewer than TILE units may read, and ignore, a panel beyond
     weights = np.zeros(size + TILE * PANEL, dtype=np.float32)
-    for layer, start in enumerate(net.starts):
-        fan_in, fan_out = int(net.dims[layer]), int(net.dims[layer + 1])
-        drawn = randomness.initial_weights(rng, fan_in, fan_out, spec.weight_scale)
+    for start, normals in zip(net.starts, drawn, strict=True):
+        fan_in, fan_out = normals.shape
         units, pieces = max(fan_out, TILE), panels(fan_in)
         padded = np.zeros((pieces * PANEL, units), dtype=np.float32)
-        padded[:fan_in, :fan_out] = drawn
+        padded[:fan_in, :fan_out] = weight_scale * normals
         laid_out = padded.reshape(pieces, PANEL, units).transpose(0, 2, 1)
         weights[start : start + laid_out.size] = laid_out.ravel()
     vectors = np.zeros((3, layers, width), dtype=np.float32)
     vectors[GAMMA] = 1
-    return State(
+    state = State(
         weights,
         np.zeros_like(weights),
         np.zeros_like(weights),
@@ -115,6 +117,19 @@ def fresh_state(net: Net, spec: NetSpec, rng: Generator) -> State:
         np.zeros_like(vectors),
         np.zeros((layers, 2, width)),
     )
+    rng = randomness.generator(seed)
+    rng.set_state(standing)
+    return state, rng
+
+
+@functools.lru_cache(maxsize=1)
+def _drawn(seed: int, dims: tuple[int, ...]) -> tuple[list[Array], Any]:
+    """The weights of a net at a weight scale of 1, and where the generator then stands.
+
+    Kept for the next run: in a sweep over settings, runs of one seed draw the same numbers again and again.
+    """
+    rng = randomness.generator(seed)
+    return [randomness.initial_weights(rng, *shape, 1.0) for shape in itertools.pairwise(dims)], rng.get_state()
 
 
 def scratch(net: Net) -> Scratch:

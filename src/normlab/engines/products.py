@@ -86,7 +86,7 @@ def input_gradient(dout: Array, n: int, weights: Array, start: int, fan_in: int,
 
 @njit(error_model="numpy")
 def update_weights(
-    x: Array, x_start: int, x_step: int, dout: Array, n: int, panel: int, fan_in: int, units: int,
+    x: Array, x_start: int, x_step: int, dout: Array, n: int, panel: int, units: int,
     weights: Array, first: Array, second: Array, start: int, grads: Array,
     rule: int, rate: np.float32, correction: np.float32, reg: np.float32,
 ) -> float:  # fmt: skip
@@ -97,27 +97,18 @@ def update_weights(
     """
     width, stretch = dout.shape[1], max(units, TILE)
     flat_dout = dout.reshape(dout.size)
-    columns = min(PANEL, fan_in - panel * PANEL)
-    for k in range(0, columns, WIDE):
+    for k in range(0, PANEL, WIDE):
         for j in range(0, stretch, TILE):
             j = min(j, stretch - TILE)
             outer_tile(flat_dout, j, 1, width, x, x_start + k, x_step, n, grads, j * PANEL + k, PANEL, False)
     squares = 0.0
     start += panel * stretch * PANEL
+    # a whole panel at a time, the zeros beyond the last input too: their gradient is zero, and so is their step
+    size = units * PANEL
+    w, dw = weights[start : start + size], grads[:size]
     if reg != 0:
-        for j in range(units):
-            w = weights[start + j * PANEL : start + j * PANEL + columns]
-            dw = grads[j * PANEL : j * PANEL + columns]
-            for k in range(columns):
-                squares += np.float64(w[k] * w[k])
-                dw[k] += reg * w[k]
-    if columns == PANEL:
-        size = units * PANEL
-        end = start + size
-        update(rule, rate, correction, weights[start:end], grads[:size], first[start:end], second[start:end])
-    else:  # the numbers beyond the last input stay zero
-        for j in range(units):
-            at, end = start + j * PANEL, start + j * PANEL + columns
-            dw = grads[j * PANEL : j * PANEL + columns]
-            update(rule, rate, correction, weights[at:end], dw, first[at:end], second[at:end])
+        for k in range(size):
+            squares += np.float64(w[k] * w[k])
+            dw[k] += reg * w[k]
+    update(rule, rate, correction, w, dw, first[start : start + size], second[start : start + size])
     return squares

@@ -111,7 +111,7 @@ def backward_and_update(
                 x, x_start, x_step = work.panel, 0, PANEL
                 copy_panel(images, starts, n, panel * PANEL, work.panel, ahead)
             squares += update_weights(
-                x, x_start, x_step, dout, n, panel, fan_in, d,
+                x, x_start, x_step, dout, n, panel, d,
                 state.weights, state.weights_first, state.weights_second, net.starts[layer], work.panel_grads,
                 net.rule, rate, correction, reg,
             )  # fmt: skip
