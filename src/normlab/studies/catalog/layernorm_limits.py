@@ -152,8 +152,8 @@ LAYERNORM_LIMITS = Study(
             right=accuracy("layer norm", DEPTH, "hidden layers", 20),
             expect="below",
             margin=0.10,
-            holds="Depth costs layer norm less than ten points: it reaches {left} with five hidden layers, {right} with "
-            "twenty.",
+            holds="Depth costs layer norm less than ten points: it reaches {left} with five hidden layers, {right} "
+            "with twenty.",
             fails="Depth hurts layer norm: with five hidden layers it reaches {left}, with twenty {right}.",
             headline=True,
         ),
