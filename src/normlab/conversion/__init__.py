@@ -1,0 +1,1 @@
+"""Parameters and running statistics to and from other libraries, with their conventions made explicit."""
