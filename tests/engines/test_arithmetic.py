@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from normlab import layers, optim
-from normlab.engines import arithmetic
+from normlab.engines import arithmetic, rows
 from normlab.engines.accuracy import right_in_block
 from normlab.engines.layout import RULES
 
@@ -51,13 +51,13 @@ def test_norms_of_rows(call, rng, layer):
         gradients = (*layers.rmsnorm_backward(dout[:, :D], cache), np.zeros(D, np.float32))
 
     m, r = np.zeros(N * groups), np.zeros(N * groups)
-    call(arithmetic.standardize_rows, x, N, D, groups, centred, m, r)
+    call(rows.standardize_rows, x, N, D, groups, centred, m, r)
     out = np.zeros((N, WIDTH), np.float32)
-    call(arithmetic.rows_forward, x, N, D, groups, m, r, gamma, beta, out)
+    call(rows.rows_forward, x, N, D, groups, m, r, gamma, beta, out)
     assert_same(out[:, :D], np.maximum(theirs, 0))
     dx, dgamma, dbeta = np.zeros((N, WIDTH), np.float32), np.zeros(D, np.float32), np.zeros(D, np.float32)
     sums = np.zeros((2, D))
-    call(arithmetic.rows_backward, dout, x, N, D, groups, centred, m, r, gamma, dgamma, dbeta, dx, sums)
+    call(rows.rows_backward, dout, x, N, D, groups, centred, m, r, gamma, dgamma, dbeta, dx, sums)
     for ours, theirs in zip((dx[:, :D], dgamma, dbeta), gradients, strict=True):
         assert_same(ours, theirs)
 
@@ -66,8 +66,8 @@ def test_a_constant_row_is_exactly_beta(call):
     x = np.full((N, WIDTH), 12345.678, np.float32)
     m, r, out = np.zeros(N), np.zeros(N), np.zeros((N, WIDTH), np.float32)
     gamma, beta = np.full(D, 9, np.float32), np.full(D, 0.5, np.float32)
-    call(arithmetic.standardize_rows, x, N, D, 1, True, m, r)
-    call(arithmetic.rows_forward, x, N, D, 1, m, r, gamma, beta, out)
+    call(rows.standardize_rows, x, N, D, 1, True, m, r)
+    call(rows.rows_forward, x, N, D, 1, m, r, gamma, beta, out)
     assert np.all(out[:, :D] == 0.5)
 
 

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from normlab.engines.arithmetic import EPS
-from normlab.engines.layout import Net, State
+from normlab.engines.layout import EPS, Net, State
 from normlab.engines.processor import PANEL, TILE, WIDE
 from normlab.engines.tiles import outer_tile
+from normlab.kernels.lanes import COUNT, load, multiply_add, positive, root, spread, store
 from normlab.typing import Array
 
 
@@ -78,29 +78,24 @@ def _columns(x: Array, bias: Array, mean: Array, var: Array, gamma: Array, beta:
 @njit(error_model="numpy")
 def _rows(x: Array, bias: Array, groups: int, centred: bool, gamma: Array, beta: Array) -> None:
     """In place, ReLU of layer, group or RMS norm of each example's x + b: `layers.layernorm_forward` and its like."""
-    members = x.shape[0] // groups
-    mean, rstd = np.empty(WIDE), np.empty(WIDE)
+    members, flat = x.shape[0] // groups, x.reshape(x.size)
     for g in range(groups):
-        first, end = g * members, (g + 1) * members
-        for e in range(WIDE):
-            mean[e] = 0.0
-            rstd[e] = 0.0
-        for j in range(first, end):
-            for e in range(WIDE):
-                x[j, e] += bias[j]
-                mean[e] += np.float64(x[j, e])
-        for e in range(WIDE):
-            mean[e] = mean[e] / members if centred else 0.0
-        for j in range(first, end):
-            for e in range(WIDE):
-                c = x[j, e] - mean[e]
-                rstd[e] += c * c
-        for e in range(WIDE):
-            rstd[e] = 1.0 / math.sqrt(rstd[e] / members + EPS)
-        for j in range(first, end):
-            for e in range(WIDE):
-                y = np.float32(gamma[j] * ((x[j, e] - mean[e]) * rstd[e]) + beta[j])
-                x[j, e] = np.float32(0) if y <= 0 else y
+        units = range(g * members, (g + 1) * members)
+        for e in range(0, WIDE, COUNT):
+            sums, squares = spread(0.0), spread(0.0)
+            for j in units:
+                # the sum of two float32 in float64 and stored as float32 is rounded as if once
+                store(flat, j * WIDE + e, load(flat, j * WIDE + e) + spread(bias[j]))
+                sums = sums + load(flat, j * WIDE + e)
+            mean = sums / spread(float(members)) if centred else spread(0.0)
+            for j in units:
+                c = load(flat, j * WIDE + e) - mean
+                squares = multiply_add(c, c, squares)
+            rstd = spread(1.0) / root(squares / spread(float(members)) + spread(EPS))
+            for j in units:
+                xhat = (load(flat, j * WIDE + e) - mean) * rstd
+                y = multiply_add(spread(gamma[j]), xhat, spread(beta[j]))
+                store(flat, j * WIDE + e, positive(y))
 
 
 @njit(error_model="numpy")

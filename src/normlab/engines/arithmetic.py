@@ -1,10 +1,6 @@
-"""Norms of rows, loss and update rules of the fast engine, a loop each over float32 arrays. Compiled into its callers.
+"""Loss and update rules of the fast engine, a loop each over float32 arrays. Compiled into its callers.
 
-Each names the formula of the book that it mirrors. Statistics, and everything between them and the one rounding of a
-result, are float64, as in the book: 29 bits more than the numbers they are taken of, so that a plain two-pass sum
-is as good here as the book's sums without an order.
-
-Letters: n examples, d units; rows of x may be longer than d.
+Each names the formula of the book that it mirrors.
 """
 
 from __future__ import annotations
@@ -15,101 +11,6 @@ import numpy as np
 from numba import njit
 
 from normlab.typing import Array
-
-EPS = 1e-5
-MOMENTUM = 0.9
-
-
-# Sums along a row are the one place where the compiler may add in an order of its own choosing, always the same: with
-# one sum a lane instead of one in all, layer norm takes a third of the time.
-ANY_ORDER = {"reassoc"}
-
-
-@njit(error_model="numpy", fastmath=ANY_ORDER)
-def _row_mean(x: Array) -> float:
-    total = 0.0
-    for j in range(x.size):
-        total += np.float64(x[j])
-    return total / x.size
-
-
-@njit(error_model="numpy", fastmath=ANY_ORDER)
-def _row_variance(x: Array, mean: float) -> float:
-    total = 0.0
-    for j in range(x.size):
-        c = np.float64(x[j]) - mean
-        total += c * c
-    return total / x.size
-
-
-@njit(error_model="numpy", fastmath=ANY_ORDER)
-def _row_means_backward(dout: Array, x: Array, mean: float, rstd: float, gamma: Array) -> tuple[float, float]:
-    """The means of dxhat and of dxhat * xhat, with dxhat = gamma * dout."""
-    total, total_xhat = 0.0, 0.0
-    for j in range(x.size):
-        dxhat = np.float64(dout[j]) * gamma[j]
-        total += dxhat
-        total_xhat += dxhat * ((x[j] - mean) * rstd)
-    return total / x.size, total_xhat / x.size
-
-
-@njit(error_model="numpy")
-def standardize_rows(x: Array, n: int, d: int, groups: int, centred: bool, mean: Array, rstd: Array) -> None:
-    """Mean and 1/std of each group of each row: `layers.layernorm_forward`, `groupnorm_forward`; not `centred`, the
-    mean is 0 and the result that of `rmsnorm_forward`."""
-    members = d // groups
-    for i in range(n):
-        for g in range(groups):
-            row = x[i, g * members : (g + 1) * members]
-            m = _row_mean(row) if centred else 0.0
-            mean[i * groups + g] = m
-            rstd[i * groups + g] = 1.0 / math.sqrt(_row_variance(row, m) + EPS)
-
-
-@njit(error_model="numpy")
-def rows_forward(
-    x: Array, n: int, d: int, groups: int, mean: Array, rstd: Array, gamma: Array, beta: Array, out: Array
-) -> None:
-    """relu(gamma * (x - mean) * rstd + beta), statistics a group of a row: layer, group or RMS norm, then ReLU."""
-    members = d // groups
-    for i in range(n):
-        for g in range(groups):
-            m, r = mean[i * groups + g], rstd[i * groups + g]
-            for j in range(g * members, (g + 1) * members):
-                y = np.float32(gamma[j] * ((x[i, j] - m) * r) + beta[j])
-                out[i, j] = np.float32(0) if y <= 0 else y
-
-
-@njit(error_model="numpy")
-def rows_backward(
-    dout: Array, x: Array, n: int, d: int, groups: int, centred: bool, mean: Array, rstd: Array, gamma: Array,
-    dgamma: Array, dbeta: Array, dx: Array, sums: Array,
-) -> None:  # fmt: skip
-    """`layers.layernorm_backward`: dx = rstd * (dxhat - mean(dxhat) - xhat * mean(dxhat * xhat)), dxhat = gamma * dout;
-    not `centred`, without mean(dxhat), `layers.rmsnorm_backward`."""
-    members = d // groups
-    sum_dout, sum_dout_xhat = sums[0], sums[1]
-    for j in range(d):
-        sum_dout[j] = 0.0
-        sum_dout_xhat[j] = 0.0
-    for i in range(n):
-        for g in range(groups):
-            m, r = mean[i * groups + g], rstd[i * groups + g]
-            first, last = g * members, (g + 1) * members
-            mean_dxhat, mean_dxhat_xhat = _row_means_backward(
-                dout[i, first:last], x[i, first:last], m, r, gamma[first:last]
-            )
-            if not centred:
-                mean_dxhat = 0.0
-            for j in range(first, last):
-                xhat = (x[i, j] - m) * r
-                dy = np.float64(dout[i, j])
-                sum_dout[j] += dy
-                sum_dout_xhat[j] += dy * xhat
-                dx[i, j] = np.float32(r * (dy * gamma[j] - mean_dxhat - xhat * mean_dxhat_xhat))
-    for j in range(d):
-        dbeta[j] = np.float32(sum_dout[j]) if centred else np.float32(0)  # RMS norm has no beta
-        dgamma[j] = np.float32(sum_dout_xhat[j])
 
 
 @njit(error_model="numpy")

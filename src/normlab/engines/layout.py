@@ -25,6 +25,7 @@ from normlab.typing import Array, Generator
 NORMS = {None: 0, "batchnorm": 1, "layernorm": 2, "groupnorm": 2, "rmsnorm": 3}
 RULES = {"sgd": 0, "sgd_momentum": 1, "rmsprop": 2, "adam": 3}
 B, GAMMA, BETA = 0, 1, 2  # rows of State.vectors
+EPS, MOMENTUM = 1e-5, 0.9  # every norm's eps, and how much of its running statistics batch norm keeps
 
 
 class Net(NamedTuple):

@@ -14,18 +14,11 @@ import numpy as np
 from numba import njit
 
 from normlab.engines.accuracy import right_in_block, scores_of_block
-from normlab.engines.arithmetic import (
-    EPS,
-    MOMENTUM,
-    rows_backward,
-    rows_forward,
-    softmax_loss,
-    standardize_rows,
-    update,
-)
-from normlab.engines.layout import Net, Scratch, State
+from normlab.engines.arithmetic import softmax_loss, update
+from normlab.engines.layout import EPS, MOMENTUM, Net, Scratch, State
 from normlab.engines.processor import PANEL, WIDE
 from normlab.engines.products import affine_forward, input_gradient, update_weights
+from normlab.engines.rows import rows_backward, rows_forward, standardize_rows
 from normlab.engines.tiles import copy_panel
 from normlab.kernels import columns
 from normlab.kernels.sources import KERNELS, digest

@@ -2,8 +2,8 @@
 
 A compiler adds the numbers of a sum one after the other, unless it is told that their order does not matter, and then
 forgets any trick of rounding too. So the kernels say themselves which numbers go side by side: `load` takes sixteen
-of an array, as float64; `+ - *` and `multiply_add` act on each; `store` rounds once to the array's type. The last
-few numbers of a row are loaded and stored with a `count` below sixteen; the lanes beyond hold zeros.
+of an array, as float64; `+ - * /`, `root` and `multiply_add` act on each; `store` rounds once to the array's type. The
+last few numbers of a row are loaded and stored with a `count` below sixteen; the lanes beyond hold zeros.
 
 Interpreted, lanes are NumPy arrays of sixteen: the same functions, which is how the tests run the kernels without a
 compiler. Compiled, they are LLVM's <16 x double>, which it cuts into as many registers as the processor needs.
@@ -66,6 +66,11 @@ def multiply_add(a: Lanes, b: Lanes, c: Lanes) -> Lanes:
 def positive(lanes: Lanes) -> Lanes:
     """max(0, lane); NaN stays."""
     return np.where(lanes <= 0, 0.0, lanes)
+
+
+def root(lanes: Lanes) -> Lanes:
+    """The square root of each lane."""
+    return np.sqrt(lanes)
 
 
 def total(lanes: Lanes) -> float:
@@ -187,6 +192,15 @@ def _positive(typing_context, lanes):
 
 
 @intrinsic
+def _root(typing_context, lanes):
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
+        kind = ir.FunctionType(_VECTOR, [_VECTOR])
+        return builder.call(cgutils.get_or_insert_function(builder.module, kind, f"llvm.sqrt.v{COUNT}f64"), arguments)
+
+    return _lanes(_lanes), generate
+
+
+@intrinsic
 def _multiply_add(typing_context, a, b, c):
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
         kind = ir.FunctionType(_VECTOR, [_VECTOR] * 3)
@@ -234,6 +248,7 @@ def _operation(operate: Callable[..., Any], name: str) -> None:
 _operation(operator.add, "fadd")
 _operation(operator.sub, "fsub")
 _operation(operator.mul, "fmul")
+_operation(operator.truediv, "fdiv")
 
 
 @overload(load)
@@ -264,6 +279,11 @@ def _compiled_first(lanes, count):
 @overload(positive)
 def _compiled_positive(lanes):
     return lambda lanes: _positive(lanes)
+
+
+@overload(root)
+def _compiled_root(lanes):
+    return lambda lanes: _root(lanes)
 
 
 @overload(multiply_add)

@@ -35,7 +35,8 @@ def from_both_starts(varies: dict[str, str], axis_name: str, nets: dict[float, d
             value: {**net, "weight_scale": 2e-2 if start == NOTEBOOK else math.sqrt(2 / net["hidden_dims"][0])}
             for value, net in nets.items()
         }
-        yield Grid(TRAINING, (norms, over(axis_name, scaled)), {**varies, "start": start}, probes=("first step",))
+        probes = ("first step",) if varies == WIDTH and start == HE else ()
+        yield Grid(TRAINING, (norms, over(axis_name, scaled)), {**varies, "start": start}, probes)
 
 
 def accuracy(
