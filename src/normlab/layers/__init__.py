@@ -22,7 +22,10 @@ from normlab.layers.groupnorm import (
     instancenorm_forward,
 )
 from normlab.layers.layernorm import LayerNormCache, layernorm_backward, layernorm_forward
-from normlab.layers.losses import softmax_loss, svm_loss
+from normlab.layers.localresponse import LocalResponseCache, localresponse_backward, localresponse_forward
+from normlab.layers.losses import nll_loss, softmax_loss, svm_loss
+from normlab.layers.lpnorm import LpNormCache, lpnorm_backward, lpnorm_forward
+from normlab.layers.meanvariance import MeanVarianceCache, meanvariance_backward, meanvariance_forward
 from normlab.layers.relu import relu_backward, relu_forward
 from normlab.layers.rmsnorm import RMSNormCache, rmsnorm_backward, rmsnorm_forward
 from normlab.layers.sandwich import affine_relu_backward, affine_relu_forward
@@ -34,6 +37,9 @@ __all__ = [
     "FrozenBatchNormCache",
     "GroupNormCache",
     "LayerNormCache",
+    "LocalResponseCache",
+    "LpNormCache",
+    "MeanVarianceCache",
     "RMSNormCache",
     "affine_backward",
     "affine_forward",
@@ -50,6 +56,13 @@ __all__ = [
     "instancenorm_forward",
     "layernorm_backward",
     "layernorm_forward",
+    "localresponse_backward",
+    "localresponse_forward",
+    "lpnorm_backward",
+    "lpnorm_forward",
+    "meanvariance_backward",
+    "meanvariance_forward",
+    "nll_loss",
     "relu_backward",
     "relu_forward",
     "rmsnorm_backward",

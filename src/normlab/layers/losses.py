@@ -1,4 +1,4 @@
-"""The two classification losses of the assignment, each with its gradient.
+"""The two classification losses of the assignment, and the softmax loss's second half, each with its gradient.
 
 Letters: N examples, C classes; scores x are (..., N, C), labels y (..., N); axes before N stack independent nets,
 and the loss is then one number a net.
@@ -39,6 +39,24 @@ def softmax_loss(x: Array, y: Array) -> tuple[Array, Array]:
     return loss, (dx / N).astype(dtype)
 
 
+# L = -mean(x_y), so ∂L/∂x_ij = -[j = y_i] / N.
+def nll_loss(x: Array, y: Array) -> tuple[Array, Array]:
+    """Mean negative log-likelihood of the labels, and its gradient, for x that are logarithms of probabilities.
+
+    The softmax loss is this one after x - log Σ exp(x). Arguments, results and errors as for softmax_loss.
+
+    >>> loss, dx = nll_loss(np.log([[0.25, 0.75], [0.5, 0.5]]), np.array([0, 1]))
+    >>> print(round(float(loss), 4), dx.tolist())
+    1.0397 [[-0.5, 0.0], [0.0, -0.5]]
+    """
+    x, y, dtype = _checked("NLL loss", x, y)
+    N = x.shape[-2]
+    loss = -np.take_along_axis(np.asarray(x, dtype=np.float64), y[..., None], axis=-1)[..., 0].mean(axis=-1)
+    dx = np.zeros(x.shape)
+    _at_label(dx, y, -1 / N)
+    return loss, dx.astype(dtype)
+
+
 # L = mean over i of Σ_{j≠y_i} max(0, x_ij - x_iy + 1). Each margin above 0 adds 1/N to its own score's gradient and
 # takes 1/N from the right class's.
 def svm_loss(x: Array, y: Array) -> tuple[Array, Array]:
@@ -61,7 +79,7 @@ def svm_loss(x: Array, y: Array) -> tuple[Array, Array]:
     return loss, (dx / N).astype(dtype)
 
 
-def _at_label(dx: Array, y: Array, change: Array | int) -> None:
+def _at_label(dx: Array, y: Array, change: Array | float) -> None:
     """Add `change` to the right class's entry of each row, in place."""
     at = y[..., None]
     np.put_along_axis(dx, at, np.take_along_axis(dx, at, axis=-1) + change, axis=-1)

@@ -111,7 +111,7 @@ def scaled_std(v: Array, scale: Array, eps: float) -> Array:
     return np.where(d == 0, np.inf, d)
 
 
-def standardize_backward(dxhat: Array, xhat: Array, rstd: Array, axis: int) -> Array:
+def standardize_backward(dxhat: Array, xhat: Array, rstd: Array, axis: int | tuple[int, ...]) -> Array:
     """Gradient of `xhat = (x - mean) / sqrt(var + eps)` along `axis`, with rstd = 1 / sqrt(var + eps).
 
     With K terms along the axis, dxhat_i/dx_j = rstd * (δ_ij - 1/K - xhat_i xhat_j / K), hence
