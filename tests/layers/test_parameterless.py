@@ -54,7 +54,7 @@ def local_response(n, k, alpha, beta):
     def forward(x):
         return layers.localresponse_forward(x, {"n": n, "k": k, "alpha": alpha, "beta": beta})
 
-    return Plain(forward, layers.localresponse_backward, exact, (2, 7, 3), k == 0 and beta == 0.5)
+    return Plain(forward, layers.localresponse_backward, exact, (2, 7, 3), False)
 
 
 def lp(p):
