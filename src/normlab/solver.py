@@ -6,7 +6,6 @@ step, and resumes from a checkpoint to the same bits.
 
 from __future__ import annotations
 
-import copy
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +14,15 @@ from typing import Any, Self
 import numpy as np
 
 from normlab import checkpoints, randomness
-from normlab.errors import MissingKeyError, OptionError, ShapeError, not_one_of, refuse_unknown_keywords
+from normlab.errors import (
+    MissingKeyError,
+    OptionError,
+    RecordsError,
+    ShapeError,
+    not_one_of,
+    refuse_unknown_keywords,
+)
+from normlab.nets.settings import settings_of
 from normlab.optim import UPDATE_RULES
 from normlab.typing import Array, Generator, Params
 
@@ -101,7 +108,7 @@ class Solver:
         self.loss_history: list[float] = []
         self.train_acc_history: list[float] = []
         self.val_acc_history: list[float] = []
-        self.optim_configs = {name: copy.deepcopy(self.optim_config) for name in model.params}
+        self.optim_configs = {name: dict(self.optim_config) for name in model.params}
 
     @property
     def iterations_per_epoch(self) -> int:
@@ -164,7 +171,7 @@ class Solver:
 
     def _leave_the_best(self) -> None:
         self.model.params = self.best_params
-        for param, running in zip(getattr(self.model, "bn_params", []), self.best_running, strict=False):
+        for param, running in zip(getattr(self.model, "bn_params", []), self.best_running, strict=True):
             param.update(running)
 
     # ------------------------------------------------------------------ checkpoints
@@ -191,6 +198,7 @@ class Solver:
             "best_val_acc": self.best_val_acc,
             "optim": scalars,
             "rng": rng_state,
+            "net": settings_of(self.model),
         }
         return checkpoints.save(path, tensors, state)
 
@@ -211,6 +219,11 @@ class Solver:
         Raises RecordsError for a file that is no sound checkpoint, ShapeError for a model that does not fit it.
         """
         tensors, state = checkpoints.load(path)
+        if "settings" not in state:
+            raise RecordsError(
+                f"the checkpoint {path} holds a net without a training to continue: load it with "
+                f"normlab.conversion.load_net and train it with a new Solver"
+            )
         solver = cls(model, data, rng=rng, **(state["settings"] | changes))
         solver._restore(path, tensors, state)
         return solver
