@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from tests.data import makers
+from normlab.selftest.hostile import making
 
 ROOT = Path(__file__).parents[2]
 
@@ -52,12 +52,12 @@ def synthetic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Synthetic]:
     for index, name in enumerate([*(f"data_batch_{n}" for n in range(1, 6)), "test_batch"]):
         these = slice(index * 10_000, (index + 1) * 10_000)
         said = "testing batch 1 of 1" if name == "test_batch" else f"training batch {index + 1} of 5"
-        content = makers.python2_batch(images[these], labels[these], said)
+        content = making.python2_batch(images[these], labels[these], said)
         (folder / "cifar-10-batches-py" / name).write_bytes(content)
-        members.append((f"cifar-10-batches-bin/{name}.bin", makers.binary_batch(images[these], labels[these])))
+        members.append((f"cifar-10-batches-bin/{name}.bin", making.binary_batch(images[these], labels[these])))
     (folder / "binary").mkdir()
     members.sort(reverse=True)  # the official archives are in no particular order either
-    (folder / "binary" / "cifar-10-binary.tar.gz").write_bytes(makers.tar_gz(members))
+    (folder / "binary" / "cifar-10-binary.tar.gz").write_bytes(making.tar_gz(members))
     yield Synthetic(images[:50_000], labels[:50_000], images[50_000:], labels[50_000:], folder)
     shutil.rmtree(folder)
 
@@ -75,8 +75,8 @@ def synthetic_mnist(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     for start, counts in MNIST_COUNTS.items():
         labels = np.repeat(np.arange(10), counts)
         images = np.broadcast_to((np.arange(len(labels)) % 256).astype(np.uint8)[:, None, None], (len(labels), 28, 28))
-        (folder / f"{start}-labels-idx1-ubyte.gz").write_bytes(makers.gz(makers.idx(labels)))
-        (folder / f"{start}-images-idx3-ubyte.gz").write_bytes(makers.gz(makers.idx(images)))
+        (folder / f"{start}-labels-idx1-ubyte.gz").write_bytes(making.gz(making.idx(labels)))
+        (folder / f"{start}-images-idx3-ubyte.gz").write_bytes(making.gz(making.idx(images)))
     yield folder
     shutil.rmtree(folder)
 

@@ -7,8 +7,8 @@ import pytest
 
 from normlab.data import archives
 from normlab.errors import DataError
-from tests.data import makers
-from tests.data.corpus import ARCHIVES, FIRST, FOLDER
+from normlab.selftest.hostile import making
+from normlab.selftest.hostile.tars import ARCHIVES, FIRST, FOLDER
 
 WANTED = {FIRST, f"{FOLDER}/test_batch.bin"}
 NOTHING_WANTED_INSIDE = {"no members", "the batch is a folder"}
@@ -17,7 +17,7 @@ NOTHING_WANTED_INSIDE = {"no members", "the batch is a folder"}
 @pytest.mark.parametrize("format", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
 def test_yields_the_wanted_files_in_their_order(tmp_path, format):
     contents = {f"{FOLDER}/test_batch.bin": b"t" * 700, f"{FOLDER}/readme.html": b"r" * 3000, FIRST: b"d" * 512}
-    (tmp_path / "a.tar.gz").write_bytes(makers.tar_gz(contents.items(), format))
+    (tmp_path / "a.tar.gz").write_bytes(making.tar_gz(contents.items(), format))
     del contents[f"{FOLDER}/readme.html"]
     assert list(archives.members(tmp_path / "a.tar.gz", WANTED, 1000)) == list(contents.items())
 
@@ -35,7 +35,7 @@ def test_archives_that_tar_made_from_files(tmp_path):
 
 
 def test_names_may_begin_with_the_present_folder(tmp_path):
-    (tmp_path / "a.tar.gz").write_bytes(makers.gz(makers.tar_header(f"./{FIRST}") + bytes(1024)))
+    (tmp_path / "a.tar.gz").write_bytes(making.gz(making.tar_header(f"./{FIRST}") + bytes(1024)))
     assert list(archives.members(tmp_path / "a.tar.gz", WANTED, 1000)) == [(FIRST, b"")]
 
 
@@ -75,7 +75,7 @@ def test_says_what_is_wrong(tmp_path, what, said):
 
 def test_the_checksum_at_the_very_end_counts(tmp_path):
     """The last wanted file has been read long before; the archive is refused all the same."""
-    content = bytearray(makers.tar_gz([(FIRST, b"hello")]))
+    content = bytearray(making.tar_gz([(FIRST, b"hello")]))
     content[-8] ^= 1
     (tmp_path / "a.tar.gz").write_bytes(content)
     with pytest.raises(DataError, match="incorrect data check"):
@@ -84,4 +84,4 @@ def test_the_checksum_at_the_very_end_counts(tmp_path):
 
 def test_the_official_member_names_are_relative_and_plain():
     """The fixture's archive is one that Python's own tarfile agrees with."""
-    assert tarfile.TarInfo.frombuf(makers.tar_header(FIRST, 5), "utf-8", "strict").size == 5
+    assert tarfile.TarInfo.frombuf(making.tar_header(FIRST, 5), "utf-8", "strict").size == 5

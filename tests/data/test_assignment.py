@@ -8,7 +8,7 @@ import pytest
 
 from normlab.data import get_CIFAR10_data, load, load_CIFAR10, load_CIFAR_batch
 from normlab.errors import DataError, OptionError
-from tests.data import makers
+from normlab.selftest.hostile import making
 
 
 def test_signatures_are_the_courses():
@@ -35,7 +35,7 @@ def test_load_batch(synthetic):
 def test_load_batch_refuses_with_the_name(tmp_path):
     with pytest.raises(DataError, match=r"data_batch_9 is missing"):
         load_CIFAR_batch(tmp_path / "data_batch_9")
-    (tmp_path / "cifar-10-python.tar.gz").write_bytes(makers.gz(b"x"))
+    (tmp_path / "cifar-10-python.tar.gz").write_bytes(making.gz(b"x"))
     with pytest.raises(DataError, match="is an archive where one batch was expected"):
         load_CIFAR_batch(tmp_path / "cifar-10-python.tar.gz")
 

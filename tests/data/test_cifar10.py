@@ -9,8 +9,8 @@ import pytest
 
 from normlab.data import cifar10
 from normlab.errors import DataError
-from tests.data import makers
-from tests.data.corpus import EXECUTING, a_value
+from normlab.selftest.hostile import making
+from normlab.selftest.hostile.pickled import EXECUTING, a_value
 
 COUNT = 20
 
@@ -19,9 +19,9 @@ def parse(content: bytes, name: str = "data_batch_1") -> tuple[np.ndarray, np.nd
     return cifar10.parse(content, name, name, COUNT)
 
 
-@pytest.mark.parametrize("edition", [makers.python2_batch, makers.binary_batch])
+@pytest.mark.parametrize("edition", [making.python2_batch, making.binary_batch])
 def test_both_editions_give_the_same(edition):
-    images, labels = makers.images_and_labels(COUNT)
+    images, labels = making.images_and_labels(COUNT)
     got_images, got_labels = parse(edition(images, labels))
     np.testing.assert_array_equal(got_images, images)
     np.testing.assert_array_equal(got_labels, labels)
@@ -30,19 +30,19 @@ def test_both_editions_give_the_same(edition):
 
 
 def pickled(**entries: object) -> bytes:
-    images, labels = makers.images_and_labels(COUNT)
+    images, labels = making.images_and_labels(COUNT)
     batch = {"batch_label": "training batch 1 of 5", "labels": labels.tolist(), "data": images}
     return pickle.dumps({key: value for key, value in {**batch, **entries}.items() if value is not None})
 
 
-IMAGES, LABELS = makers.images_and_labels(COUNT)
+IMAGES, LABELS = making.images_and_labels(COUNT)
 WRONG = {
     "empty": (b"", "has 0 bytes; a binary batch has 61,460"),
-    "one record short": (makers.binary_batch(IMAGES[1:], LABELS[1:]), "has 58,387 bytes"),
-    "one byte short": (makers.binary_batch(IMAGES, LABELS)[:-1], "has 61,459 bytes"),
-    "one byte more": (makers.binary_batch(IMAGES, LABELS) + b"\0", "has 61,461 bytes"),
-    "binary label 10": (makers.binary_batch(IMAGES, [*LABELS[:4], 10, *LABELS[5:]]), "label 5 is 10; the ten classes"),
-    "binary label 255": (makers.binary_batch(IMAGES, [*LABELS[:-1], 255]), "label 20 is 255"),
+    "one record short": (making.binary_batch(IMAGES[1:], LABELS[1:]), "has 58,387 bytes"),
+    "one byte short": (making.binary_batch(IMAGES, LABELS)[:-1], "has 61,459 bytes"),
+    "one byte more": (making.binary_batch(IMAGES, LABELS) + b"\0", "has 61,461 bytes"),
+    "binary label 10": (making.binary_batch(IMAGES, [*LABELS[:4], 10, *LABELS[5:]]), "label 5 is 10; the ten classes"),
+    "binary label 255": (making.binary_batch(IMAGES, [*LABELS[:-1], 255]), "label 20 is 255"),
     "label 10": (pickled(labels=[10] * COUNT), "label 1 is 10; the ten classes are numbered 0 to 9"),
     "label 255": (pickled(labels=[1] * 19 + [255]), "label 20 is 255"),
     "label -1": (pickled(labels=[1, -1] * 10), "label 2 is -1"),
@@ -134,7 +134,7 @@ def test_a_copy_under_another_name(copy):
 def test_a_copy_that_hides_its_label_upsets_the_classes(synthetic, copy):
     """Records carry no label of their batch; the number of images of each class gives a copy away."""
     (copy / "data_batch_2").unlink()
-    copied = makers.binary_batch(synthetic.train[:10_000], synthetic.y_train[:10_000])
+    copied = making.binary_batch(synthetic.train[:10_000], synthetic.y_train[:10_000])
     (copy / "data_batch_2").write_bytes(copied)
     with pytest.raises(DataError, match=r"does not hold the data set its name says.*\[10000, 10000, 0, 0, 5000"):
         list(cifar10.chunks(copy))
@@ -158,7 +158,7 @@ def test_a_batch_that_is_far_too_large(copy):
 
 def archive(tmp_path: Path, names: list[str], size: int = 100) -> Path:
     path = tmp_path / "archive.tar.gz"
-    path.write_bytes(makers.tar_gz((name, bytes(size)) for name in names))
+    path.write_bytes(making.tar_gz((name, bytes(size)) for name in names))
     return path
 
 

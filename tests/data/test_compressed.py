@@ -9,8 +9,8 @@ import pytest
 from normlab.data import compressed
 from normlab.data.compressed import ByteStream, read_whole
 from normlab.errors import DataError
-from tests.data import makers
-from tests.data.corpus import GZIPS
+from normlab.selftest.hostile import making
+from normlab.selftest.hostile.gzips import GZIPS
 
 
 def read_all(path):
@@ -20,7 +20,7 @@ def read_all(path):
 
 
 @pytest.mark.parametrize("step", [1, 7, 4096, 10**9])
-@pytest.mark.parametrize("wrap", [bytes, makers.gz])
+@pytest.mark.parametrize("wrap", [bytes, making.gz])
 def test_gives_the_bytes_in_any_portions(tmp_path, wrap, step):
     content = bytes(range(256)) * 30
     (tmp_path / "file").write_bytes(wrap(content))
@@ -34,7 +34,7 @@ def test_gives_the_bytes_in_any_portions(tmp_path, wrap, step):
 
 
 def test_output_that_exceeds_the_input_by_far(tmp_path):
-    (tmp_path / "file").write_bytes(makers.gz(bytes(5 << 20)))
+    (tmp_path / "file").write_bytes(making.gz(bytes(5 << 20)))
     with ByteStream(tmp_path / "file") as stream:
         assert stream.read(6 << 20) == bytes(5 << 20)
 

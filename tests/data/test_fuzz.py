@@ -9,8 +9,10 @@ from hypothesis import HealthCheck, example, given, settings
 
 from normlab.data import archives, cifar10, mnist, pickles
 from normlab.errors import DataError
-from tests.data import makers
-from tests.data.corpus import FIRST, LABELS, WHOLE
+from normlab.selftest.hostile import making
+from normlab.selftest.hostile.gzips import WHOLE
+from normlab.selftest.hostile.idx import LABELS
+from normlab.selftest.hostile.tars import FIRST
 
 SETTINGS = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 # Bytes that mean something to the reader, so that the machine gets beyond its first instruction.
@@ -18,7 +20,7 @@ WORDS = st.sampled_from(
     [bytes([code]) for code in pickles._INSTRUCTIONS]
     + [b"K\x01", b"U\x01b", b"U\x04data", b"U\x06labels", b"]", b"}", b"(", b"q\x01", b"h\x01", b"\x85", b"\x86", b"t"]
     + [b"cnumpy.core.multiarray\n_reconstruct\n", b"cnumpy\nndarray\n", b"cnumpy\ndtype\n", b"c_codecs\nencode\n"]
-    + [makers.NUMPY2_DTYPE, makers.python2_array((2,), b"ab"), b"X\x06\x00\x00\x00latin1", b"N", b"R", b"b", b"."]
+    + [making.NUMPY2_DTYPE, making.python2_array((2,), b"ab"), b"X\x06\x00\x00\x00latin1", b"N", b"R", b"b", b"."]
 )
 
 
@@ -45,8 +47,8 @@ def apply(content: bytes, edits: list[tuple[int, int, bytes]]) -> bytes:
     return content
 
 
-IMAGES, IMAGE_LABELS = makers.images_and_labels(2)
-PICKLED, RECORDS = makers.python2_batch(IMAGES, IMAGE_LABELS), makers.binary_batch(IMAGES, IMAGE_LABELS)
+IMAGES, IMAGE_LABELS = making.images_and_labels(2)
+PICKLED, RECORDS = making.python2_batch(IMAGES, IMAGE_LABELS), making.binary_batch(IMAGES, IMAGE_LABELS)
 
 
 @SETTINGS
@@ -62,14 +64,14 @@ def test_batches(content):
     assert 0 <= labels.min() <= labels.max() <= 9
 
 
-ARCHIVE = makers.tar_header(FIRST, 5) + b"hello" + bytes(507 + 1024)
+ARCHIVE = making.tar_header(FIRST, 5) + b"hello" + bytes(507 + 1024)
 
 
 @SETTINGS
 @given(mutate(ARCHIVE[:520]).map(lambda start: start + ARCHIVE[520:]) | mutate(ARCHIVE) | st.binary(), st.booleans())
 def test_archives(tmp_path: Path, content, compressed):
     path = tmp_path / "fuzz.tar.gz"
-    path.write_bytes(makers.gz(content) if compressed else content)
+    path.write_bytes(making.gz(content) if compressed else content)
     with contextlib.suppress(DataError):
         for name, member in archives.members(path, {FIRST}, 1000):
             assert name == FIRST
@@ -77,7 +79,7 @@ def test_archives(tmp_path: Path, content, compressed):
 
 
 @SETTINGS
-@given(mutate(WHOLE) | mutate(makers.idx(LABELS)) | mutate(makers.gz(makers.idx(LABELS))) | st.binary())
+@given(mutate(WHOLE) | mutate(making.idx(LABELS)) | mutate(making.gz(making.idx(LABELS))) | st.binary())
 def test_idx_files(tmp_path: Path, content):
     path = tmp_path / "fuzz"
     path.write_bytes(content)

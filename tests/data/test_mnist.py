@@ -9,15 +9,15 @@ import pytest
 
 from normlab.data import mnist
 from normlab.errors import DataError
-from tests.data import makers
-from tests.data.corpus import IDX_FILES, LABELS
+from normlab.selftest.hostile import making
+from normlab.selftest.hostile.idx import IDX_FILES, LABELS
 
 
-@pytest.mark.parametrize("wrap", [bytes, makers.gz])
+@pytest.mark.parametrize("wrap", [bytes, making.gz])
 def test_reads_images_and_labels(tmp_path, wrap):
     images = np.random.default_rng(0).integers(0, 256, (20, 28, 28), np.uint8)
-    (tmp_path / "images").write_bytes(wrap(makers.idx(images)))
-    (tmp_path / "labels").write_bytes(wrap(makers.idx(LABELS)))
+    (tmp_path / "images").write_bytes(wrap(making.idx(images)))
+    (tmp_path / "labels").write_bytes(wrap(making.idx(LABELS)))
     np.testing.assert_array_equal(mnist.read_idx(tmp_path / "images", (20, 28, 28)), images)
     np.testing.assert_array_equal(mnist.read_idx(tmp_path / "labels", (20,)), LABELS)
 
@@ -86,7 +86,7 @@ def test_fashion_mnist_is_not_taken_for_mnist(copy):
     """It has the same names, shapes and number of images, and 6,000 of each class."""
     labels = copy / "train-labels-idx1-ubyte.gz"
     labels.unlink()
-    labels.write_bytes(makers.gz(makers.idx(np.arange(60_000) % 10)))
+    labels.write_bytes(making.gz(making.idx(np.arange(60_000) % 10)))
     with pytest.raises(DataError, match=r"train-labels-idx1-ubyte\.gz does not hold the data set its name says"):
         list(mnist.chunks(copy))
 
@@ -95,7 +95,7 @@ def test_fashion_mnist_is_not_taken_for_mnist(copy):
 def test_labels_out_of_range(copy, label):
     path = copy / "train-labels-idx1-ubyte.gz"
     path.unlink()
-    path.write_bytes(makers.gz(makers.idx(np.full(60_000, label))))
+    path.write_bytes(making.gz(making.idx(np.full(60_000, label))))
     with pytest.raises(DataError, match=f"label 1 is {label}"):
         list(mnist.chunks(copy))
 

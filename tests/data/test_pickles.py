@@ -10,15 +10,15 @@ import pytest
 from normlab.data import pickles
 from normlab.data.pickled_arrays import PickledArray
 from normlab.errors import DataError
-from tests.data import makers
-from tests.data.corpus import BROKEN, EXECUTING, a_value
+from normlab.selftest.hostile import making
+from normlab.selftest.hostile.pickled import BROKEN, EXECUTING, a_value
 
 
 @pytest.mark.parametrize("keys", ["str", "bytes"])
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
 def test_reads_what_python_3_writes(protocol, order, keys):
-    images, labels = makers.images_and_labels(300)
+    images, labels = making.images_and_labels(300)
 
     def text(word: str) -> str | bytes:
         return word.encode() if keys == "bytes" else word
@@ -36,8 +36,8 @@ def test_reads_what_python_3_writes(protocol, order, keys):
 
 
 def test_reads_what_python_2_wrote_as_pickle_does():
-    images, labels = makers.images_and_labels(1100)  # more than a portion of 1,000, more than 256 memo entries
-    content = makers.python2_batch(images, labels)
+    images, labels = making.images_and_labels(1100)  # more than a portion of 1,000, more than 256 memo entries
+    content = making.python2_batch(images, labels)
     got, expected = pickles.read(content, "batch"), pickle.loads(content, encoding="bytes")
     assert got["labels"] == expected[b"labels"] == labels.tolist()
     assert got["filenames"] == expected[b"filenames"]
@@ -46,7 +46,7 @@ def test_reads_what_python_2_wrote_as_pickle_does():
 
 def test_reads_the_older_numpy_names_and_long_integers():
     shape = b"\x8a\x01\x02\x8a\x02\x00\x0c\x86"  # (2, 3072) as LONG1, which Python 2 uses on some machines
-    content = makers.python2_array((2, 3072), bytes(6144)).replace(b"K\x02M\x00\x0c\x86", shape)
+    content = making.python2_array((2, 3072), bytes(6144)).replace(b"K\x02M\x00\x0c\x86", shape)
     assert shape in content
     assert pickles.read(a_value(content), "batch")["data"].as_array((2, 3072), "batch").sum() == 0
 
@@ -79,8 +79,8 @@ def test_refuses_what_is_broken(content):
 
 
 def test_every_truncation_is_noticed():
-    images, labels = makers.images_and_labels(2)
-    content = makers.python2_batch(images, labels)
+    images, labels = making.images_and_labels(2)
+    content = making.python2_batch(images, labels)
     for end in [*range(0, 400), *range(400, len(content), 97), len(content) - 1]:
         with pytest.raises(DataError):
             pickles.read(content[:end], "batch")
@@ -88,8 +88,8 @@ def test_every_truncation_is_noticed():
 
 def test_every_flipped_bit_is_refused_or_harmless():
     """What is accepted has the right shape and the right bytes, perhaps read by columns (one bit says so)."""
-    images, labels = makers.images_and_labels(2)
-    content = makers.python2_batch(images, labels)
+    images, labels = making.images_and_labels(2)
+    content = making.python2_batch(images, labels)
     start, in_order = content.index(images.tobytes()), np.sort(images, None)
     structure = [*range(start), *range(start + images.nbytes, len(content))]
     refused = 0
@@ -119,20 +119,20 @@ def test_every_flipped_bit_is_refused_or_harmless():
     ],
 )
 def test_shape_and_bytes_must_agree(shape, content, said):
-    array = pickles.read(a_value(makers.python2_array(shape, content)), "batch")["data"]
+    array = pickles.read(a_value(making.python2_array(shape, content)), "batch")["data"]
     with pytest.raises(DataError, match=f"^batch: its array .*{said}"):
         array.as_array((2, 3072), "batch")
 
 
 def test_an_array_without_a_state_is_none():
-    stateless = makers.python2_array((1,), b"x").partition(b"(")[0]
+    stateless = making.python2_array((1,), b"x").partition(b"(")[0]
     array = pickles.read(a_value(stateless), "batch")["data"]
     with pytest.raises(DataError, match="has no shape"):
         array.as_array((2, 3072), "batch")
 
 
 def test_a_shape_that_is_no_tuple_of_numbers():
-    strange = makers.python2_array((2, 3072), bytes(6144)).replace(b"K\x02M\x00\x0c\x86", b"]]\x86")
+    strange = making.python2_array((2, 3072), bytes(6144)).replace(b"K\x02M\x00\x0c\x86", b"]]\x86")
     array = pickles.read(a_value(strange), "batch")["data"]
     with pytest.raises(DataError, match="has no shape"):
         array.as_array((2, 3072), "batch")
