@@ -48,11 +48,11 @@ def test_momentum_is_a_geometric_sum_of_gradients():
 
 
 def test_rmsprop_of_a_constant_gradient():
-    w, config = np.array(0.0), {"learning_rate": 0.1, "decay_rate": 0.9, "epsilon": 0.0}
+    w, config = np.array(0.0), {"learning_rate": 0.1, "decay_rate": 0.9, "epsilon": 0.5}
     expected = 0.0
     for step in range(1, 6):
         w, config = optim.rmsprop(w, np.array(3.0), config)
-        expected -= 0.1 / np.sqrt(1 - 0.9**step)  # cache = 9 (1 - 0.9^step)
+        expected -= 0.1 * 3 / (3 * np.sqrt(1 - 0.9**step) + 0.5)  # cache = 9 (1 - 0.9^step)
     assert float(w) == pytest.approx(expected)
 
 
@@ -78,5 +78,6 @@ def test_defaults():
         "rmsprop": 1e-2,
         "adam": 1e-3,
     }
-    assert (configs["sgd_momentum"]["momentum"], configs["rmsprop"]["decay_rate"]) == (0.9, 0.99)
+    assert configs["sgd_momentum"]["momentum"] == 0.9
+    assert (configs["rmsprop"]["decay_rate"], configs["rmsprop"]["epsilon"]) == (0.99, 1e-8)
     assert (configs["adam"]["beta1"], configs["adam"]["beta2"], configs["adam"]["epsilon"]) == (0.9, 0.999, 1e-8)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from normlab.errors import MissingKeyError, OptionError, RecordsError, ShapeError
-from normlab.nets import FullyConnectedNet
+from normlab.nets import FullyConnectedNet, TwoLayerNet
 from normlab.optim import UPDATE_RULES
 from normlab.randomness import generator
 from normlab.solver import Solver
@@ -23,6 +23,20 @@ def make_net(normalization="batchnorm", dropout=1, rng=None, **options):
     return FullyConnectedNet(
         [8, 8], 6, 3, dropout, normalization, weight_scale=0.2, dtype=np.float64, rng=rng or generator(1), **options
     )
+
+
+class Recorder:
+    """The least a model can be: one parameter, and scores that never change; it notes what it is asked."""
+
+    def __init__(self):
+        self.params = {"w": np.zeros(1)}
+        self.asked = []
+
+    def loss(self, X, y=None):
+        if y is not None:
+            return 0.0, {"w": np.ones(1)}
+        self.asked.append(len(X))
+        return np.eye(3)[np.zeros(len(X), int)]
 
 
 def test_a_step_is_one_draw_and_one_update_of_every_parameter():
@@ -111,16 +125,89 @@ def test_accuracy_is_the_share_of_right_answers_and_subsamples_only_when_there_a
     assert solver.check_accuracy(X, y, num_samples=20) == right[np.random.RandomState(3).choice(60, 20)].mean()
 
 
-def test_lines_are_printed_as_the_assignment_prints_them(capsys):
-    solver = Solver(make_net(), make_data(), batch_size=20, num_epochs=1, print_every=2, rng=generator(0))
-    solver.train()
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == f"(Iteration 1 / 3) loss: {solver.loss_history[0]:f}"
-    assert lines[1] == (
-        f"(Epoch 0 / 1) train acc: {solver.train_acc_history[0]:f}; val_acc: {solver.val_acc_history[0]:f}"
+def test_training_measures_on_as_many_examples_as_it_was_told_to():
+    """Two steps, each an epoch, and the samples drawn for their accuracies, replayed: training part first."""
+    data = make_data()
+    solver = Solver(
+        make_net(None),
+        data,
+        rng=generator(7),
+        batch_size=60,
+        num_epochs=2,
+        num_train_samples=20,
+        num_val_samples=10,
+        **QUIET,
     )
-    assert lines[2] == f"(Iteration 3 / 3) loss: {solver.loss_history[2]:f}"
-    assert len(lines) == 4
+    solver.train()
+    rng, net, measured = np.random.RandomState(7), make_net(None), []
+    for _ in range(2):
+        batch = rng.choice(60, 60)
+        _, grads = net.loss(data["X_train"][batch], data["y_train"][batch])
+        net.params = {name: w - 1e-2 * grads[name] for name, w in net.params.items()}
+        for part, num_examples, num_samples in (("train", 60, 20), ("val", 40, 10)):
+            chosen = rng.choice(num_examples, num_samples)
+            right = np.argmax(net.loss(data[f"X_{part}"][chosen]), axis=1) == data[f"y_{part}"][chosen]
+            measured.append(right.mean())
+    assert solver.train_acc_history == measured[0::2]
+    assert solver.val_acc_history == measured[1::2]
+
+
+def test_one_example_is_enough_to_measure_on():
+    data = make_data(num_train=2, num_val=1)
+    solver = Solver(make_net(), data, batch_size=2, num_epochs=1, num_train_samples=1, num_val_samples=1, **QUIET)
+    solver.train()
+    assert {*solver.train_acc_history, *solver.val_acc_history} <= {0.0, 1.0}
+
+
+def test_a_hundred_examples_are_predicted_at_a_time():
+    model = Recorder()
+    data = make_data(num_train=250, num_val=40)
+    solver = Solver(model, data, **QUIET)
+    assert solver.check_accuracy(data["X_train"], data["y_train"]) == (data["y_train"] == 0).mean()
+    assert model.asked == [100, 100, 50]
+
+
+def test_of_equally_good_parameters_the_earliest_are_kept():
+    solver = Solver(Recorder(), make_data(), batch_size=20, num_epochs=2, rng=generator(0), **QUIET)
+    assert solver.best_val_acc == 0
+    solver.train()
+    assert len(set(solver.val_acc_history)) == 1
+    assert solver.model.params["w"] == -1e-2  # after the first step of six
+
+
+def test_a_net_without_running_statistics_is_trained_saved_and_resumed(tmp_path):
+    data = make_data()
+    solver = Solver(
+        TwoLayerNet(6, 8, 3, rng=generator(1)), data, rng=generator(2), batch_size=20, num_epochs=2, **QUIET
+    )
+    path = solver.save(tmp_path / "start.safetensors")
+    solver.train()
+    resumed = Solver.resume(path, TwoLayerNet(6, 8, 3), data, rng=generator(3))
+    resumed.train()
+    assert resumed.loss_history == solver.loss_history
+
+
+@pytest.mark.parametrize("name", [None, "run"])
+def test_a_checkpoint_an_epoch_is_written_where_one_is_asked_for(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    Solver(make_net(), make_data(), batch_size=20, num_epochs=2, checkpoint_name=name, **QUIET).train()
+    written = sorted(path.name for path in tmp_path.iterdir())
+    assert written == ([] if name is None else ["run_epoch_1.safetensors", "run_epoch_2.safetensors"])
+
+
+def test_lines_are_printed_as_the_assignment_prints_them(capsys):
+    solver = Solver(make_net(), make_data(), batch_size=12, num_epochs=2, print_every=3, rng=generator(0))
+    solver.train()
+    losses, train, val = solver.loss_history, solver.train_acc_history, solver.val_acc_history
+    assert capsys.readouterr().out.splitlines() == [
+        f"(Iteration 1 / 10) loss: {losses[0]:f}",
+        f"(Epoch 0 / 2) train acc: {train[0]:f}; val_acc: {val[0]:f}",
+        f"(Iteration 4 / 10) loss: {losses[3]:f}",
+        f"(Epoch 1 / 2) train acc: {train[1]:f}; val_acc: {val[1]:f}",
+        f"(Iteration 7 / 10) loss: {losses[6]:f}",
+        f"(Iteration 10 / 10) loss: {losses[9]:f}",
+        f"(Epoch 2 / 2) train acc: {train[2]:f}; val_acc: {val[2]:f}",
+    ]
 
 
 def test_divergence_is_lived_through():
@@ -200,8 +287,9 @@ def test_the_global_generator_resumes_too_with_its_cached_gaussian(tmp_path):
 
 def test_a_checkpoint_of_another_net_is_refused(tmp_path):
     path = Solver(make_net(), make_data(), batch_size=10, **QUIET).save(tmp_path / "x.safetensors")
-    with pytest.raises(ShapeError, match="beta1, beta2, gamma1, gamma2 differ"):
+    with pytest.raises(ShapeError) as caught:
         Solver.resume(path, make_net(None), make_data())
+    assert str(caught.value).startswith(f"{path} is a checkpoint of another net: beta1, beta2, gamma1, gamma2 differ; ")
 
 
 def test_a_damaged_checkpoint_is_refused(tmp_path):
@@ -224,14 +312,30 @@ def without(name):
     ("make_solver", "error", "sentence"),
     [
         (lambda: Solver(make_net(), make_data(), batchsize=5), OptionError, "did you mean 'batch_size'"),
-        (lambda: Solver(make_net(), make_data(), update_rule="adams"), OptionError, "did you mean 'adam'"),
+        (lambda: Solver(make_net(), make_data(), seed=5), OptionError, "^Solver has no keyword 'seed'; .* 'rng'$"),
+        (lambda: Solver(make_net(), make_data(), update_rule="adams"), OptionError, "^update_rule='adams' .* 'adam'"),
         (lambda: Solver(make_net(), make_data(), batch_size=0), OptionError, "batch_size=0"),
         (lambda: Solver(make_net(), make_data(), batch_size=61), OptionError, "60 training examples"),
         (lambda: Solver(make_net(), make_data(), num_epochs=1.5), OptionError, "num_epochs=1.5"),
         (lambda: Solver(make_net(), make_data(), num_val_samples=0), OptionError, "num_val_samples=0"),
         (lambda: Solver(make_net(), make_data(), lr_decay=0), OptionError, "lr_decay=0"),
-        (lambda: Solver(make_net(), without("y_val")), MissingKeyError, "data has no 'y_val'"),
-        (lambda: Solver(make_net(), make_data() | {"y_train": np.zeros(3, int)}), ShapeError, "as many labels"),
+        (
+            lambda: Solver(make_net(), without("y_val")),
+            MissingKeyError,
+            "data has no 'y_val'; the Solver needs X_train, y_train, X_val, y_val$",
+        ),
+        (
+            lambda: Solver(make_net(), make_data() | {"y_train": np.zeros(3, int)}),
+            ShapeError,
+            r"^X_train of shape \(60, 6\) and y_train of shape \(3,\) .* as many labels",
+        ),
+        (
+            lambda: Solver(make_net(), make_data() | {"y_val": np.zeros((40, 1), int)}),
+            ShapeError,
+            r"^X_val of shape \(40, 6\) and y_val of shape \(40, 1\)",
+        ),
+        (lambda: Solver(make_net(), make_data(num_val=0)), ShapeError, "at least one"),
+        (lambda: Solver(Recorder(), make_data() | {"y_val": np.full(40, -1)}), ShapeError, "takes labels from 0$"),
         (lambda: Solver(make_net(), make_data() | {"y_val": np.full(40, 3)}), ShapeError, "labels from 0 to 2"),
         (lambda: Solver(make_net(), make_data() | {"y_val": np.full(40, 1.0)}), ShapeError, "whole numbers"),
         (lambda: Solver(make_net(), make_data() | {"X_val": np.zeros((40, 7))}), ShapeError, "input_dim=7"),

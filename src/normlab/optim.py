@@ -39,7 +39,7 @@ def sgd_momentum(w: Array, dw: Array, config: Config | None = None) -> tuple[Arr
     [1.25] [0.25]
     """
     config = _with_defaults(config, learning_rate=1e-2, momentum=0.9)
-    v = config.get("velocity", np.zeros_like(w))
+    v = config.get("velocity", 0.0)
     v = config["momentum"] * v - config["learning_rate"] * dw
     config["velocity"] = v
     return w + v, config
@@ -56,7 +56,7 @@ def rmsprop(w: Array, dw: Array, config: Config | None = None) -> tuple[Array, C
     [0.8] [1.]
     """
     config = _with_defaults(config, learning_rate=1e-2, decay_rate=0.99, epsilon=1e-8)
-    cache = config.get("cache", np.zeros_like(w))
+    cache = config.get("cache", 0.0)
     cache = config["decay_rate"] * cache + (1 - config["decay_rate"]) * dw**2
     config["cache"] = cache
     return w - config["learning_rate"] * dw / (np.sqrt(cache) + config["epsilon"]), config
@@ -77,8 +77,8 @@ def adam(w: Array, dw: Array, config: Config | None = None) -> tuple[Array, Conf
     config = _with_defaults(config, learning_rate=1e-3, beta1=0.9, beta2=0.999, epsilon=1e-8, t=0)
     beta1, beta2 = config["beta1"], config["beta2"]
     t = config["t"] + 1
-    m = beta1 * config.get("m", np.zeros_like(w)) + (1 - beta1) * dw
-    v = beta2 * config.get("v", np.zeros_like(w)) + (1 - beta2) * dw**2
+    m = beta1 * config.get("m", 0.0) + (1 - beta1) * dw
+    v = beta2 * config.get("v", 0.0) + (1 - beta2) * dw**2
     config.update(t=t, m=m, v=v)
     m_hat = m / (1 - beta1**t)
     v_hat = v / (1 - beta2**t)

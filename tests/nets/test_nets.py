@@ -5,6 +5,7 @@ import pytest
 
 from normlab.errors import OptionError, ShapeError
 from normlab.nets import FullyConnectedNet, TwoLayerNet
+from normlab.nets.regularization import l2_loss
 from normlab.randomness import generator
 
 NORMALIZATIONS = [None, "batchnorm", "layernorm", "rmsnorm", "groupnorm"]
@@ -102,6 +103,23 @@ def test_regularization_touches_weights_only():
         np.testing.assert_allclose(strong_grads[name], grads[name] + added, rtol=1e-12)
 
 
+def test_without_regularization_weights_whose_squares_overflow_cost_nothing():
+    with np.errstate(all="raise"):
+        assert l2_loss({"W1": np.full((2, 2), 1e200)}, 0.0) == 0
+
+
+def test_the_assignment_s_defaults():
+    for net, hidden_dim, weight_scale in (
+        (FullyConnectedNet([20], rng=generator(0)), 20, 1e-2),
+        (TwoLayerNet(rng=generator(0)), 100, 1e-3),
+    ):
+        shapes = {name: value.shape for name, value in net.params.items()}
+        assert shapes == {"W1": (3072, hidden_dim), "b1": (hidden_dim,), "W2": (hidden_dim, 10), "b2": (10,)}
+        # of n normal draws, the standard deviation is known to 1 in sqrt(2n): here to 0.3 % or better
+        assert np.std(net.params["W1"]) == pytest.approx(weight_scale, rel=0.03)
+        assert net.reg == 0
+
+
 def test_weights_are_drawn_in_the_assignment_s_order():
     rng = np.random.RandomState(5)
     W1, W2, W3 = rng.randn(D, 8), rng.randn(8, 6), rng.randn(6, C)
@@ -137,6 +155,42 @@ def test_dropout_is_for_training_only_and_a_seed_repeats_it():
     assert seeded.loss(X, y)[0] == seeded.loss(X, y)[0]
 
 
+def test_a_seeded_net_drops_with_the_probability_it_was_given():
+    X, y = batch()
+    net = FullyConnectedNet([8], D, C, dropout=0.5, seed=3, weight_scale=0.3, dtype=np.float64, rng=generator(4))
+    W1, W2 = net.params["W1"], net.params["W2"]
+    mask = (np.random.RandomState(3).rand(N, 8) < 0.5) / 0.5
+    scores = np.maximum(0, X @ W1) * mask @ W2  # the biases start at 0
+    log_p = scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
+    assert net.loss(X, y)[0] == pytest.approx(-log_p[np.arange(N), y].mean(), rel=1e-12)
+
+
+def test_a_net_without_dropout_draws_nothing_but_its_weights():
+    X, y = batch()
+    rng, alike = generator(5), generator(5)
+    net = FullyConnectedNet([8], D, C, rng=rng)
+    for fan_in, fan_out in ((D, 8), (8, C)):
+        alike.randn(fan_in, fan_out)
+    net.loss(X, y)
+    assert rng.randn() == alike.randn()
+
+
+def test_settings_as_the_assignment_s_nets_begin_with():
+    """Notebooks look into these dictionaries, and hand them to the layers themselves."""
+    assert FullyConnectedNet([8], D, C, dropout=0.5, seed=3).dropout_param == {"mode": "train", "p": 0.5, "seed": 3}
+    rng = generator(0)
+    assert FullyConnectedNet([8], D, C, dropout=0.5, rng=rng).dropout_param == {"mode": "train", "p": 0.5, "rng": rng}
+    assert make().bn_params == []
+    assert make("batchnorm").bn_params == [{"mode": "train"}] * 2
+    assert make("groupnorm").bn_params == [{"mode": "train", "num_groups": 2}] * 2
+
+
+def test_each_layer_s_running_statistics_lie_at_its_own_place():
+    net = make("batchnorm")
+    net.loss(*batch())
+    assert [param["running_mean"].shape for param in net.bn_params] == [(8,), (6,)]
+
+
 def test_images_are_flattened():
     net = FullyConnectedNet([4], input_dim=12)
     X = generator(0).randn(3, 3, 2, 2)
@@ -161,5 +215,11 @@ def test_impossible_nets_are_refused(build, sentence):
 
 def test_data_of_another_size_is_refused():
     net = FullyConnectedNet([5], input_dim=64)
-    with pytest.raises(ShapeError, match="input_dim=3072"):
+    with pytest.raises(ShapeError) as caught:
         net.loss(np.zeros((2, 3, 32, 32)))
+    assert str(caught.value) == (
+        "the net takes 64 values an example, and X of shape (2, 3, 32, 32) has 3072; build the net with "
+        "input_dim=3072, or give it the data it was built for"
+    )
+    with pytest.raises(ShapeError, match=r"X of shape \(\) has 1;"):
+        net.loss(np.array(3.0))

@@ -1,0 +1,114 @@
+"""Every refusal names the layer that refuses, and what it got."""
+
+import numpy as np
+import pytest
+
+from normlab import layers
+from normlab.errors import MissingKeyError, OptionError, ShapeError
+
+X = np.arange(12.0).reshape(4, 3)
+ONES, ZEROS = np.ones(3), np.zeros(3)
+FOUR = np.ones(4)
+
+# name in sentences: forward(x, gamma, beta), backward
+PLAIN = {
+    "batch norm": (
+        lambda x, gamma, beta: layers.batchnorm_forward(x, gamma, beta, {"mode": "train"}),
+        layers.batchnorm_backward,
+    ),
+    "batch norm ": (
+        lambda x, gamma, beta: layers.batchnorm_forward(x, gamma, beta, {"mode": "test"}),
+        layers.batchnorm_backward_alt,
+    ),
+    "layer norm": (lambda x, gamma, beta: layers.layernorm_forward(x, gamma, beta, {}), layers.layernorm_backward),
+    "RMS norm": (lambda x, gamma, _beta: layers.rmsnorm_forward(x, gamma, {}), layers.rmsnorm_backward),
+    "group norm": (lambda x, gamma, beta: layers.groupnorm_forward(x, gamma, beta, 3, {}), layers.groupnorm_backward),
+}
+LOSSES = {"softmax loss": layers.softmax_loss, "SVM loss": layers.svm_loss}
+
+
+def says(error, call, *arguments):
+    """The sentence with which a call is refused."""
+    with pytest.raises(error) as caught:
+        call(*arguments)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_norms(name):
+    forward, backward = PLAIN[name]
+    name = name.strip()
+    assert says(ShapeError, forward, X[:0], ONES, ZEROS).startswith(f"{name} got an empty batch, x of shape (0, 3): ")
+    assert says(ShapeError, forward, X + 0j, ONES, ZEROS).startswith(f"{name} got x of type complex128; ")
+    wrong = says(ShapeError, forward, X, FOUR, ZEROS)
+    assert wrong.startswith(f"{name} got gamma of shape (4,)")
+    assert "for x of shape (4, 3)" in wrong
+    if name != "RMS norm":
+        wrong = says(ShapeError, forward, X, ONES, FOUR)
+        assert wrong.startswith(f"{name} got ")
+        assert "beta of shape (4,)" in wrong
+    if name != "group norm":
+        assert says(ShapeError, forward, X[0], ONES, ZEROS).startswith(f"{name} got x of shape (3,); expected (N, D)")
+    _, cache = forward(X, ONES, ZEROS)
+    assert says(ShapeError, backward, FOUR, cache) == (
+        f"{name}'s backward pass got dout of shape (4,); expected the output's, (4, 3)"
+    )
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_losses(name):
+    loss = LOSSES[name]
+    assert says(ShapeError, loss, X[:0], np.array([], int)).startswith(f"{name} got an empty batch")
+    assert says(ShapeError, loss, X, np.array([0, 1])).startswith(f"{name} got scores of shape (4, 3) and labels of")
+    assert says(ShapeError, loss, X, np.array([0, 1, 2, 3])) == (
+        f"{name} got labels from 0 to 3 for 3 classes; expected 0 to 2"
+    )
+
+
+def test_the_other_layers_backward_passes():
+    caches = {
+        "affine": (layers.affine_backward, layers.affine_forward(X, np.ones((3, 2)), np.zeros(2))[1], (4, 2)),
+        "ReLU": (layers.relu_backward, X, (4, 3)),
+        "dropout": (layers.dropout_backward, layers.dropout_forward(X, {"mode": "train", "p": 0.5})[1], (4, 3)),
+    }
+    for name, (backward, cache, shape) in caches.items():
+        assert says(ShapeError, backward, FOUR, cache) == (
+            f"{name}'s backward pass got dout of shape (4,); expected the output's, {shape}"
+        )
+
+
+def test_modes():
+    assert says(MissingKeyError, layers.batchnorm_forward, X, ONES, ZEROS, {}).startswith("batch norm needs a mode: ")
+    assert says(OptionError, layers.batchnorm_forward, X, ONES, ZEROS, {"mode": "tset"}) == (
+        "mode='tset' is not one of 'train', 'test'; did you mean 'test'?"
+    )
+
+
+def test_a_batch_of_one():
+    assert says(ShapeError, layers.batchnorm_forward, X[:1], ONES, ZEROS, {"mode": "train"}) == (
+        "batch norm got a batch of one example in train mode, whose variance is 0 whatever it holds; "
+        "use a batch of at least 2, mode='test', or layer norm"
+    )
+
+
+def test_shapes_of_group_and_instance_norm():
+    assert says(ShapeError, layers.groupnorm_forward, X, FOUR, ONES, 1, {}).startswith(
+        "group norm got gamma of shape (4,) and beta of shape (3,) for x of shape (4, 3); expected one value a channel"
+    )
+    assert says(ShapeError, layers.instancenorm_forward, X, ONES, ZEROS, {}).startswith(
+        "instance norm got x of shape (4, 3), (N, C) without spatial axes"
+    )
+
+
+def test_shapes_of_affine():
+    assert says(ShapeError, layers.affine_forward, X, np.ones((4, 2)), np.ones(2)).startswith(
+        "affine got x of shape (4, 3) and w of shape (4, 2); "
+    )
+    assert says(ShapeError, layers.affine_forward, X, np.ones((3, 2)), np.ones(5)).startswith(
+        "affine got b of shape (5,) for w of shape (3, 2); "
+    )
+    with pytest.raises(ShapeError, match=r"x of shape \(\)"):
+        layers.affine_forward(np.array(3.0), np.ones((1, 2)), np.zeros(2))
+    # one batch for three nets would broadcast, and be the same batch for each: refused, not guessed
+    with pytest.raises(ShapeError, match=r"x of shape \(1, 4, 3\) and w of shape \(3, 3, 2\)"):
+        layers.affine_forward(X[None], np.ones((3, 3, 2)), np.zeros((3, 2)))
