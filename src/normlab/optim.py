@@ -62,6 +62,22 @@ def rmsprop(w: Array, dw: Array, config: Config | None = None) -> tuple[Array, C
     return w - config["learning_rate"] * dw / (np.sqrt(cache) + config["epsilon"]), config
 
 
+def adagrad(w: Array, dw: Array, config: Config | None = None) -> tuple[Array, Config]:
+    """Adagrad: cache = cache + dw²; w - learning_rate * dw / (sqrt(cache) + epsilon).
+
+    Defaults: learning_rate 1e-2, epsilon 1e-8, cache 0. Duchi, Hazan and Singer, "Adaptive Subgradient Methods for
+    Online Learning and Stochastic Optimization", JMLR 12, 2011, with the diagonal matrix.
+
+    >>> w, config = adagrad(np.array([1.0]), np.array([3.0]), {"learning_rate": 0.1, "cache": np.array([16.0])})
+    >>> print(np.round(w, 6), config["cache"])
+    [0.94] [25.]
+    """
+    config = _with_defaults(config, learning_rate=1e-2, epsilon=1e-8)
+    cache = config.get("cache", np.zeros_like(w)) + dw**2
+    config["cache"] = cache
+    return w - config["learning_rate"] * dw / (np.sqrt(cache) + config["epsilon"]), config
+
+
 def adam(w: Array, dw: Array, config: Config | None = None) -> tuple[Array, Config]:
     """Adam, with bias correction: t = t + 1, m and v running averages of dw and dw²,
 
