@@ -1,0 +1,45 @@
+"""The sum without an order and its scale, where their last bits show."""
+
+import math
+
+import numpy as np
+import pytest
+
+from normlab.layers.statistics import order_free_sum, power_of_two_above
+
+
+@pytest.mark.parametrize("n", [3, 10, 100, 1000, 4096])
+def test_what_a_cancelling_pair_leaves_is_summed_within_its_bound_and_in_any_order(n):
+    """1 and -1 push the small terms, of full 53-bit precision, below the first cut: the second alone decides."""
+    rng = np.random.RandomState(n)
+    length = (n - 1).bit_length()
+    small = 2.0 ** (length - 53) * rng.uniform(-1, 1, n - 2)
+    terms = np.r_[1.0, -1.0, small]
+    total = float(order_free_sum(terms, 0))
+    # the second cut's half unit for each term; then one rounding
+    bound = n * 2.0 ** (2 * length - 105) + np.spacing(abs(total))
+    assert abs(total - math.fsum(small)) <= bound
+    for _ in range(20):
+        assert float(order_free_sum(rng.permutation(terms), 0)) == total
+
+
+def test_a_million_terms_keep_the_promise_for_a_million():
+    """The worst case: one large term, and all others just small enough to be lost."""
+    terms = np.full(2**20, 0.9 * 2.0**-66)
+    terms[0] = 0.75
+    assert abs(float(order_free_sum(terms, 0)) - math.fsum(terms)) <= 2.0**-45 * 0.75
+
+
+@pytest.mark.parametrize("largest", [5e-324, 1e-310, 2.0**-1022, 1e-200, 0.5, 0.75, 1.0, 1e200, 1.7976931348623157e308])
+def test_the_scale_is_a_power_of_two_that_brings_values_into_one_and_back(largest):
+    scale = float(power_of_two_above(np.array(largest)))
+    assert math.frexp(scale)[0] == 0.5
+    assert 0 < largest * scale < 1
+    assert largest * scale / scale == largest
+    if largest > 1e-150:  # smaller ones are not brought up all the way: their scale would leave float64
+        assert largest * scale >= 0.5
+
+
+@pytest.mark.parametrize("largest", [0.0, np.nan, np.inf])
+def test_what_has_no_scale_is_left_as_it_is(largest):
+    assert power_of_two_above(np.array(largest)) == 1
