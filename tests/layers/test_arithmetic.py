@@ -99,6 +99,13 @@ def test_running_statistics_are_kept_where_the_mean_is_finite_and_the_variance_i
         assert (bn_param["running_mean"], bn_param["running_var"]) == (1.0, 2.0)
 
 
+def test_the_warning_points_at_the_caller():
+    x = np.array([[np.nan], [0.0]])
+    with pytest.warns(NonFiniteWarning) as caught:
+        layers.batchnorm_forward(x, np.ones(1), np.zeros(1), {"mode": "train"})
+    assert caught[0].filename == __file__
+
+
 def test_momentum_reaches_from_nothing_to_everything():
     x = RNG(8).randn(5, 3)
     old = {"running_mean": np.array([1.0, 2.0, 3.0]), "running_var": np.array([4.0, 5.0, 6.0])}
