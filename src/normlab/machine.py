@@ -7,6 +7,7 @@ type") and its threads.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.metadata
 import platform
@@ -18,12 +19,15 @@ import threadpoolctl
 
 @functools.cache
 def versions() -> dict[str, str]:
-    """Versions of what takes part in the arithmetic, and of the interpreter."""
-    return {
+    """Versions of what takes part in the arithmetic (Numba's where it is installed), and of the interpreter."""
+    found = {
         "normlab": importlib.metadata.version("normlab"),
         "numpy": np.__version__,
         "python": platform.python_version(),
     }
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        found["numba"] = importlib.metadata.version("numba")
+    return found
 
 
 def machine() -> dict[str, Any]:

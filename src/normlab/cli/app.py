@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from normlab.cli.bench import bench
 from normlab.cli.check import check
 from normlab.cli.data import data
 from normlab.cli.explain import explain
@@ -31,6 +32,7 @@ app.command()(check)
 app.command()(explain)
 app.command()(grade)
 app.add_typer(study, name="study")
+app.add_typer(bench, name="bench")
 app.add_typer(data, name="data")
 app.add_typer(notebook, name="notebook")
 
