@@ -146,13 +146,13 @@ def test_a_diverged_right_side_is_worse_than_any_left() -> None:
 def test_reductions_by_hand(reduce: str, expected: float) -> None:
     observations = [seen("batch norm", 5, 0, 0.2), seen("batch norm", 50, 0, 0.6)]
     quantity = Quantity("accuracy", BATCH, reduce=reduce, level=0.6)
-    assert value_of(quantity, STUDY, observations, 0) == pytest.approx(expected)
+    assert value_of(quantity, STUDY, observations) == pytest.approx(expected)
 
 
 def test_a_quantity_less_another() -> None:
     observations = [seen("batch norm", 5, 0, 0.2), seen("batch norm", 50, 0, 0.6)]
     large = Quantity("accuracy", BATCH | {"batch size": 50}, minus=Quantity("accuracy", BATCH | {"batch size": 5}))
-    assert value_of(large, STUDY, observations, 0) == pytest.approx(0.4)
+    assert value_of(large, STUDY, observations) == pytest.approx(0.4)
 
 
 def test_the_best_of_an_axis_is_taken_before_anything_else() -> None:
@@ -160,13 +160,13 @@ def test_the_best_of_an_axis_is_taken_before_anything_else() -> None:
     made = [seen("batch norm", 5, 0, 0.2), seen("batch norm", 50, 0, 0.6)]
     made += [seen("no norm", 5, 0, 0.5), seen("no norm", 50, 0, 0.1)]
     worst = Quantity("accuracy", {}, reduce="min")
-    assert value_of(worst, STUDY, made, 0) == pytest.approx(0.1)
-    assert value_of(replace(worst, best_of="batch size"), STUDY, made, 0) == pytest.approx(0.5)
+    assert value_of(worst, STUDY, made) == pytest.approx(0.1)
+    assert value_of(replace(worst, best_of="batch size"), STUDY, made) == pytest.approx(0.5)
 
 
 def test_a_claim_about_points_that_do_not_exist_is_a_mistake_in_the_study() -> None:
     with pytest.raises(LookupError, match="planted has no point"):
-        value_of(Quantity("accuracy", {"norm": "batchnorm"}), STUDY, [], 0)
+        value_of(Quantity("accuracy", {"norm": "batchnorm"}), STUDY, [])
 
 
 def test_a_claim_about_a_value_says_values() -> None:

@@ -31,7 +31,6 @@ def page_spec(panel: LinePanel | HeatPanel) -> Spec:
     """The panel as the page embeds it: as wide as its place; its legend are the page's own buttons."""
     height = HEIGHT if isinstance(panel, LinePanel) else CELL_HEIGHT * len(panel.y)
     chart = line_chart(panel) if isinstance(panel, LinePanel) else heat_chart(panel)
-    # the tests check charts against the schema; doing so for every page would take seconds
     spec: Spec = chart.properties(width="container", height=height).to_dict(validate=False)
     spec["config"] = CONFIG
     spec["autosize"] = {"type": "fit-x", "contains": "padding"}

@@ -23,19 +23,22 @@ def evaluate(claim: Claim, study: Study, observations: Sequence[Observation]) ->
     sides = [quantity for quantity in (claim.left, claim.right) if quantity is not None]
     involved = [seen for quantity in sides for seen in _involved(quantity, observations)]
     pairs = []
-    for seed in sorted({observation.seed for observation in observations}):
-        values = [value_of(quantity, study, observations, seed) for quantity in sides]
+    by_seed: dict[int, list[Observation]] = {}
+    for observation in observations:
+        by_seed.setdefault(observation.seed, []).append(observation)
+    for _, of_seed in sorted(by_seed.items()):
+        values = [value_of(quantity, study, of_seed) for quantity in sides]
         if None not in values:
             pairs.append([value for value in values if value is not None])
     return _finding(claim, pairs, diverged=len({(id(seen)) for seen in involved if seen.diverged}))
 
 
-def value_of(quantity: Quantity, study: Study, observations: Sequence[Observation], seed: int) -> float | None:
-    """The quantity on one seed; None where a point it needs is missing."""
+def value_of(quantity: Quantity, study: Study, of_seed: Sequence[Observation]) -> float | None:
+    """The quantity on one seed, from its observations; None where a point it needs is missing."""
     wanted = {_frozen(place) for place in grid.places(study) if grid.matches(place, quantity.where)}
     if not wanted:
         raise LookupError(f"{study.name} has no point at {dict(quantity.where)}")
-    seen = [observation for observation in select(observations, quantity.where) if observation.seed == seed]
+    seen = select(of_seed, quantity.where)
     if {_frozen(observation.place) for observation in seen} != wanted:
         return None
     if quantity.best_of is not None:
@@ -43,7 +46,7 @@ def value_of(quantity: Quantity, study: Study, observations: Sequence[Observatio
     value = _reduced(quantity, [observation.numbers[quantity.measure] for observation in seen])
     if quantity.minus is None:
         return value
-    less = value_of(quantity.minus, study, observations, seed)
+    less = value_of(quantity.minus, study, of_seed)
     return None if less is None else value - less
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -37,6 +38,7 @@ def seeds_of(study: Study, number: int | None = None) -> tuple[int, ...]:
     return tuple(range(FIRST_SEED, FIRST_SEED + (study.seeds if number is None else number)))
 
 
+@functools.cache
 def points(study: Study) -> tuple[Point, ...]:
     """Every net of the study, in the order of its grids."""
     return tuple(itertools.chain.from_iterable(map(_points_of, study.grids)))

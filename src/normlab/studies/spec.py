@@ -171,7 +171,7 @@ class Reason:
     undecided: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Study:
     """One question. `seeds` is how many seeds are run unless another number is asked for."""
 
