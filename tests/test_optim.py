@@ -56,6 +56,16 @@ def test_rmsprop_of_a_constant_gradient():
     assert float(w) == pytest.approx(expected)
 
 
+def test_adagrad_divides_by_the_root_of_all_squares_so_far():
+    gradients = np.random.RandomState(4).randn(7)
+    w, config = np.array(0.5), {"learning_rate": 0.1, "epsilon": 1e-3}
+    expected = 0.5
+    for t, dw in enumerate(gradients, start=1):
+        w, config = optim.adagrad(w, np.array(dw), config)
+        expected -= 0.1 * dw / (np.sqrt((gradients[:t] ** 2).sum()) + 1e-3)
+        assert float(w) == pytest.approx(expected, rel=1e-12)
+
+
 def test_adam_is_the_ratio_of_bias_corrected_moments():
     gradients = np.random.RandomState(3).randn(8)
     w, config = np.array(0.5), {"learning_rate": 0.01, "beta1": 0.8, "beta2": 0.95, "epsilon": 1e-3}
@@ -76,6 +86,7 @@ def test_defaults():
         "sgd": 1e-2,
         "sgd_momentum": 1e-2,
         "rmsprop": 1e-2,
+        "adagrad": 1e-2,
         "adam": 1e-3,
     }
     assert configs["sgd_momentum"]["momentum"] == 0.9

@@ -1,4 +1,4 @@
-"""The assignment's update rules: `(w, dw, config) -> (next_w, config)`.
+"""The assignment's update rules, and Adagrad: `(w, dw, config) -> (next_w, config)`.
 
 A rule keeps its state in `config`, a dictionary it fills with its defaults and updates; w and dw themselves are never
 written to. Shapes: w, dw and every state array are alike, whatever the shape, so a stack of nets is updated as one.
@@ -105,6 +105,7 @@ UPDATE_RULES: dict[str, Callable[..., tuple[Array, Config]]] = {
     "sgd": sgd,
     "sgd_momentum": sgd_momentum,
     "rmsprop": rmsprop,
+    "adagrad": adagrad,
     "adam": adam,
 }
 

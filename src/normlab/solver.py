@@ -48,7 +48,7 @@ class Solver:
     Arguments:
         model: anything with a dictionary `params` of arrays and `loss(X, y)` as FullyConnectedNet has it.
         data: a mapping with X_train (N, …), y_train (N,), X_val, y_val; labels are whole numbers from 0.
-        update_rule: 'sgd' (default), 'sgd_momentum', 'rmsprop' or 'adam'.
+        update_rule: 'sgd' (default), 'sgd_momentum', 'rmsprop', 'adagrad' or 'adam'.
         optim_config: the rule's settings, `learning_rate` among them.
         lr_decay: multiplies the learning rate after each epoch (1.0).
         batch_size (100), num_epochs (10): an epoch is N // batch_size steps, each on batch_size examples drawn with

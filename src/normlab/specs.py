@@ -24,7 +24,7 @@ from typing import Any, Self
 from normlab.errors import OptionError, not_one_of, refuse_unknown_keywords
 
 NORMALIZATIONS = (None, "batchnorm", "layernorm", "rmsnorm", "groupnorm")
-UPDATE_RULES = ("sgd", "sgd_momentum", "rmsprop", "adam")
+UPDATE_RULES = ("sgd", "sgd_momentum", "rmsprop", "adagrad", "adam")
 DTYPES = ("float32", "float64")
 
 __all__ = [

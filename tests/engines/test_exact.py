@@ -37,3 +37,11 @@ def test_compiled_rules_round_as_the_books(rule, dtype):
         with np.errstate(all="ignore"):
             theirs, their_config = optim.UPDATE_RULES[rule](theirs, dw, their_config)
         assert np.array_equal(ours, theirs, equal_nan=True)
+
+
+def test_a_float32_run_of_adagrad_is_the_books_to_the_bit_too(data):
+    training = TrainingSpec(batch_size=5, num_epochs=4, learning_rate=3e-2, update_rule="adagrad")
+    run = RunSpec(NetSpec((20, 20), "layernorm"), training, data.spec, 1)
+    ours = run_fast(run, data)
+    assert ours == run_by_the_book(run, data)
+    assert ours.loss[-1] < ours.loss[0]

@@ -37,6 +37,13 @@ def rmsprop(w: Array, dw: Array, config: Config) -> tuple[Array, Config]:
     return w, config
 
 
+def adagrad(w: Array, dw: Array, config: Config) -> tuple[Array, Config]:
+    """`optim.adagrad`, in place."""
+    number = w.dtype.type
+    _adagrad_pass(w.reshape(-1), _flat(dw), _state(config, "cache", w), number(config["learning_rate"]), number(1e-8))
+    return w, config
+
+
 def adam(w: Array, dw: Array, config: Config) -> tuple[Array, Config]:
     """`optim.adam`, in place."""
     number, beta1, beta2 = w.dtype.type, 0.9, 0.999
@@ -47,7 +54,7 @@ def adam(w: Array, dw: Array, config: Config) -> tuple[Array, Config]:
     return w, config
 
 
-UPDATE_RULES = {"sgd": sgd, "sgd_momentum": sgd_momentum, "rmsprop": rmsprop, "adam": adam}
+UPDATE_RULES = {"sgd": sgd, "sgd_momentum": sgd_momentum, "rmsprop": rmsprop, "adagrad": adagrad, "adam": adam}
 
 
 def _flat(dw: Array) -> Array:
@@ -80,6 +87,13 @@ def _rmsprop_pass(w, dw, cache, settings):
     rate, decay, rest, epsilon = settings
     for k in range(w.size):
         cache[k] = decay * cache[k] + rest * (dw[k] * dw[k])
+        w[k] = w[k] - rate * dw[k] / (np.sqrt(cache[k]) + epsilon)
+
+
+@njit(error_model="numpy", nogil=True, cache=True)
+def _adagrad_pass(w, dw, cache, rate, epsilon):
+    for k in range(w.size):
+        cache[k] = cache[k] + dw[k] * dw[k]
         w[k] = w[k] - rate * dw[k] / (np.sqrt(cache[k]) + epsilon)
 
 
