@@ -73,7 +73,7 @@ def adagrad(w: Array, dw: Array, config: Config | None = None) -> tuple[Array, C
     [0.94] [25.]
     """
     config = _with_defaults(config, learning_rate=1e-2, epsilon=1e-8)
-    cache = config.get("cache", np.zeros_like(w)) + dw**2
+    cache = config.get("cache", 0.0) + dw**2
     config["cache"] = cache
     return w - config["learning_rate"] * dw / (np.sqrt(cache) + config["epsilon"]), config
 

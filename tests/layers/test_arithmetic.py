@@ -39,7 +39,7 @@ def test_so_are_batch_norm_s_in_test_mode(backward, dtype):
         assert (ours == exact.astype(dtype)).all()
 
 
-@pytest.mark.parametrize("loss", [layers.softmax_loss, layers.svm_loss])
+@pytest.mark.parametrize("loss", [layers.softmax_loss, layers.nll_loss, layers.svm_loss])
 @pytest.mark.parametrize("dtype", [np.float16, np.float32])
 def test_so_are_the_losses(loss, dtype):
     x, y = RNG(4).randn(6, 5).astype(dtype), RNG(5).randint(5, size=6)

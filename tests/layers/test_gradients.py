@@ -98,7 +98,7 @@ def test_dropout_multiplies_forward_and_backward_by_one_mask():
     assert layers.dropout_forward(x, {"mode": "test", "p": 0.6})[0] is x
 
 
-@pytest.mark.parametrize("loss", [layers.softmax_loss, layers.svm_loss])
+@pytest.mark.parametrize("loss", [layers.softmax_loss, layers.nll_loss, layers.svm_loss])
 def test_losses(loss):
     rng = np.random.RandomState(3)
     x, y = rng.randn(6, 5), rng.randint(5, size=6)

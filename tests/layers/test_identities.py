@@ -53,6 +53,12 @@ def test_the_two_backward_passes_of_batch_norm_agree():
     assert (staged[2] == simplified[2]).all()
 
 
+def test_softmax_loss_is_the_negative_log_likelihood_of_softmax():
+    x, y = RNG(12).randn(6, 5), RNG(13).randint(5, size=6)
+    log_p = x - np.log(np.exp(x).sum(axis=1, keepdims=True))
+    np.testing.assert_allclose(layers.nll_loss(log_p, y)[0], layers.softmax_loss(x, y)[0], rtol=1e-14)
+
+
 @pytest.mark.parametrize("name", NORMS)
 def test_normalized_output_ignores_shift_and_scale_of_its_group(name):
     norm = NORMS[name]
@@ -87,7 +93,7 @@ def test_affine_losses_and_relu_of_a_stack():
         assert (out[m] == out1).all()
         for stacked, alone in zip(gradients, layers.affine_backward(dout[m], cache1), strict=True):
             np.testing.assert_allclose(stacked[m], alone, rtol=1e-15)
-    for loss in (layers.softmax_loss, layers.svm_loss):
+    for loss in (layers.softmax_loss, layers.nll_loss, layers.svm_loss):
         losses, dx = loss(out, y)
         for m in range(3):
             loss1, dx1 = loss(out[m], y[m])

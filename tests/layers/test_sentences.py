@@ -24,7 +24,7 @@ PLAIN = {
     "RMS norm": (lambda x, gamma, _beta: layers.rmsnorm_forward(x, gamma, {}), layers.rmsnorm_backward),
     "group norm": (lambda x, gamma, beta: layers.groupnorm_forward(x, gamma, beta, 3, {}), layers.groupnorm_backward),
 }
-LOSSES = {"softmax loss": layers.softmax_loss, "SVM loss": layers.svm_loss}
+LOSSES = {"softmax loss": layers.softmax_loss, "NLL loss": layers.nll_loss, "SVM loss": layers.svm_loss}
 
 
 def says(error, call, *arguments):
