@@ -10,7 +10,9 @@ from normlab.cli.bench import bench
 from normlab.cli.check import check
 from normlab.cli.data import data
 from normlab.cli.explain import explain
+from normlab.cli.export import export
 from normlab.cli.grade import grade
+from normlab.cli.import_ import import_net
 from normlab.cli.notebook import notebook
 from normlab.cli.report import report
 from normlab.cli.reproduce import reproduce
@@ -31,6 +33,8 @@ app.command()(results)
 app.command()(check)
 app.command()(explain)
 app.command()(grade)
+app.command()(export)
+app.command("import")(import_net)
 app.add_typer(study, name="study")
 app.add_typer(bench, name="bench")
 app.add_typer(data, name="data")

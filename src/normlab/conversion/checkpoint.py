@@ -1,0 +1,102 @@
+"""Nets in normlab's own files: out of a Solver's checkpoint, and into one that holds a net and no training."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from normlab import checkpoints
+from normlab.conversion.parts import Parts, Take, parts_of, put_together, take_apart
+from normlab.errors import OptionError, RecordsError, not_one_of
+from normlab.nets import FullyConnectedNet
+from normlab.nets.settings import settings_of
+from normlab.solver import RUNNING
+from normlab.specs import NORMALIZATIONS
+from normlab.typing import Array, Generator
+
+TAKES: tuple[Take, ...] = ("best", "last")
+
+
+def save_net(path: str | os.PathLike[str], model: Any) -> Path:
+    """Write a net to a checkpoint that `load_net` reads: parameters, running statistics and settings.
+
+    Raises ShapeError or OptionError for a net that normlab could not build again, RecordsError where the file cannot be
+    written.
+    """
+    net = put_together(take_apart(model))
+    tensors = {f"params/{name}": value for name, value in net.params.items()}
+    for layer, param in enumerate(net.bn_params):
+        tensors |= {f"running/{layer}/{name}": param[name] for name in RUNNING if name in param}
+    return checkpoints.save(path, tensors, {"net": settings_of(net)})
+
+
+def load_net(
+    path: str | os.PathLike[str],
+    take: Take = "best",
+    *,
+    normalization: str | None = None,
+    num_groups: int | None = None,
+    rng: Generator | None = None,
+) -> FullyConnectedNet:
+    """The net in a checkpoint, built anew: as `save_net` wrote it, or as a Solver left it.
+
+    Of a Solver's checkpoint, `take` 'best' are the best parameters on validation data so far with their running
+    statistics, which are what `train()` leaves in the model, and 'last' those of the checkpoint's own step.
+    `normalization` and `num_groups` are needed for layer norm and group norm where an older checkpoint does not tell
+    them. `rng` draws dropout's masks, by default NumPy's global one.
+
+    Raises RecordsError for a file that is no sound checkpoint, ShapeError or OptionError where it holds no net that
+    normlab can build.
+    """
+    return put_together(parts_in(path, take, normalization=normalization, num_groups=num_groups), rng)
+
+
+def parts_in(
+    path: str | os.PathLike[str],
+    take: Take = "best",
+    *,
+    normalization: str | None = None,
+    num_groups: int | None = None,
+) -> Parts:
+    """`load_net`, taken apart."""
+    if take not in TAKES:
+        raise not_one_of("take", take, TAKES)
+    tensors, state = checkpoints.load(path)
+    params = _under(tensors, "best/") if take == "best" else {}
+    which = "best_running" if params else "running"
+    params = params or _under(tensors, "params/")
+    if not params:
+        raise RecordsError(f"the checkpoint {path} holds no parameters; it was saved neither by a Solver nor as a net")
+    layers = sum(name[0] == "W" for name in params) - 1
+    running = [_under(tensors, f"{which}/{layer}/") for layer in range(layers)]
+    settings = state.get("net") or {"normalization": None, "dropout": 1.0, "reg": 0.0, "norms": []}
+    if normalization is not None and normalization not in NORMALIZATIONS:
+        raise not_one_of("normalization", normalization, NORMALIZATIONS)
+    if normalization is not None or settings["normalization"] is None:
+        known = normalization or ("groupnorm" if num_groups else _guessed(path, params, running))
+        settings = settings | {"normalization": known}
+    if num_groups is not None:
+        norms = settings["norms"] or [{}] * layers
+        settings = settings | {"norms": [{**own, "num_groups": num_groups} for own in norms]}
+    return parts_of(params, running, settings)
+
+
+def _guessed(path: str | os.PathLike[str], params: dict[str, Array], running: list[dict[str, Array]]) -> str | None:
+    """The norm, by the names of what the net has, where these leave no doubt."""
+    if any(running):
+        return "batchnorm"
+    if "gamma1" not in params:
+        return None
+    if "beta1" not in params:
+        return "rmsnorm"
+    raise OptionError(
+        f"the checkpoint {path} does not say whether its gamma and beta are layer norm's or group norm's; say "
+        f"normalization='layernorm' (--normalization layernorm) or num_groups=G (--num-groups G)"
+    )
+
+
+def _under(tensors: dict[str, Array], prefix: str) -> dict[str, Array]:
+    return {name.removeprefix(prefix): np.array(value) for name, value in tensors.items() if name.startswith(prefix)}

@@ -1,0 +1,239 @@
+"""A net taken apart into layers, and put together again: what every library's file is written from and read into."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+import numpy as np
+
+from normlab import randomness
+from normlab.errors import OptionError, ShapeError, quoted
+from normlab.nets import FullyConnectedNet
+from normlab.nets.settings import settings_of
+from normlab.specs import DTYPES, check_net_options
+from normlab.typing import Array, Generator
+
+EPS, MOMENTUM = 1e-5, 0.9
+TITLES = {
+    None: "no norm",
+    "batchnorm": "batch norm",
+    "layernorm": "layer norm",
+    "rmsnorm": "RMS norm",
+    "groupnorm": "group norm",
+}
+
+
+class Affine(NamedTuple):
+    """x W + b."""
+
+    W: Array  # (in, out)
+    b: Array  # (out,)
+
+
+class Norm(NamedTuple):
+    """A normalization layer. The running statistics are batch norm's, float64; RMS norm has no beta."""
+
+    gamma: Array  # (D,)
+    beta: Array | None = None  # (D,)
+    running_mean: Array | None = None  # (D,)
+    running_var: Array | None = None  # (D,), biased
+    eps: float = EPS
+    momentum: float = MOMENTUM  # the weight of the old running value
+    batches: int = 0  # what PyTorch calls num_batches_tracked
+
+
+class Relu(NamedTuple):
+    """max(0, x)."""
+
+
+class Dropout(NamedTuple):
+    """Inverted dropout."""
+
+    keep: float
+
+
+Layer: TypeAlias = Affine | Norm | Relu | Dropout
+Take: TypeAlias = Literal["best", "last"]
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """{affine, [norm], ReLU, [dropout]} for each hidden layer, then affine.
+
+    `norms` is empty where normalization is None, else one a hidden layer. Arrays have one type, float32 or float64.
+    Raises ShapeError where the layers do not fit each other, OptionError for settings that make no net.
+    """
+
+    affines: tuple[Affine, ...]
+    norms: tuple[Norm, ...] = ()
+    normalization: str | None = None
+    num_groups: int | None = None
+    keep: float = 1.0
+    reg: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_net_options(self.hidden_dims, self.normalization, self.num_groups, self.keep, self.reg)
+        for number, (one, after) in enumerate(itertools.pairwise(self.affines), start=1):
+            if one.W.shape[1] != after.W.shape[0]:
+                raise ShapeError(
+                    f"affine layer {number} gives {one.W.shape[1]} values and affine layer {number + 1} takes "
+                    f"{after.W.shape[0]}; the layers are not of one net, or not in its order"
+                )
+        if len(self.norms) != (len(self.hidden_dims) if self.normalization else 0):
+            raise ShapeError(f"{len(self.norms)} norm layers for {len(self.hidden_dims)} hidden layers")
+
+    @property
+    def dims(self) -> tuple[int, ...]:
+        """The sizes from the input to the scores."""
+        return (self.affines[0].W.shape[0], *(affine.W.shape[1] for affine in self.affines))
+
+    @property
+    def hidden_dims(self) -> tuple[int, ...]:
+        return self.dims[1:-1]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.affines[0].W.dtype
+
+    def layers(self) -> Iterator[Layer]:
+        """The layers in the order in which they are applied."""
+        for number, affine in enumerate(self.affines):
+            yield affine
+            if number < len(self.hidden_dims):
+                if self.norms:
+                    yield self.norms[number]
+                yield Relu()
+                if self.keep != 1:
+                    yield Dropout(self.keep)
+
+    def __str__(self) -> str:
+        """`64 → 100 → 10, batch norm, float32`."""
+        words = [" → ".join(map(str, self.dims)), TITLES[self.normalization], str(self.dtype)]
+        if self.num_groups is not None:
+            words[1] += f" with {self.num_groups} groups"
+        if self.keep != 1:
+            words.insert(2, f"dropout that keeps {self.keep:g}")
+        return ", ".join(words)
+
+
+def take_apart(model: Any) -> Parts:
+    """The parts of a FullyConnectedNet, a TwoLayerNet, or anybody's net with the assignment's `params`.
+
+    Raises ShapeError or OptionError for parameters that are those of another kind of net, naming the parameter.
+    """
+    return parts_of(model.params, getattr(model, "bn_params", []), settings_of(model))
+
+
+def parts_of(params: Mapping[str, Array], running: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]) -> Parts:
+    """Parameters by the assignment's names, each hidden layer's running statistics, and `settings_of` the net."""
+    count = sum(name[0] == "W" for name in params)
+    normalization = settings["normalization"]
+    affines, norms = [], []
+    expected = set()
+    for number in range(1, count + 1):
+        affines.append(Affine(_array(params, f"W{number}", 2), _array(params, f"b{number}", 1)))
+        expected |= {f"W{number}", f"b{number}"}
+        width = affines[-1].W.shape[1]
+        _check_width(f"b{number}", affines[-1].b, width)
+        if normalization is not None and number < count:
+            names = [f"gamma{number}"] + ([] if normalization == "rmsnorm" else [f"beta{number}"])
+            for name in names:
+                _check_width(name, _array(params, name, 1), width)
+            expected |= {*names}
+            own = settings["norms"][number - 1] if number <= len(settings["norms"]) else {}
+            statistics = running[number - 1] if number <= len(running) else {}
+            norms.append(_norm([params[name] for name in names], width, normalization, own, statistics))
+    if surplus := sorted(set(params) - expected):
+        raise ShapeError(
+            f"the net has parameters that no net with normalization={normalization!r} has: {quoted(surplus)}; "
+            f"expected {quoted(sorted(expected))}"
+        )
+    if not affines:
+        raise ShapeError(f"the net has no W1; its parameters are {quoted(sorted(params))}")
+    types = {str(params[name].dtype) for name in sorted(params)}
+    if len(types) > 1 or not types <= {*DTYPES}:
+        raise ShapeError(f"the net's parameters have type {' and '.join(sorted(types))}; expected float32 or float64")
+    groups = {own.get("num_groups") for own in settings["norms"]} if normalization == "groupnorm" else {None}
+    if len(groups) > 1:
+        raise OptionError(f"the net's layers have different num_groups, {quoted(groups)}; expected one number for all")
+    return Parts(
+        tuple(affines),
+        tuple(norms),
+        normalization,
+        groups.pop() if groups else None,
+        float(settings["dropout"]),
+        float(settings["reg"]),
+    )
+
+
+def put_together(parts: Parts, rng: Generator | None = None) -> FullyConnectedNet:
+    """The net of these parts, with copies of their arrays.
+
+    `rng` draws dropout's masks when the net is trained, by default NumPy's global generator, which stays where it is
+    here.
+    """
+    net = FullyConnectedNet(
+        list(parts.hidden_dims),
+        input_dim=parts.dims[0],
+        num_classes=parts.dims[-1],
+        dropout=parts.keep,
+        normalization=parts.normalization,
+        reg=parts.reg,
+        weight_scale=0,
+        dtype=parts.dtype,
+        num_groups=parts.num_groups,
+        rng=randomness.generator(0),  # what it draws is replaced: nobody's generator moves on
+    )
+    if net.use_dropout:
+        net.dropout_param["rng"] = rng or randomness.global_generator()
+    for number, affine in enumerate(parts.affines, start=1):
+        net.params |= {f"W{number}": affine.W.copy(), f"b{number}": affine.b.copy()}
+    for number, (norm, param) in enumerate(zip(parts.norms, net.bn_params, strict=True), start=1):
+        net.params[f"gamma{number}"] = norm.gamma.copy()
+        if norm.beta is not None:
+            net.params[f"beta{number}"] = norm.beta.copy()
+        param |= {"eps": norm.eps}
+        if norm.running_mean is not None and norm.running_var is not None:
+            param |= {"momentum": norm.momentum, "num_batches_tracked": norm.batches}
+            param |= {"running_mean": norm.running_mean.copy(), "running_var": norm.running_var.copy()}
+    return net
+
+
+def _norm(
+    values: list[Array], width: int, normalization: str, own: Mapping[str, Any], statistics: Mapping[str, Any]
+) -> Norm:
+    norm = Norm(values[0], values[1] if len(values) > 1 else None, eps=float(own.get("eps", EPS)))
+    if normalization != "batchnorm":
+        return norm
+    # before the first step in train mode there are none, and test mode takes zeros
+    mean, var = (
+        np.array(statistics.get(name, np.zeros(width)), np.float64) for name in ("running_mean", "running_var")
+    )
+    _check_width("running_mean", mean, width)
+    _check_width("running_var", var, width)
+    return norm._replace(
+        running_mean=mean,
+        running_var=var,
+        momentum=float(own.get("momentum", MOMENTUM)),
+        batches=int(own.get("num_batches_tracked", 0)),
+    )
+
+
+def _array(params: Mapping[str, Array], name: str, ndim: int) -> Array:
+    if name not in params:
+        raise ShapeError(f"the net has no {name}; its parameters are {quoted(sorted(params))}")
+    value = np.asarray(params[name])
+    if value.ndim != ndim:
+        raise ShapeError(
+            f"{name} has shape {value.shape}; expected {'(in, out)' if ndim == 2 else 'one value a unit'}. Of a stack "
+            f"of nets, convert one at a time"
+        )
+    return value
+
+
+def _check_width(name: str, value: Array, width: int) -> None:
+    if value.shape != (width,):
+        raise ShapeError(f"{name} has shape {value.shape}; expected ({width},): one value a unit")
