@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from normlab import checkpoints
 from normlab.errors import MissingKeyError, OptionError, RecordsError, ShapeError
 from normlab.nets import FullyConnectedNet, TwoLayerNet
 from normlab.optim import UPDATE_RULES
@@ -299,6 +300,16 @@ def test_a_damaged_checkpoint_is_refused(tmp_path):
     path.write_bytes(content)
     with pytest.raises(RecordsError, match=r"x\.safetensors"):
         Solver.resume(path, make_net(), make_data())
+
+
+def test_a_checkpoint_of_a_net_alone_has_no_training_to_resume(tmp_path):
+    path = checkpoints.save(tmp_path / "net.safetensors", {"params/W1": np.zeros((2, 2))}, {"net": {}})
+    with pytest.raises(RecordsError) as caught:
+        Solver.resume(path, make_net(), make_data())
+    assert str(caught.value) == (
+        f"the checkpoint {path} holds a net without a training to continue: load it with "
+        f"normlab.conversion.load_net and train it with a new Solver"
+    )
 
 
 # --------------------------------------------------------------------- refusals

@@ -246,12 +246,17 @@ def test_l2_norm_is_rms_norm_over_the_square_root_of_the_number_of_features():
         (lambda: layers.localresponse_forward(np.ones((2, 3)), {"n": 0}), OptionError, "n=0 is not a whole number"),
         (lambda: layers.localresponse_forward(np.ones((2, 3)), {"k": -1}), OptionError, "k=-1 is not a finite"),
         (lambda: layers.localresponse_forward(np.ones((2, 3)), {"beta": np.nan}), OptionError, "AlexNet's is 0.75"),
+        (lambda: layers.localresponse_forward(np.ones((2, 3)), {"alpha": np.inf}), OptionError, "^alpha=inf is not a"),
         (lambda: layers.localresponse_forward(np.ones(3), {}), ShapeError, "expected \\(N, C, ...spatial\\)"),
         (lambda: layers.localresponse_forward(np.ones((0, 3)), {}), ShapeError, "empty batch"),
         (lambda: layers.lpnorm_forward(np.ones((2, 3)), {"p": 0.5}), OptionError, "p=0.5 is not a number from 1"),
-        (lambda: layers.lpnorm_forward(np.float64(3), {}), ShapeError, "single number"),
+        (
+            lambda: layers.lpnorm_forward(np.float64(3), {}),
+            ShapeError,
+            r"^Lp norm got a single number; expected x of shape \(..., D\)$",
+        ),
         (lambda: layers.lpnorm_forward(np.ones((0, 3)), {}), ShapeError, "empty batch"),
-        (lambda: layers.meanvariance_forward(np.ones((2, 3)), {"axes": (2,)}), OptionError, "no axes of x"),
+        (lambda: layers.meanvariance_forward(np.ones((2, 3)), {"axes": (2,)}), OptionError, "some of 0 to 1$"),
         (lambda: layers.meanvariance_forward(np.ones((2, 3)), {"axes": (0, -2)}), OptionError, "twice"),
         (lambda: layers.meanvariance_forward(np.ones((1, 3)), {}), ShapeError, "its own mean"),
         (lambda: layers.meanvariance_forward(np.ones((0, 3)), {}), ShapeError, "empty batch"),
@@ -263,11 +268,78 @@ def test_what_is_refused_is_refused_in_a_sentence(call, error_type, says):
 
 
 @pytest.mark.parametrize("name", LAYERS)
-def test_an_upstream_gradient_of_another_shape_is_refused(name):
+def test_every_refusal_names_the_layer(name):
     layer = LAYERS[name]
+    called = "Lp norm" if name[0] == "L" else f"{name.split(',')[0]} norm"
+    with pytest.raises(ShapeError, match=f"^{called} got an empty batch"):
+        layer.forward(np.ones((0, *layer.shape[1:])))
+    with pytest.raises(ShapeError, match=f"^{called} got x of type complex128"):
+        layer.forward(np.ones(layer.shape) + 0j)
     _, cache = layer.forward(np.ones(layer.shape) + np.arange(layer.shape[-1]))
-    with pytest.raises(ShapeError, match="expected the output's"):
+    with pytest.raises(ShapeError, match=rf"^{called}'s backward pass got dout of shape \(3,\); expected the output's"):
         layer.backward(np.ones(3), cache)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_a_small_type_s_results_are_float64_s_rounded_once(name, dtype):
+    layer = LAYERS[name]
+    rng = np.random.RandomState(9)
+    x, dout = rng.standard_normal(layer.shape).astype(dtype), rng.standard_normal(layer.shape).astype(dtype)
+    out, cache = layer.forward(x)
+    exact_out, exact_cache = layer.forward(x.astype(np.float64))
+    assert (out == exact_out.astype(dtype)).all()
+    exact_dx = layer.backward(dout.astype(np.float64), exact_cache)
+    assert (layer.backward(dout, cache) == exact_dx.astype(dtype)).all()
+
+
+@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("case", ["huge", "tiny", "nan", "infinite"])
+def test_no_flag_is_raised_that_the_layer_has_an_answer_to(name, case):
+    layer = LAYERS[name]
+    x = np.random.RandomState(10).standard_normal(layer.shape)
+    x = {
+        "huge": x * 1e300,
+        "tiny": x * 1e-300,
+        "nan": np.where(x == x.max(), np.nan, x),
+        "infinite": np.where(x == x.max(), np.inf, x),
+    }[case]
+    with np.errstate(all="raise"):
+        layer.forward(x)
+
+
+@pytest.mark.parametrize("name", [name for name in LAYERS if LAYERS[name].scale_free or "no constant" in name])
+def test_each_slice_has_its_own_scale(name):
+    layer = LAYERS[name]
+    x = np.random.RandomState(11).standard_normal(layer.shape)
+    powers = np.array([500, -500, 500, -500, 500, -500])
+    if "mean-variance" in name:  # its slices lie along axis 1, or x is one slice
+        powers = powers[: x.shape[1]].reshape(1, -1, *[1] * (x.ndim - 2)) if x.ndim > 2 else 500
+    else:
+        powers = powers[: x.shape[0]].reshape(-1, *[1] * (x.ndim - 1))
+    # a power of the result, as local response has it, is not free of rounding
+    tolerance = 1e-15 if "local response" in name else 0
+    np.testing.assert_allclose(layer.forward(x * 2.0**powers)[0], layer.forward(x)[0], rtol=tolerance)
+
+
+def test_every_axis_before_the_last_is_batch_for_lp_norm():
+    x, dout = np.random.RandomState(12).standard_normal((2, 2, 3, 4, 5))
+    out, cache = layers.lpnorm_forward(x, {"p": 3})
+    flat_out, flat_cache = layers.lpnorm_forward(x.reshape(-1, 5), {"p": 3})
+    assert (out.reshape(-1, 5) == flat_out).all()
+    dx = layers.lpnorm_backward(dout, cache)
+    assert (dx.reshape(-1, 5) == layers.lpnorm_backward(dout.reshape(-1, 5), flat_cache)).all()
+
+
+def test_the_ends_of_the_settings_are_settings():
+    x = np.random.RandomState(13).standard_normal((4, 6))
+    # a window of one channel: each number by itself
+    out, _ = layers.localresponse_forward(x, {"n": 1, "k": 1.0, "alpha": 0.5, "beta": 0.75})
+    np.testing.assert_allclose(out, x / (1 + 0.5 * x**2) ** 0.75, rtol=1e-14)
+    # the 100-norm is nearly the largest number: between it and 6**(1/100) times it
+    out, _ = layers.lpnorm_forward(x, {"p": 100})
+    share = np.abs(out).max(axis=1)
+    assert ((share > 6**-0.01) & (share <= 1)).all()
 
 
 def test_pytorch_agrees():
