@@ -78,7 +78,7 @@ class Sweeps:
         return {"bytes": tree_bytes(os.getpid(), "VmRSS"), "kept": size_of(specs[-1]) + size_of(histories[-1])}
 
 
-def growth(rounds: int, tell: Callable[[str], object], further: int = FURTHER) -> dict[str, Any]:
+def growth(rounds: int, tell: Callable[[str], object], further: int = FURTHER, first: int = FIRST) -> dict[str, Any]:
     """How much more memory a sweep takes for each further run, on one worker and on all; fresh processes a round."""
     cores = available_cores()
     a_run: dict[str, list[float]] = {}
@@ -86,15 +86,15 @@ def growth(rounds: int, tell: Callable[[str], object], further: int = FURTHER) -
     for _ in range(rounds):
         for workers in dict.fromkeys((1, cores)):
             with Child("sweeps", {"workers": workers}) as child:
-                before = child.ask("sweep", runs=FIRST)
+                before = child.ask("sweep", runs=first)
                 after = child.ask("sweep", runs=further)
             kept = after["kept"]
             if before["bytes"] is not None:
                 a_run.setdefault(str(workers), []).append((after["bytes"] - before["bytes"]) / further)
-            tell(f"{FIRST} and {further} runs on {workers} worker{'s' if workers > 1 else ''}")
+            tell(f"{first} and {further} runs on {workers} worker{'s' if workers > 1 else ''}")
     most = max((spread(values).median for values in a_run.values()), default=float("nan"))
     return {
-        "first": FIRST,
+        "first": first,
         "further": further,
         "bytes_a_run": a_run,
         "kept_bytes": kept,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from normlab import engines
 from normlab.benchmark import cold, memory, scaling
 from normlab.benchmark.kernels import grid
 from normlab.benchmark.peaks import SIZES
@@ -50,6 +51,8 @@ def sections(wanted: Wanted) -> Iterator[Section]:
             raise not_one_of("part", part, PARTS)
     if wanted.rounds < 1 or (wanted.nets is not None and wanted.nets < 2):
         raise OptionError(f"rounds={wanted.rounds} and nets={wanted.nets} must be at least 1 and 2")
+    if (missing := engines.why_not()) is not None:
+        raise OptionError(f"all that is measured here is held against the fast engine: {missing}")
     chosen = [section for part in wanted.parts for section in _SECTIONS[part](wanted)]
     return iter(chosen)
 

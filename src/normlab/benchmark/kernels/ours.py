@@ -6,10 +6,9 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-import numpy as np
-
 from normlab import kernels
 from normlab.benchmark.kernels.cases import EPS, errors, inputs, seconds_a_call
+from normlab.kernels.sharing import empty_like
 
 _inputs = lru_cache(maxsize=1)(inputs)
 
@@ -22,9 +21,9 @@ class OurKernels:
 
     def time(self, norm: str, which: str, n: int, d: int, dtype: str, least: float, reuse: bool = False) -> float:
         """Seconds a call; with `reuse`, the result goes to an array that is there already."""
-        forward, backward, _ = self._passes(norm, n, d, dtype, 0.0)
+        forward, backward, given = self._passes(norm, n, d, dtype, 0.0)
         call = forward if which == "forward" else backward
-        out = np.empty((n, d), dtype) if reuse else None
+        out = empty_like(given.x) if reuse else None
         return seconds_a_call(lambda: call(out), least)
 
     def accuracy(self, norm: str, n: int, d: int, mean: float) -> tuple[float, float]:

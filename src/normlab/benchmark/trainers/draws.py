@@ -64,8 +64,8 @@ class Trainer(Protocol):
 
 def images(data: Dataset) -> Images:
     """The data as every trainer reads it."""
-    rows = [np.ascontiguousarray(X.reshape(len(X), -1), dtype=np.float32) for X in (data.X_train, data.X_val)]
-    labels = [np.asarray(y, dtype=np.int64) for y in (data.y_train, data.y_val)]
+    rows = [X.reshape(len(X), -1).astype(np.float32) for X in (data.X_train, data.X_val)]
+    labels = [y.astype(np.int64) for y in (data.y_train, data.y_val)]  # copies, which PyTorch may call its own
     return Images(rows[0], labels[0], rows[1], labels[1])
 
 
