@@ -9,8 +9,8 @@ from typing import NamedTuple
 import pytest
 
 from normlab.cli import main
+from normlab.selftest.small_study import TINY
 from normlab.studies.catalog import STUDIES
-from tests.cli.tiny import TINY
 
 
 class Said(NamedTuple):

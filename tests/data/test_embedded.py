@@ -65,7 +65,7 @@ def test_a_damaged_installation(tmp_path, monkeypatch, content):
     if content is not None:
         place.write_bytes(content)
     monkeypatch.setattr(embedded, "PLACE", place)
-    with pytest.raises(DataError, match=r"digits\.npz.* part of the package.*; install normlab anew"):
+    with pytest.raises(DataError, match=r"digits\.npz.* part of the package.*install normlab anew"):
         load("digits")
 
 

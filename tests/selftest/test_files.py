@@ -23,10 +23,10 @@ GLOBAL STACK_GLOBAL REDUCE INST OBJ NEWOBJ NEWOBJ_EX BUILD EXT1 EXT2 EXT4 PERSID
 APPEND APPENDS SETITEM SETITEMS ADDITEMS
 """
 PLAIN = """
-INT BININT BININT1 BININT2 LONG LONG1 LONG4 STRING BINSTRING SHORT_BINSTRING BINBYTES SHORT_BINBYTES BINBYTES8 BYTEARRAY8
-NONE NEWTRUE NEWFALSE UNICODE SHORT_BINUNICODE BINUNICODE BINUNICODE8 FLOAT BINFLOAT EMPTY_LIST LIST EMPTY_TUPLE TUPLE
-TUPLE1 TUPLE2 TUPLE3 EMPTY_DICT DICT EMPTY_SET FROZENSET POP DUP MARK POP_MARK GET BINGET LONG_BINGET PUT BINPUT
-LONG_BINPUT MEMOIZE PROTO STOP FRAME
+INT BININT BININT1 BININT2 LONG LONG1 LONG4 STRING BINSTRING SHORT_BINSTRING BINBYTES SHORT_BINBYTES BINBYTES8
+BYTEARRAY8 NONE NEWTRUE NEWFALSE UNICODE SHORT_BINUNICODE BINUNICODE BINUNICODE8 FLOAT BINFLOAT EMPTY_LIST LIST
+EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3 EMPTY_DICT DICT EMPTY_SET FROZENSET POP DUP MARK POP_MARK GET BINGET
+LONG_BINGET PUT BINPUT LONG_BINPUT MEMOIZE PROTO STOP FRAME
 """
 
 
@@ -43,7 +43,7 @@ def test_no_opcode_was_forgotten():
 
 @linux
 def test_the_corpus_is_refused_within_bounds_and_the_good_files_are_read():
-    refused, did = files.rows(full=False)
+    refused, did = files.corpus_rows(full=False)
     assert refused.cases >= 60
     assert refused.holds is True or ("worst" in refused.measured and not_slow(refused.note)), refused
     assert did.holds is True, did
@@ -95,7 +95,7 @@ def test_what_a_measurement_says(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(files, "readings", made_up)
     monkeypatch.setattr(files, "noticed_under_pickle", lambda: 1)
     monkeypatch.setattr(sys, "platform", "linux")
-    refused, did = files.rows(full=False)
+    refused, did = files.corpus_rows(full=False)
     assert (refused.holds, refused.note) == (False, "a liar: read as if it were good")
     assert (did.holds, did.note) == (False, "a thief: socket.connect")
     assert Path("executed").exists() is False

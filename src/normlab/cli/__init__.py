@@ -19,3 +19,13 @@ def main() -> None:
     except UserError as error:
         print(f"normlab: {error}", file=sys.stderr)
         raise SystemExit(2) from error
+    except OSError as error:  # no room, no permission, no handles, where nobody has a better sentence for it
+        if error.errno is None:
+            raise
+        where = f" with {str(error.filename)!r}" if error.filename else ""
+        print(
+            f"normlab: the system refused to go on{where}: {error.strerror}. Look at permissions, free space and open "
+            f"files; finished runs are kept, and the same command continues from there",
+            file=sys.stderr,
+        )
+        raise SystemExit(2) from error

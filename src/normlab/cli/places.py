@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from normlab.errors import RecordsError
@@ -23,4 +24,4 @@ def made_folder(folder: Path) -> Path:
 
 def records_in(results: Path) -> Path:
     """The records file of a results folder; a path to a file is taken as it is."""
-    return results if results.is_file() else results / RECORDS
+    return results if os.path.isfile(results) else results / RECORDS  # where Path.is_file may raise

@@ -23,11 +23,11 @@ _HEAD_START = 1 << 20
 
 def open_file(path: Path) -> BinaryIO:
     """The regular file at `path`, opened for reading. Raises DataError, with the reason, where that fails."""
-    if not path.exists():
-        raise DataError(f"{path} is missing")
-    if not path.is_file():  # a folder, or a pipe or device that might never end
-        raise DataError(f"{path} is not a regular file")
     try:
+        if not path.exists():
+            raise DataError(f"{path} is missing")
+        if not path.is_file():  # a folder, or a pipe or device that might never end
+            raise DataError(f"{path} is not a regular file")
         return open(path, "rb")
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from error

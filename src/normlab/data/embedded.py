@@ -36,7 +36,7 @@ def chunks(place: Path) -> Iterator[Chunk]:
     try:
         content = read_whole(place, _LARGEST)
     except DataError as error:
-        raise DataError(f"{error}. It is a part of the package; install normlab anew") from error
+        raise DataError(f"{error}. It is a part of the package; if it is gone, install normlab anew") from error
     if hashlib.sha256(content).hexdigest() != DIGEST:
         raise DataError(f"{place}, a part of the package, is damaged: it has another SHA-256; install normlab anew")
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:

@@ -40,8 +40,11 @@ def find(name: str, data_dir: str | os.PathLike[str] | None = None) -> Path:
         return embedded.PLACE
     roots = _roots(data_dir)
     for root in roots:
-        for place in _candidates(name, root):
-            return place
+        try:
+            for place in _candidates(name, root):
+                return place
+        except OSError as error:
+            raise DataError(f"the folder {root} cannot be searched for {name}: {error.strerror}") from error
     raise DataError(_not_found(name, roots, data_dir))
 
 
@@ -76,7 +79,7 @@ def advice(name: str) -> Iterator[None]:
 def _roots(data_dir: str | os.PathLike[str] | None) -> list[Path]:
     if data_dir is not None:
         root = Path(data_dir).expanduser()
-        if not root.exists():
+        if not os.path.exists(root):  # where Path.exists may raise
             raise DataError(f"the data folder {str(root)!r} does not exist")
         return [root]
     if os.environ.get(VARIABLE):

@@ -21,9 +21,13 @@ def open_records(path: Path, mode: str, timeout: float) -> sqlite3.Connection:
     """
     if mode not in MODES:
         raise not_one_of("mode", mode, MODES)
-    if mode == "r" and not path.exists():
+    try:
+        missing, homeless = not path.exists(), not path.parent.is_dir()
+    except OSError as error:  # a folder on the way to it may not be searched
+        raise RecordsError(f"the records {path} cannot be reached: {error.strerror}; name another file") from error
+    if mode == "r" and missing:
         raise RecordsError(f"there are no records at {path}; check the name, or train something into it first")
-    if not path.parent.is_dir():
+    if homeless:
         raise RecordsError(f"the folder {path.parent} for the records {path.name} does not exist; make it first")
     # A reader, too, opens for writing where it may: a file left by a killed writer must first be rolled back.
     address = f"{path.absolute().as_uri()}?mode={'rwc' if mode == 'a' else 'rw'}"
@@ -142,7 +146,10 @@ def _sentence(path: Path, error: sqlite3.Error) -> str:
             f"Change its permissions or name another file; {kept}"
         )
     if name.startswith("SQLITE_CANTOPEN"):
-        return f"{path} cannot be opened as a file of records: it is a folder, or permission is missing"
+        return (
+            f"{path} cannot be opened as a file of records: it is a folder, permission is missing, or this program has "
+            f"too many files open. Nothing was changed"
+        )
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return f"the records {path} are being written by another process that did not finish in time; {kept}"
     if name.startswith("SQLITE_NOTADB"):

@@ -1,4 +1,4 @@
-"""Files that nobody vouches for: hostile, broken and lying data files, refused within bounds and without an action."""
+"""Files that nobody vouches for: hostile, broken, lying and damaged ones, refused within bounds and without an act."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from normlab.selftest import damage
 from normlab.selftest.hostile.corpus import Case, cases
 from normlab.selftest.hostile.pickled import EXECUTING, a_value
 from normlab.selftest.hostile.reading import Reading
@@ -19,7 +20,13 @@ _READ = "normlab.selftest.hostile.reading:read_watched"
 
 
 def rows(full: bool) -> Iterator[Measured]:
-    """The hostile corpus; what reading it executed; and the proof that the watch can notice."""
+    """The hostile corpus, and damaged results and checkpoints."""
+    yield from corpus_rows(full)
+    yield from damage.rows(full)
+
+
+def corpus_rows(full: bool) -> Iterator[Measured]:
+    """Hostile files refused; what reading them executed, and how many acts the same watch can notice."""
     bound = f"all refused, each in {MEGABYTES} MB and {SECONDS:g} s"
     promise = "hostile, broken and lying data files are refused within bounds"
     if not sys.platform.startswith("linux"):

@@ -88,8 +88,10 @@ def clean_environment() -> dict[str, str]:
     return kept | {"OPENBLAS_NUM_THREADS": "1", "COLUMNS": "200"}
 
 
-def in_a_child(function: Callable[..., Any], *arguments: Any, kill_after: float | None = None) -> Ended:
-    """What the function returned, as JSON has it, in a child of this process; with `kill_after`, a SIGKILL that late.
+def in_a_child(
+    function: Callable[..., Any], *arguments: Any, kill_after: float | None = None, how: int = signal.SIGKILL
+) -> Ended:
+    """What the function returned, as JSON has it, in a child of this process; with `kill_after`, a signal that late.
 
     The child leaves without cleaning up, as the parent's buffers are in it too.
     """
@@ -100,7 +102,7 @@ def in_a_child(function: Callable[..., Any], *arguments: Any, kill_after: float 
     os.close(writing)
     if kill_after is not None:
         time.sleep(kill_after)
-        os.kill(child, signal.SIGKILL)
+        os.kill(child, how)
     with open(reading, "rb") as pipe:
         said = pipe.read()
     _, status = os.waitpid(child, 0)

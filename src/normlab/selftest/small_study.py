@@ -1,7 +1,10 @@
-"""A study of ten nets that train in a tenth of a second each."""
+"""A study of ten nets that train in a tenth of a second each, and the command line with no other in its catalogue."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from normlab.findings import Findings
 from normlab.studies.spec import Claim, Grid, Lines, Quantity, Reason, Study, over_field, over_norms
 
 TINY = Study(
@@ -30,3 +33,18 @@ TINY = Study(
     ),
     answer=(Reason("Because."),),
 )
+
+
+def main() -> None:
+    """`normlab`, with the small study as the only one, and without drawing, which takes seconds."""
+    from normlab import cli, report
+    from normlab.studies.catalog import STUDIES
+
+    STUDIES.clear()
+    STUDIES["depth"] = TINY
+    report.write = _write_nothing
+    cli.main()
+
+
+def _write_nothing(findings: Findings, folder: Path, workers: int | None = None) -> Path:  # noqa: ARG001
+    return folder / "index.html"
