@@ -7,7 +7,7 @@
 | running variance | biased, divided by N | unbiased, divided by N - 1 | biased | biased |
 | running statistics start at | 0 and 0 | 0 and 1 | 0 and 1 | – |
 | running statistics are | float64 | the layer's type | the layer's type | the graph's type |
-| eps if not told | 1e-5 | 1e-5; RMSNorm the type's own | 1e-3; RMSNormalization 1e-7 | 1e-5 |
+| eps if not told | 1e-5 | 1e-5; RMSNorm the type's own | 1e-3; RMSNormalization 1e-6 | 1e-5 |
 | dropout's number is | the chance to keep | to drop | to drop | to drop |
 
 In eval mode every library computes gamma * (x - running_mean) / sqrt(running_var + eps) + beta, with the running

@@ -36,7 +36,8 @@ CLASSES = {
 }
 KINDS = {snake(name): kind for kind, name in CLASSES.items()}
 VARIABLES = {"batchnorm": 4, "layernorm": 2, "rmsnorm": 1, "groupnorm": 2}
-DEFAULTS = Defaults(TITLE, {"batchnorm": 1e-3, "layernorm": 1e-3, "groupnorm": 1e-3, "rmsnorm": 1e-7}, momentum=0.99)
+WIDE = 'keras.config.set_dtype_policy("float64")  # on JAX it also takes the environment variable JAX_ENABLE_X64=1\n'
+DEFAULTS = Defaults(TITLE, {"batchnorm": 1e-3, "layernorm": 1e-3, "groupnorm": 1e-3, "rmsnorm": 1e-6}, momentum=0.99)
 
 
 # ---------------------------------------------------------------------- to Keras
@@ -75,7 +76,7 @@ def snippet(parts: Parts, name: str) -> str:
                 words = [repr(dropped(layer.keep))]
         lines.append(f"keras.layers.{_class_of(layer, parts)}({', '.join(words)})")
     body = "\n".join(f"        {line}," for line in lines)
-    wide = 'keras.config.set_dtype_policy("float64")\n' if parts.dtype == np.float64 else ""
+    wide = WIDE if parts.dtype == np.float64 else ""
     return (
         f"import keras\n\n{wide}"
         f"net = keras.Sequential(\n    [\n{body}\n    ]\n)\n"

@@ -129,7 +129,7 @@ def _norm(kind: str, own: dict[str, Any], where: str, groups: set[int]) -> Norm:
         if own.get(name, expected) != expected:
             raise ForeignNetError(f"the {kind} {where!r} has {name}={own[name]}; expected {expected}")
     eps = own.get("epsilon")
-    norm = Norm(NOTHING, eps=1e-7 if eps is None else float(eps))  # None is Keras's own epsilon, in RMSNormalization
+    norm = Norm(NOTHING, eps=1e-7 if eps is None else float(eps))  # None was RMSNormalization's, for 1e-7
     if kind == "GroupNormalization":
         groups.add(int(own["groups"]))
     return norm._replace(momentum=float(own["momentum"])) if kind == "BatchNormalization" else norm

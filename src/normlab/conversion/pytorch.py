@@ -80,7 +80,7 @@ def narrowed(name: str, values: Array, dtype: np.dtype[Any]) -> Array:
 def to_bytes(parts: Parts, unbiased_for: int | None = None) -> bytes:
     """The content of the file."""
     content: bytes = safetensors.numpy.save(
-        state_dict(parts, unbiased_for), metadata={"format": "pt", KEY: label_of(parts, unbiased_for)}
+        state_dict(parts, unbiased_for), metadata={KEY: label_of(parts, unbiased_for)}
     )
     return content
 
