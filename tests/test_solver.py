@@ -8,7 +8,7 @@ from normlab.errors import MissingKeyError, OptionError, RecordsError, ShapeErro
 from normlab.nets import FullyConnectedNet, TwoLayerNet
 from normlab.optim import UPDATE_RULES
 from normlab.randomness import generator
-from normlab.solver import Solver
+from normlab.solver import DEFAULTS, Solver
 
 QUIET = {"verbose": False}
 
@@ -38,6 +38,22 @@ class Recorder:
             return 0.0, {"w": np.ones(1)}
         self.asked.append(len(X))
         return np.eye(3)[np.zeros(len(X), int)]
+
+
+def test_the_assignment_s_defaults():
+    solver = Solver(make_net(), make_data(num_train=100))
+    assert {name: getattr(solver, name) for name in DEFAULTS} == {
+        "update_rule": "sgd",
+        "optim_config": {},
+        "lr_decay": 1.0,
+        "batch_size": 100,
+        "num_epochs": 10,
+        "num_train_samples": 1000,
+        "num_val_samples": None,
+        "checkpoint_name": None,
+        "print_every": 10,
+        "verbose": True,
+    }
 
 
 def test_a_step_is_one_draw_and_one_update_of_every_parameter():

@@ -331,8 +331,10 @@ def test_every_axis_before_the_last_is_batch_for_lp_norm():
     assert (dx.reshape(-1, 5) == layers.lpnorm_backward(dout.reshape(-1, 5), flat_cache)).all()
 
 
-def test_the_ends_of_the_settings_are_settings():
+def test_the_ends_of_the_settings_are_settings_and_the_defaults_are_alexnet_s():
     x = np.random.RandomState(13).standard_normal((4, 6))
+    alexnet = {"n": 5, "k": 2, "alpha": 1e-4, "beta": 0.75}
+    assert (layers.localresponse_forward(x, {})[0] == layers.localresponse_forward(x, alexnet)[0]).all()
     # a window of one channel: each number by itself
     out, _ = layers.localresponse_forward(x, {"n": 1, "k": 1.0, "alpha": 0.5, "beta": 0.75})
     np.testing.assert_allclose(out, x / (1 + 0.5 * x**2) ** 0.75, rtol=1e-14)
@@ -340,6 +342,8 @@ def test_the_ends_of_the_settings_are_settings():
     out, _ = layers.lpnorm_forward(x, {"p": 100})
     share = np.abs(out).max(axis=1)
     assert ((share > 6**-0.01) & (share <= 1)).all()
+    with pytest.raises(OptionError, match=r"p=101\.0 is not a number from 1 to 100"):
+        layers.lpnorm_forward(x, {"p": 101})
 
 
 def test_pytorch_agrees():

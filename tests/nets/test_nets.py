@@ -191,6 +191,18 @@ def test_each_layer_s_running_statistics_lie_at_its_own_place():
     assert [param["running_mean"].shape for param in net.bn_params] == [(8,), (6,)]
 
 
+@pytest.mark.parametrize("normalization", NORMALIZATIONS[1:])
+def test_a_norm_begins_without_an_effect_of_its_own(normalization):
+    """gamma is 1 and beta 0: what comes out of the norm has mean square 1 and, where it is centred, mean 0."""
+    num_groups = 2 if normalization == "groupnorm" else None
+    net = FullyConnectedNet([8], D, C, normalization=normalization, num_groups=num_groups, dtype=np.float64)
+    parameters = [net.params[f"{name}1"] for name in net.norm.parameters]
+    out, _ = net.norm.forward(1 + generator(1).randn(N, 8), parameters, net.bn_params[0])
+    axis = 0 if normalization == "batchnorm" else 1
+    np.testing.assert_allclose((out**2).mean(axis=axis), 1, rtol=1e-3)  # eps is 1e-5, and no variance below 0.02
+    assert normalization == "rmsnorm" or np.abs(out.mean(axis=axis)).max() < 1e-14
+
+
 def test_images_are_flattened():
     net = FullyConnectedNet([4], input_dim=12)
     X = generator(0).randn(3, 3, 2, 2)

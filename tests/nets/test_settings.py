@@ -31,14 +31,16 @@ def test_of_a_net_that_has_none_of_them():
 def test_what_is_no_number_is_left_out_and_numpy_s_numbers_become_json_s():
     param = {
         "eps": np.float64(1e-3),
-        "momentum": None,
+        "momentum": 0.5,
         "num_groups": True,
         "running_mean": np.zeros(3),
         "mode": "train",
     }
-    net = SimpleNamespace(bn_params=({"num_batches_tracked": np.int64(7)}, param, None), reg=np.float32(0.5))
+    net = SimpleNamespace(
+        bn_params=({"num_batches_tracked": np.int64(7), "eps": None}, param, None), reg=np.float32(0.5)
+    )
     settings = settings_of(net)
-    assert settings == NOTHING | {"reg": 0.5, "norms": [{"num_batches_tracked": 7}, {"eps": 1e-3}]}
+    assert settings == NOTHING | {"reg": 0.5, "norms": [{"num_batches_tracked": 7}, {"eps": 1e-3, "momentum": 0.5}]}
     assert json.loads(json.dumps(settings)) == settings
 
 
