@@ -62,7 +62,7 @@ def to_bytes(parts: Parts, unbiased_for: int | None = None) -> bytes:
 
 def snippet(parts: Parts, name: str) -> str:
     """Python that builds the model in Keras and loads the file `name`."""
-    lines = [f"keras.Input(({parts.dims[0]},))"]
+    lines = [f"keras.Input(({parts.dims[0]},), dtype={str(parts.dtype)!r})".replace("'", '"')]
     for layer in parts.layers():
         words: list[str] = []
         match layer:

@@ -24,8 +24,6 @@ from normlab.typing import Array
 BOUNDS = {"float32": 2e-6, "float64": 1e-12}
 # ONNX stores eps as a float32, which moves a float64 net's outputs by up to 1.3e-8 * eps / (var + eps).
 ONNX_FLOAT64 = 1e-10
-# Keras takes group norm's statistics in float32, whatever the layer's type.
-IN_FLOAT32 = {("keras", "groupnorm, float64")}
 PACKAGES = {"torch": "", "onnx": "onnx", "keras": "h5py"}
 
 # PyTorch's own batch norm over the batches in a file, its running variance started at 0 as here.
@@ -96,7 +94,8 @@ def _outputs(library: str, nets: dict[str, FullyConnectedNet]) -> Measured:
     promise = f"outputs in {LIBRARIES[library].TITLE} are those here, to rounding"
     wide = ONNX_FLOAT64 if library == "onnx" else BOUNDS["float64"]
     bound = f"{BOUNDS['float32']:g} (float32), {wide:g} (float64) of max|y|"
-    narrow = {name for other, name in IN_FLOAT32 if other == library}
+    # Keras 3.15 computes every norm in float32, whatever the layer's type
+    narrow = {name for name, net in nets.items() if library == "keras" and net.normalization}
     if absent := missing(library):
         return Measured("conversion", promise, bound, "", None, 0, note=f"not installed: {absent}")
 
@@ -109,7 +108,7 @@ def _outputs(library: str, nets: dict[str, FullyConnectedNet]) -> Measured:
         holds = largest["float32"] <= BOUNDS["float32"] and largest["float64"] <= wide
         measured = ", ".join(f"{error:.1e} ({dtype})" for dtype, error in largest.items())
         note = f"worst: {max(errors, key=lambda name: errors[name])}"
-        note += "".join(f"; {name} counts as float32: its statistics are, there" for name in narrow)
+        note += "; norms of float64 nets count as float32, in which Keras computes them" if narrow else ""
         return Measured("conversion", promise, bound, measured, holds, len(nets), note=note)
 
     return _in_a_folder(library, promise, bound, measure)

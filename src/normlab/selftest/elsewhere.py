@@ -19,7 +19,7 @@ from normlab.specs import NORMALIZATIONS
 from normlab.typing import Array
 
 NEEDS = {"torch": ("torch",), "onnx": ("onnx", "onnxruntime"), "keras": ("h5py", "keras")}
-BACKENDS = ("torch", "jax", "tensorflow")
+BACKENDS = ("jax", "torch", "tensorflow")  # PyTorch's multiplies in float32, whatever the layers' type
 SECONDS = 300
 FEATURES, CLASSES = 6, 4
 
