@@ -90,5 +90,9 @@ def test_defaults():
         "adam": 1e-3,
     }
     assert configs["sgd_momentum"]["momentum"] == 0.9
-    assert (configs["rmsprop"]["decay_rate"], configs["rmsprop"]["epsilon"]) == (0.99, 1e-8)
+    assert (configs["rmsprop"]["decay_rate"], configs["rmsprop"]["epsilon"], configs["adagrad"]["epsilon"]) == (
+        0.99,
+        1e-8,
+        1e-8,
+    )
     assert (configs["adam"]["beta1"], configs["adam"]["beta2"], configs["adam"]["epsilon"]) == (0.9, 0.999, 1e-8)

@@ -302,6 +302,12 @@ def test_the_global_generator_resumes_too_with_its_cached_gaussian(tmp_path):
     np.testing.assert_array_equal(np.random.randn(5), expected)
 
 
+def test_a_checkpoint_tells_what_the_net_is(tmp_path):
+    path = Solver(make_net(reg=0.5), make_data(), batch_size=10, **QUIET).save(tmp_path / "x.safetensors")
+    net = checkpoints.load(path)[1]["net"]
+    assert net == {"normalization": "batchnorm", "dropout": 1.0, "reg": 0.5, "norms": [{}, {}]}
+
+
 def test_a_checkpoint_of_another_net_is_refused(tmp_path):
     path = Solver(make_net(), make_data(), batch_size=10, **QUIET).save(tmp_path / "x.safetensors")
     with pytest.raises(ShapeError) as caught:

@@ -129,7 +129,9 @@ def test_running_statistics_come_back_as_float64_one_value_a_feature():
             "running_mean": np.array([[0.1, 0.2, 0.3]], np.float32),
             "running_var": np.ones((1, 3), np.float32),
         }
-        as_vectors = {name: value if name == "mode" else value[0] for name, value in bn_param.items()}
+        as_vectors = {"mode": mode} | {
+            name: bn_param[name][0].astype(np.float64) for name in ("running_mean", "running_var")
+        }
         ours, _ = layers.batchnorm_forward(x, np.ones(3), np.zeros(3), bn_param)
         expected, _ = layers.batchnorm_forward(x, np.ones(3), np.zeros(3), as_vectors)
         assert (ours == expected).all()

@@ -233,5 +233,11 @@ def test_data_of_another_size_is_refused():
         "the net takes 64 values an example, and X of shape (2, 3, 32, 32) has 3072; build the net with "
         "input_dim=3072, or give it the data it was built for"
     )
+    stack = make()
+    stack.params = {name: np.stack([value, value]) for name, value in stack.params.items()}
+    with pytest.raises(
+        ShapeError, match=r"takes 7 values an example, and X of shape \(2, 6, 9\) has 9; .*input_dim=9,"
+    ):
+        stack.loss(np.zeros((2, N, 9)))
     with pytest.raises(ShapeError, match=r"X of shape \(\) has 1;"):
         net.loss(np.array(3.0))
