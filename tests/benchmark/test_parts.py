@@ -11,7 +11,7 @@ from normlab.benchmark import memory, parts, peers, scaling
 from normlab.benchmark.kernels import cases, grid
 from normlab.benchmark.parts import Wanted, sections
 from normlab.benchmark.peaks import Peaks
-from normlab.benchmark.tables import tables
+from normlab.benchmark.tables import kernel_cases, tables
 from normlab.benchmark.workloads import WORKLOADS
 from normlab.data import load
 from normlab.data.dataset import Dataset
@@ -54,6 +54,7 @@ def test_kernels_without_pytorch_are_timed_and_pytorch_named(monkeypatch: pytest
     for row in found["accuracy"]:
         assert row["ours"][0] < 1e-7
     assert "not measured: torch is not installed" in drawn("kernels", found)
+    assert len(list(kernel_cases(found).columns[0].cells)) == len(found["cases"])
 
 
 def test_the_summary_of_the_kernels() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from normlab.benchmark.results import load_results, measured, save_section
-from normlab.benchmark.tables import tables
+from normlab.benchmark.tables import markdown, tables
 from normlab.benchmark.targets import TARGETS, judge
 from normlab.errors import RecordsError
 
@@ -96,6 +96,15 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(RecordsError, match="name another file with --out"):
         save_section(tmp_path / "file" / "results.json", "one", {})
+
+
+def test_a_table_for_a_document_has_a_line_a_row_and_its_command() -> None:
+    sections = {"initialization/cifar10": section(race_result({"fast": [4.0], "torch": [40.0]}))}
+    race, _ = (markdown(table).splitlines() for table in tables({"sections": sections}))
+    assert race[0] == "**the 40-net initialization study on cifar10: 40 nets, 1 round**"
+    assert race[2].count("|") == race[3].count("|") == race[4].count("|")
+    assert race[5].startswith("| torch | 1 | 1.0000 | 1.0000 to 1.0000 | 40.00 | 10.00 |")
+    assert race[-1].startswith("`normlab bench studies`; 2026-01-01T00:00:00+00:00, 1 s, a processor, 2 cores")
 
 
 def test_every_kind_of_section_has_a_table() -> None:

@@ -45,7 +45,7 @@ def save_section(path: Path, name: str, section: dict[str, Any]) -> None:
     """Put a section into the file, whole or not at all; the file is made if it is missing. Raises RecordsError."""
     content: dict[str, Any] = load_results(path) if path.exists() else {"format": FORMAT, "sections": {}}
     content["sections"][name] = section
-    text = json.dumps(_strict(content), indent=1, sort_keys=True, allow_nan=False)
+    text = json.dumps(_strict(content), indent=1, allow_nan=False)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, (text + "\n").encode())

@@ -7,14 +7,14 @@ from typing import Any
 
 from rich.table import Table
 
-from normlab.benchmark.kernels.grid import share
+from normlab.benchmark.kernels.grid import geometric_mean, share
 from normlab.benchmark.scaling import exponent
 from normlab.benchmark.spread import Spread, ratios, spread
 from normlab.benchmark.standings import floor_of, standings
 from normlab.benchmark.targets import Judged, judge
 from normlab.benchmark.workloads import workload
 
-__all__ = ["tables"]
+__all__ = ["kernel_cases", "markdown", "tables"]
 
 
 def tables(content: dict[str, Any], *, all_targets: bool = True) -> Iterator[Table]:
@@ -28,6 +28,18 @@ def tables(content: dict[str, Any], *, all_targets: bool = True) -> Iterator[Tab
     judged = [each for each in judge(sections) if all_targets or each.met is not None]
     if judged:
         yield _targets(judged)
+
+
+def markdown(table: Table) -> str:
+    """The same table for a document."""
+    names = [str(column.header) for column in table.columns]
+    rules = ["---:" if column.justify == "right" else "---" for column in table.columns]
+    rows = zip(*(column.cells for column in table.columns), strict=True)
+    lines = [" | ".join(map(str, cells)) for cells in (names, rules, *rows)]
+    body = "\n".join(f"| {line} |" for line in lines)
+    command, _, made_by = str(table.caption or "").partition("\n")
+    caption = f"\n`{command}`; {made_by}\n" if command else ""
+    return f"**{table.title}**\n\n{body}\n{caption}"
 
 
 def _race(race: dict[str, Any]) -> Table:
@@ -62,29 +74,53 @@ def _race(race: dict[str, Any]) -> Table:
 
 
 def _kernels(found: dict[str, Any]) -> Table:
-    table = _table(
-        f"norm kernels, {found['rounds']} rounds", "",
-        ("shape", "threads", "ours, µs", "PyTorch, µs", "× ours", "least to most", "GB/s", "of copy"), "",
-    )  # fmt: skip
+    """A row a kernel and type: over all sizes against PyTorch, and at the largest against the copy."""
+    title = f"fused norm kernels over {len({(c['n'], c['d']) for c in found['cases']})} sizes, {found['rounds']} rounds"
+    many = f"{found['cores']} threads"
+    table = _table(title, "", ("× PyTorch, 1 thread", many, "least", "most", "GB/s, largest", "of copy"), "")
+    for norm, which, dtype in dict.fromkeys((c["norm"], c["which"], c["dtype"]) for c in found["cases"]):
+        cases = [c for c in found["cases"] if (c["norm"], c["which"], c["dtype"]) == (norm, which, dtype)]
+        largest = max((c for c in cases if c["threads"] == found["cores"]), key=lambda c: c["bytes"])
+        cells = [""] * 4
+        if not found["missing"]:
+            by_case = [(ratios(c["torch"], c["ours"]).median, c) for c in cases]
+            means = [
+                f"{geometric_mean([ratio for ratio, c in by_case if c['threads'] == threads]):.2f}"
+                for threads in (1, found["cores"])
+            ]
+            ends = [f(by_case, key=lambda pair: pair[0]) for f in (min, max)]
+            cells = means + [f"{ratio:.2f} at ({c['n']}, {c['d']})" for ratio, c in ends]
+        bandwidth = largest["bytes"] / spread(largest["reused"]).median / 1e9
+        table.add_row(
+            f"{norm} {which}, {dtype}", *cells, f"{bandwidth:.1f}", f"{share(largest, found['copy']):.2f}", ""
+        )
+    for norm in dict.fromkeys(row["norm"] for row in found["accuracy"]):
+        rows = [row for row in found["accuracy"] if row["norm"] == norm]
+        said = []
+        for who, name in (("ours", "ours"), ("torch", "PyTorch")):
+            if who in rows[0]:
+                y, dx = (max(row[who][part] for row in rows) for part in (0, 1))
+                said.append(f"{name} {y:.1e} of y, {dx:.1e} of dx")
+        table.add_row(f"{norm}, worst error at mean/std {found['mean_over_std']:.0e}", *[""] * 6, "; ".join(said))
+    for name, why in found["missing"].items():
+        table.add_row(name, *[""] * 6, f"not measured: {why}")
+    return table
+
+
+def kernel_cases(found: dict[str, Any]) -> Table:
+    """A row a case: every kernel, size, type and number of threads."""
+    columns = ("size", "threads", "ours, µs", "PyTorch, µs", "× ours", "least to most", "GB/s", "of copy")
+    table = _table(f"fused norm kernels, every case, {found['rounds']} rounds", "", columns, "")
     for case in found["cases"]:
         theirs = case["torch"]
         ratio = ratios(theirs, case["ours"]) if theirs else None
-        shared = share(case, found["copy"]) if case["threads"] == found["cores"] else None
+        shared = f"{share(case, found['copy']):.2f}" if case["threads"] == found["cores"] else ""
         table.add_row(
-            f"{case['norm']} {case['which']} {case['dtype']}", f"({case['n']}, {case['d']})", str(case["threads"]),
+            f"{case['norm']} {case['which']}, {case['dtype']}", f"({case['n']}, {case['d']})", str(case["threads"]),
             f"{spread(case['ours']).median * 1e6:.1f}", f"{spread(theirs).median * 1e6:.1f}" if theirs else "",
             f"{ratio.median:.2f}" if ratio else "", _range(ratio, 2) if ratio else "",
-            f"{case['bytes'] / spread(case['reused']).median / 1e9:.1f}", f"{shared:.2f}" if shared else "", "",
+            f"{case['bytes'] / spread(case['reused']).median / 1e9:.1f}", shared, "",
         )  # fmt: skip
-    for row in found["accuracy"]:
-        theirs = row.get("torch")
-        table.add_row(
-            f"{row['norm']} at mean/std {found['mean_over_std']:.0e}", f"({row['n']}, {row['d']})", *[""] * 7,
-            f"error of y {row['ours'][0]:.1e}, of dx {row['ours'][1]:.1e}"
-            + (f"; PyTorch {theirs[0]:.1e}, {theirs[1]:.1e}" if theirs else ""),
-        )  # fmt: skip
-    for name, why in found["missing"].items():
-        table.add_row(name, *[""] * 8, f"not measured: {why}")
     return table
 
 

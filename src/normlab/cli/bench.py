@@ -116,14 +116,25 @@ def list_peers() -> None:
 
 
 @bench.command()
-def show(file: Annotated[Path, typer.Argument(help="A results file.")] = RESULTS) -> None:
+def show(
+    file: Annotated[Path, typer.Argument(help="A results file.")] = RESULTS,
+    cases: Annotated[bool, typer.Option("--cases", help="Every case of the norm kernels, and nothing else.")] = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="For a document.")] = False,
+) -> None:
     """The results as tables, and the targets, met or missed."""
     from normlab.benchmark.results import load_results
-    from normlab.benchmark.tables import tables
+    from normlab.benchmark.tables import kernel_cases, markdown, tables
+    from normlab.errors import RecordsError
 
+    content = load_results(file)
+    if cases and "kernels" not in content["sections"]:
+        raise RecordsError(f"{file} has no kernels in it; `normlab bench kernels --out {file}` measures them")
     console = _console()
-    for table in tables(load_results(file)):
-        console.print(table, "")
+    for table in [kernel_cases(content["sections"]["kernels"]["result"])] if cases else tables(content):
+        if as_markdown:
+            typer.echo(markdown(table))
+        else:
+            console.print(table, "")
 
 
 def _one_part(part: str, rounds: int, quick: bool, out: Path) -> None:

@@ -16,6 +16,7 @@ NORMS = ("batchnorm", "layernorm")
 PASSES = ("forward", "backward")
 DTYPES = ("float32", "float64")
 SHAPES = tuple((n, d) for n in (50, 200, 1000, 4096) for d in (100, 500, 1024, 4096))
+BATCHES = 5
 ARRAYS = {"forward": 2, "backward": 3}
 """Arrays that a pass cannot but move: x and y; x, dout and dx."""
 
@@ -38,18 +39,23 @@ def inputs(n: int, d: int, dtype: str, mean: float = 0.0) -> Inputs:
 
 
 def seconds_a_call(call: Callable[[], object], least: float) -> float:
-    """The mean time of a call, over `least` seconds of calls; the first call is not counted."""
+    """The time of a call: the mean of a batch, over the quickest of BATCHES batches that take `least` seconds together.
+
+    The quickest, because what disturbs a batch on a machine with other work is not the kernel, and would be laid at the
+    door of whoever waits for two threads. The first call is not counted.
+    """
     call()
-    calls, spent = 1, 0.0
-    while True:
-        began = time.perf_counter()
-        for _ in range(calls):
-            call()
-        spent = time.perf_counter() - began
-        if spent >= least:
-            return spent / calls
-        calls = max(calls + 1, int(1.2 * calls * least / max(spent, 1e-6)))
-        calls = min(calls, 1_000_000)
+    calls = 1
+    while (spent := _batch(call, calls)) < least / BATCHES:
+        calls = min(2 * calls, max(calls + 1, int(1.1 * calls * least / BATCHES / max(spent, 1e-7))))
+    return min(spent, *(_batch(call, calls) for _ in range(BATCHES - 1))) / calls
+
+
+def _batch(call: Callable[[], object], calls: int) -> float:
+    began = time.perf_counter()
+    for _ in range(calls):
+        call()
+    return time.perf_counter() - began
 
 
 def errors(given: Inputs, norm: str, y: Array, dx: Array) -> tuple[float, float]:
