@@ -43,3 +43,9 @@ def test_the_scale_is_a_power_of_two_that_brings_values_into_one_and_back(larges
 @pytest.mark.parametrize("largest", [0.0, np.nan, np.inf])
 def test_what_has_no_scale_is_left_as_it_is(largest):
     assert power_of_two_above(np.array(largest)) == 1
+
+
+@pytest.mark.parametrize("terms", [[np.nan, 1.0], [np.inf, 1.0], [np.inf, -np.inf], [1.7e308, 1.7e308]])
+def test_a_sum_that_is_no_number_is_nan_and_no_flag(terms):
+    with np.errstate(all="raise"):
+        assert np.isnan(order_free_sum(np.array(terms), 0))
