@@ -291,3 +291,52 @@ def test_lanes_beyond_the_count_are_zero_and_are_not_written():
     lanes.store(numbers, 10, lanes.spread(-1.0), 3)
     assert numbers[9:14].tolist() == [9, -1, -1, -1, 13]
     assert lanes.total(lanes.first(lanes.spread(2.0), 5)) == 10
+
+
+def test_no_digits_of_the_gradients_are_lost_where_dout_is_nearly_constant(norm):
+    """x and one unit in the last place: a float64 mean, rounded, is off by enough to show beside a sum that cancels."""
+    x, gamma, beta, dout = arguments((7, 7), np.float32)
+    x[:] = 536671.44
+    x[0, 0] = x[3, 4] = np.nextafter(x[0, 0], np.float32(np.inf))
+    dout = 1 + 1e-3 * dout
+    for ours, theirs in zip(run(FUSED[norm], x, gamma, beta, dout), run(BOOK[norm], x, gamma, beta, dout), strict=True):
+        assert error(ours, theirs) < 1.2e-7
+
+
+@pytest.mark.parametrize("length", [64, 1000, 4097])
+def test_no_digits_are_lost_to_a_sum_whose_terms_all_round_alike(norm, length):
+    """One large number among equal small squares, in float64: each addition rounds to the same side."""
+    axis = 0 if norm == "batch norm" else 1
+    x = np.ones((length, 40) if axis == 0 else (40, length)) * np.linspace(0.99, 1.01, 40).reshape(
+        (1, -1) if axis == 0 else (-1, 1)
+    )
+    x[(1,) if axis == 0 else (slice(None), 1)] = 3e7
+    one, zero = np.ones(x.shape[1]), np.zeros(x.shape[1])
+    out, _ = FUSED[norm][0](x, one, zero, {"mode": "train", "eps": 0})
+    assert error(out, exact(x, axis)) <= 6e-16
+
+
+def test_what_a_feature_gets_does_not_depend_on_its_neighbours():
+    """Nor what an example gets: not on columns measured twice, nor, with eps = 0, on a constant one."""
+    x, gamma, beta, dout = arguments((515, 48), np.float64)
+    x[:, 5] = np.sort(x[:, 5])
+    x[:, 9] = 7.0
+    some = [0, 1, 2, 17, 40]
+    together = run(FUSED["batch norm"], x, gamma, beta, dout, eps=0)
+    alone = run(FUSED["batch norm"], x[:, some], gamma[some], beta[some], dout[:, some], eps=0)
+    assert all(np.array_equal(a[..., some], b) for a, b in zip(together, alone, strict=True))
+    x[3] = 7.0
+    together = run(FUSED["layer norm"], x, gamma, beta, dout, eps=0)
+    alone = run(FUSED["layer norm"], x[some], gamma, beta, dout[some], eps=0)
+    assert all(np.array_equal(a[some], b) for a, b in zip(together[:2], alone[:2], strict=True))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_same_bits_for_any_strides(norm, dtype):
+    x, gamma, beta, dout = arguments((37, 53), dtype, 3.0)
+    expected = run(FUSED[norm], x, gamma, beta, dout)
+    wide = np.zeros((74, 106), dtype)
+    wide[::2, ::2] = x
+    for same in (np.asfortranarray(x), wide[::2, ::2], x[::-1].copy()[::-1]):
+        found = run(FUSED[norm], same, gamma, beta, np.asfortranarray(dout))
+        assert all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))

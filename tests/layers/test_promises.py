@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from normlab import layers
 from normlab.errors import NonFiniteWarning
 from normlab.layers import batchnorm_forward
 from normlab.layers.statistics import order_free_sum
@@ -179,3 +180,43 @@ def test_a_nan_batch_does_not_poison_running_statistics():
         assert (bn_param[name][[0, 2]] != old[[0, 2]]).all()  # the others moved on
     out, _ = batchnorm_forward(rng.randn(10, 3), gamma, beta, bn_param | {"mode": "test"})
     assert np.isfinite(out).all()
+
+
+@pytest.mark.parametrize("name", [name for name in NORMS if NORMS[name].centred])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("mean", [0.0, 1e6])
+def test_a_constant_upstream_gradient_gives_exactly_no_gradient(name, dtype, mean):
+    """Σ xhat is 0: but for rounding, by which a large mean of dout must not be multiplied."""
+    norm = NORMS[name]
+    x, _, beta, dout = draw(norm, np.random.RandomState(6), dtype, mean)
+    dout[:] = 12345.678
+    gamma = np.full_like(beta, 0.7)
+    _, cache = norm.forward(x, gamma, beta, 1e-5)
+    dx, dgamma, _ = norm.backward(dout, cache)
+    assert not dx.any()
+    if "batch" in name:  # elsewhere dgamma adds up over parts of what has mean 0
+        assert not dgamma.any()
+
+
+@pytest.mark.parametrize("name", NORMS)
+def test_subnormal_float64_loses_no_digits_that_it_has(name):
+    norm = NORMS[name]
+    rng = np.random.RandomState(7)
+    _, gamma, beta, dout = draw(norm, rng)
+    x = rng.randint(-100, 101, size=norm.shape) * 5e-324
+    with np.errstate(over="ignore"):  # 1 / std is beyond float64, and dx with it
+        out, _ = norm.forward(x, gamma, beta * 0, 0.0)
+    assert error(out, exact(norm, x, gamma, beta * 0, 0.0, dout)[0]) <= 1e-15
+    for eps in (1e-12, 1.0):
+        _, dx, _, _ = exact(norm, x, gamma, beta, eps, dout)
+        _, cache = norm.forward(x, gamma, beta, eps)
+        assert error(norm.backward(dout * 2.0**-100, cache)[0] * 2.0**100, dx) <= 1e-14
+
+
+def test_gamma_over_std_may_leave_the_range_of_float64_where_dx_does_not():
+    x, gamma = np.array([[1.0], [2.0], [4.0]]) * 1e-290, np.array([1e30])
+    _, cache = batchnorm_forward(x, gamma, np.zeros(1), {"mode": "train", "eps": 0.0})
+    for backward in (layers.batchnorm_backward, layers.batchnorm_backward_alt):
+        dx = backward(np.array([[1.0], [0.0], [0.0]]) * 1e-40, cache)[0]
+        assert np.isfinite(dx).all()
+        assert dx.any()

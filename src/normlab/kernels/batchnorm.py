@@ -38,9 +38,9 @@ def batchnorm_forward(
 ) -> tuple[Array, Any]:
     """`layers.batchnorm_forward`, fused: the same arguments, results, running statistics and errors.
 
-    x (N, D) of float32 or float64, row after row in memory, is the kernels'; everything else, also a batch with NaN,
-    infinity, or numbers whose squares overflow, is the book's. The cache keeps x itself: leave it as it is until the
-    backward pass. `threads`, by default all cores for large inputs, does not change a bit of the result; `out` takes
+    x (N, D) of float32 or float64 is the kernels', and copied first unless it lies row after row in memory; everything
+    else, also a batch with NaN, infinity, or numbers whose squares overflow, is the book's. The cache keeps x itself:
+    leave it as it is until the backward pass. `threads`, by default all cores for large inputs, does not change a bit of the result; `out` takes
     it, instead of a new array.
 
     >>> out, cache = batchnorm_forward(np.array([[1.0], [3.0]]), np.ones(1), np.zeros(1), {"mode": "train", "eps": 0})
@@ -51,6 +51,7 @@ def batchnorm_forward(
         return by_the_book(layers.batchnorm_forward(x, gamma, beta, bn_param), out)
     mode, eps = check_mode("batch norm", bn_param), check_eps(bn_param)
     n, d = x.shape
+    given, x = x, np.ascontiguousarray(x)
     flat, threads, statistics = x.reshape(-1), threads_for(x.size, threads), np.empty((4, d))
     if mode == "test":
         statistics[0], statistics[2] = _running(bn_param, d)
@@ -59,11 +60,11 @@ def batchnorm_forward(
     else:
         momentum, running = _momentum(bn_param), _running(bn_param, d)
         finite = shared(lambda begin, end: columns.moments(flat, n, d, begin, end, eps, statistics), d, COUNT, threads)
-        if not all(finite) or (eps == 0 and statistics[2].min() < SMALLEST_VARIANCE):
-            return by_the_book(layers.batchnorm_forward(x, gamma, beta, bn_param), out)
+        if not all(finite) or (eps == 0 and _squares_lost(x, statistics[2])):
+            return by_the_book(layers.batchnorm_forward(given, gamma, beta, bn_param), out)
         columns.follow(statistics, momentum, running)
         bn_param["running_mean"], bn_param["running_var"] = running
-    out = destination(out, x)
+    out = destination(out, given)
     g, b, target, past = np.asarray(gamma, np.float64), np.asarray(beta, np.float64), out.reshape(-1), past_caches(out)
     shared(
         lambda begin, end: columns.normalize(flat, n, d, begin, end, statistics, g, b, target, False, past),
@@ -102,6 +103,12 @@ def batchnorm_backward(
 
     shared(work, d, COUNT, threads)
     return dx, dgamma.astype(gamma.dtype), dbeta.astype(gamma.dtype)
+
+
+def _squares_lost(x: Array, var: Array) -> bool:
+    """Whether a column seems constant, or nearly so, and is not: its squares may have underflowed."""
+    still = var < SMALLEST_VARIANCE
+    return bool(still.any() and (x[:, still] != x[0, still]).any())
 
 
 def _momentum(bn_param: dict[str, Any]) -> float:

@@ -2,9 +2,9 @@
 
 Each pass takes the columns from `begin` to `end` of row-major arrays laid flat, `step` numbers a row, sixteen columns
 side by side and a few rows at a time, so that sums stay in registers and memory is read along its rows. Sums are
-float64, of at most MANY terms at a time, and the blocks' sums are added with their rounding errors carried along:
-what a sum loses does not grow with the batch. Every column is treated alike, whatever its neighbours: columns may be
-shared out among threads without a change of a bit.
+float64, of at most MANY terms at a time, or FEW where the terms themselves are float64, and the blocks' sums are added
+with their rounding errors carried along: what a sum loses does not grow with the batch. Every column is treated alike,
+whatever its neighbours: columns may be shared out among threads without a change of a bit.
 """
 
 # ruff: noqa: ARG001  (`sources`: see kernels.sources)
@@ -26,7 +26,7 @@ IN_CACHES = 4 << 20  # bytes
 
 @njit(error_model="numpy")
 def _rows_at_a_time(x: Array) -> int:
-    return MANY if x.size * x.itemsize <= IN_CACHES else FEW
+    return MANY if x.itemsize == 4 and x.size * x.itemsize <= IN_CACHES else FEW
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
@@ -55,10 +55,11 @@ def moments(
         last = min(end, block + COUNT)
         again = False
         for j in range(block, last):
-            again = again or shift[j] * shift[j] > var[j] * n / 4
-        if again:
-            for j in range(block, last):
+            # only its own column's: the others are to get the same sums once more
+            if shift[j] * shift[j] > var[j] * n / 4:
+                again = True
                 about[j] += shift[j] / n
+        if again:
             _sums(x, n, step, block, last, about, shift, var)
         for j in range(block, last):
             shift[j] /= n
@@ -110,18 +111,28 @@ def _carry(total: Array, lost: Array, j: int, k: int, term: Array, count: int) -
     store(lost, k, load(lost, k, count) + error, count)
 
 
+# The mean is about + shift. Of a float64 x they are subtracted one after the other. Of a float32 x it is enough to
+# subtract their rounded sum, in one step, and to put right by `_left` what that rounding left of the mean: a constant
+# of the column, which matters where the mean is large and dout nearly constant.
 @njit(error_model="numpy")
-def _centred(x: Array, at: int, count: int, about: Lanes, shift: Lanes) -> Lanes:
-    """x - mean. Of a float32 x and a float64 mean one subtraction loses nothing, so there shift is part of about."""
-    c = load(x, at, count) - about
+def _centred(x: Array, at: int, count: int, centre: Lanes, shift: Lanes) -> Lanes:
+    """x - mean, but for `_left`."""
+    c = load(x, at, count) - centre
     return c - shift if x.itemsize == 8 else c
 
 
 @njit(error_model="numpy")
 def _centre(x: Array, j: int, count: int, about: Array, shift: Array) -> Lanes:
-    """What `_centred` takes for about."""
+    """What `_centred` takes for centre."""
     m = load(about, j, count)
     return m if x.itemsize == 8 else m + load(shift, j, count)
+
+
+@njit(error_model="numpy")
+def _left(x: Array, j: int, count: int, about: Array, shift: Array) -> Lanes:
+    """The mean less `_centre`."""
+    m, t = load(about, j, count), load(shift, j, count)
+    return spread(0.0) if x.itemsize == 8 else t - ((m + t) - m)
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
@@ -139,8 +150,9 @@ def normalize(
         row, last = block * height, min(n, block * height + height)
         for j in range(begin, end, COUNT):
             count = min(COUNT, end - j)
-            m, t, b = _centre(x, j, count, about, shift), load(shift, j, count), load(beta, j, count)
+            m, t = _centre(x, j, count, about, shift), load(shift, j, count)
             a = load(gamma, j, count) * load(rstd, j, count)
+            b = load(beta, j, count) - a * _left(x, j, count, about, shift)
             if count < COUNT:
                 for i in range(row, last):
                     y = multiply_add(_centred(x, i * step + j, count, m, t), a, b)
@@ -196,7 +208,11 @@ def sums_backward(
             _carry(dgamma, lost_too, j, j - begin, q, count)
     for j in range(begin, end):
         dbeta[j] += lost[j - begin]
-        dgamma[j] = (dgamma[j] + lost_too[j - begin]) * rstd[j]
+    for j in range(begin, end, COUNT):
+        count = min(COUNT, end - j)
+        q = load(dgamma, j, count) + load(lost_too, j - begin, count)
+        q = q - _left(x, j, count, about, shift) * load(dbeta, j, count)
+        store(dgamma, j, q * load(rstd, j, count), count)
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
@@ -218,7 +234,7 @@ def gradient(
             a = load(gamma, j, count) * r
             # dx = a * dout - (x - m) * slope - level
             slope = a * r * load(dgamma, j, count) * spread(share)
-            level = a * load(dbeta, j, count) * spread(share)
+            level = a * load(dbeta, j, count) * spread(share) - _left(x, j, count, about, shift) * slope
             if count < COUNT:
                 for i in range(row, last):
                     c = _centred(x, i * step + j, count, m, t)

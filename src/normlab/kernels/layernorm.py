@@ -11,6 +11,7 @@ from normlab import layers
 from normlab.kernels import rows
 from normlab.kernels.sharing import by_the_book, destination, fits, past_caches, shared, threads_for
 from normlab.layers.checks import check_eps, check_upstream
+from normlab.layers.statistics import order_free_sum
 from normlab.typing import Array
 
 LARGEST_RSTD = 1e100
@@ -41,13 +42,14 @@ def layernorm_forward(
     n, d = x.shape
     statistics = np.empty((3, n))
     given, out = out, destination(out, x)
+    x = np.ascontiguousarray(x)
     flat, target, past = x.reshape(-1), out.reshape(-1), past_caches(out)
     g, b = np.asarray(gamma, np.float64), np.asarray(beta, np.float64)
     finite = shared(
         lambda begin, end: rows.forward(flat, d, begin, end, eps, g, b, statistics, target, past),
         n, 1, threads_for(x.size, threads),
     )  # fmt: skip
-    if not all(finite) or (eps == 0 and _squares_lost(statistics[2])):
+    if not all(finite) or (eps == 0 and _squares_lost(x, statistics[2])):
         return by_the_book(layers.layernorm_forward(x, gamma, beta, ln_param), given)
     return out, FusedLayerNormCache(x, statistics, gamma)
 
@@ -68,19 +70,21 @@ def layernorm_backward(
     check_upstream("layer norm's backward pass", dout, x.shape)
     n, d = x.shape
     dout = np.ascontiguousarray(dout, dtype=x.dtype)
-    chunks = -(-n // rows.CHUNK)
+    chunks = -(-n // rows.chunk(x))
     sums = np.zeros((2, chunks, d))
     dx = destination(out, x)
     flat, upstream, target, past = x.reshape(-1), dout.reshape(-1), dx.reshape(-1), past_caches(dx)
     g, (dgamma, dbeta) = np.asarray(gamma, np.float64), sums.reshape(2, -1)
     shared(
         lambda begin, end: rows.backward(upstream, flat, d, begin, end, statistics, g, target, dgamma, dbeta, past),
-        n, rows.CHUNK, threads_for(x.size, threads),
+        n, rows.chunk(x), threads_for(x.size, threads),
     )  # fmt: skip
-    dgamma, dbeta = sums.sum(axis=1)  # the chunks in their order, whoever added them up
+    # the chunks in their order, whoever added them up; where they may have no digits to lose, without losing any
+    dgamma, dbeta = sums.sum(axis=1) if x.itemsize == 4 else order_free_sum(sums, axis=1)
     return dx, dgamma.astype(gamma.dtype), dbeta.astype(gamma.dtype)
 
 
-def _squares_lost(rstd: Array) -> bool:
-    """Whether squares may have underflowed: a row seems constant, or nearly so."""
-    return bool(rstd.min() == 0 or rstd.max() > LARGEST_RSTD)
+def _squares_lost(x: Array, rstd: Array) -> bool:
+    """Whether a row seems constant, or nearly so, and is not: its squares may have underflowed."""
+    still = (rstd == 0) | (rstd > LARGEST_RSTD)
+    return bool(still.any() and (x[still] != x[still, :1]).any())

@@ -67,14 +67,13 @@ def past_caches(out: Array) -> bool:
 
 
 def fits(x: Any, *parameters: Array) -> bool:
-    """Whether the kernels take this input: a batch of at least two rows, in the machine's own floats, row after row,
-    with parameters of one number a feature. The book takes all others, or says why not."""
+    """Whether the kernels take this input: a batch of at least two rows, in the machine's own floats, with parameters
+    of one number a feature. The book takes all others, or says why not."""
     return (
         isinstance(x, np.ndarray)
         and x.ndim == 2
         and x.dtype.char in "fd"
         and x.dtype.isnative
-        and x.flags.c_contiguous
         and x.shape[0] >= 2
         and x.shape[1] >= 1
         and all(parameter.shape == x.shape[1:] for parameter in parameters)

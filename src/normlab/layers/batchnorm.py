@@ -124,6 +124,8 @@ def batchnorm_test(
 #     out = gamma * xhat + beta    dxhat = gamma * dout
 #
 # The mean's path through the variance is left out: it is sum(u) * 2 / N * dv, and sum(u) is 0.
+# For the same reason dout may lose its mean first, which changes neither sum with xhat nor dx: what rounding leaves of
+# sum(xhat) is then not multiplied by a mean of dout that may be large.
 def batchnorm_backward(dout: Array, cache: BatchNormCache | FrozenBatchNormCache) -> tuple[Array, Array, Array]:
     """Gradients of batchnorm_forward, staged: back through the computation graph, node by node.
 
@@ -144,6 +146,7 @@ def batchnorm_backward(dout: Array, cache: BatchNormCache | FrozenBatchNormCache
     N = dout.shape[-2]
 
     dbeta = order_free_sum(dout, axis=-2)
+    dout = dout - dbeta[..., None, :] / N
     dgamma = order_free_sum(dout * xhat, axis=-2)
     dxhat = dout * gamma[..., None, :]
 
@@ -164,7 +167,8 @@ def batchnorm_backward(dout: Array, cache: BatchNormCache | FrozenBatchNormCache
 #
 #     dx = gamma / std * (dout - sum(dout) / N - xhat * sum(dout * xhat) / N)
 #
-# whose two sums are dbeta and dgamma: nothing else needs to be summed.
+# whose two sums are dbeta and dgamma: nothing else needs to be summed. And because sum(xhat) is 0, dgamma may as well
+# be sum((dout - sum(dout) / N) * xhat), which keeps its digits where dout is nearly constant.
 def batchnorm_backward_alt(dout: Array, cache: BatchNormCache | FrozenBatchNormCache) -> tuple[Array, Array, Array]:
     """Gradients of batchnorm_forward, simplified: the derivation on paper in one line.
 
@@ -183,9 +187,10 @@ def batchnorm_backward_alt(dout: Array, cache: BatchNormCache | FrozenBatchNormC
     N = dout.shape[-2]
 
     dbeta = order_free_sum(dout, axis=-2)
-    dgamma = order_free_sum(dout * xhat, axis=-2)
+    centred = dout - dbeta[..., None, :] / N
+    dgamma = order_free_sum(centred * xhat, axis=-2)
     rstd = scale / d
-    dx = gamma[..., None, :] * rstd * (dout - dbeta[..., None, :] / N - xhat * (dgamma[..., None, :] / N))
+    dx = gamma[..., None, :] * (centred - xhat * (dgamma[..., None, :] / N)) * rstd
     return dx.astype(dtype), dgamma.astype(gamma.dtype), dbeta.astype(gamma.dtype)
 
 

@@ -24,13 +24,16 @@ import numpy as np
 
 from normlab.typing import Array
 
-SMALLEST_EXPONENT = -1020  # below it, 2**-exponent would overflow; such inputs are subnormal
+LARGEST_POWER = 1020  # 2**1023 is the last that float64 holds
+# Deviations are scaled by no more than this: enough for the square of the smallest number there is, and little enough
+# that gradients, which are divided by eps and multiplied by the scale, stay within float64 between the two.
+LARGEST_POWER_OF_DEVIATIONS = 600
 
 
 class Moments(NamedTuple):
     """An input centred, scaled and measured along an axis. All float64; statistics keep the axis, length 1."""
 
-    u: Array  # (x - mean) * scale, x's shape, every |u| <= 2
+    u: Array  # (x - mean) * scale, x's shape, every |u| <= 2, and the largest about 1 unless x is below 1e-181
     v: Array  # mean(u²)
     scale: Array  # a power of two
     mean: Array
@@ -89,18 +92,20 @@ def centred_moments(x: Array, axis: int | tuple[int, ...]) -> Moments:
         high = np.maximum.reduce(x, axis=axis, keepdims=True)
         middle = 0.5 * low + 0.5 * high  # halves first: the sum cannot overflow
         u = x - middle
-        scale = power_of_two_above(np.maximum(high - middle, middle - low))
-        u *= scale  # now every |u| <= 1
-        shift = _sum_in_two_cuts(u, axis, 0) / _count(x, axis)
+        largest = np.maximum(high - middle, middle - low)
+        scale = power_of_two_above(largest, LARGEST_POWER_OF_DEVIATIONS)
+        u *= scale  # now every |u| <= 1, and the largest at least 1/2 unless it was tiny
+        exponent = np.frexp(largest * scale)[1]
+        shift = _sum_in_two_cuts(u, axis, exponent) / _count(x, axis)
         u -= shift
-        v = _sum_in_two_cuts(u * u, axis, 2) / _count(x, axis)
+        v = _sum_in_two_cuts(u * u, axis, 2 * exponent + 2) / _count(x, axis)
         return Moments(u, v, scale, middle + shift / scale, v / scale / scale)
 
 
-def power_of_two_above(largest: Array) -> Array:
-    """The power of two that brings values up to `largest` into [-1, 1]; 1 for zero, NaN and infinity."""
+def power_of_two_above(largest: Array, most: int = LARGEST_POWER) -> Array:
+    """The power of two, at most 2**most, that brings values up to `largest` into [-1, 1]; 1 for NaN and infinity."""
     exponent = np.where(np.isfinite(largest), np.frexp(largest)[1], 0)
-    return np.ldexp(1.0, -np.maximum(exponent, SMALLEST_EXPONENT))
+    return np.ldexp(1.0, -np.maximum(exponent, -most))
 
 
 def scaled_std(v: Array, scale: Array, eps: float) -> Array:
@@ -117,9 +122,13 @@ def standardize_backward(dxhat: Array, xhat: Array, rstd: Array, axis: int | tup
 
     With K terms along the axis, dxhat_i/dx_j = rstd * (δ_ij - 1/K - xhat_i xhat_j / K), hence
 
-        dx = rstd * (dxhat - mean(dxhat) - xhat * mean(dxhat * xhat))
+        dx = rstd * (g - xhat * mean(g * xhat))      with g = dxhat - mean(dxhat)
+
+    The derivation has mean(dxhat * xhat), which is the same because mean(xhat) = 0, but for rounding: what that leaves
+    of mean(xhat) is not multiplied by a mean of dxhat that may be large.
     """
-    dx: Array = rstd * (dxhat - order_free_mean(dxhat, axis) - xhat * order_free_mean(dxhat * xhat, axis))
+    g = dxhat - order_free_mean(dxhat, axis)
+    dx: Array = rstd * (g - xhat * order_free_mean(g * xhat, axis))
     return dx
 
 
