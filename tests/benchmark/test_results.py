@@ -35,6 +35,14 @@ def test_each_target_of_the_study_is_judged() -> None:
     }
 
 
+def test_a_target_beyond_the_floor_is_seen_to_be() -> None:
+    seconds = {"fast": [4.0], "jax-map": [6.0]}
+    judged = judge({"initialization/cifar10": section(race_result(seconds, compiling=3.0))})
+    on = {each.target.asked: each.on for each in judged}
+    assert on["against the best JAX arrangement, warm"] == "jax-map; the floor itself would reach 2.0 ×"
+    assert on["against the best JAX arrangement, with compilation"].endswith("the floor itself would reach 3.0 ×")
+
+
 def test_a_peer_that_did_other_work_decides_nothing() -> None:
     result = race_result({"fast": [4.0], "torch": [400.0]}, differs="it did not train")
     found = verdicts({"initialization/cifar10": section(result)})

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from normlab.benchmark.standings import best, floor_of, standings
+from normlab.benchmark.standings import Standing, best, floor_of, standings
 
 __all__ = ["TARGETS", "Judged", "Target", "judge"]
+
+STUDY = "initialization/cifar10"
 
 Found = tuple[float, str] | None
 """A measured value and what it was measured on; None where it was not measured."""
@@ -63,23 +65,30 @@ def _against(
         peer = best(peers, kind, with_compilation=with_compilation)
         if peer is None:
             return None
-        some = f", from {peer.trained} of {peer.nets} nets" if peer.trained < peer.nets else ""
-        return (peer.ratio_with_compilation if with_compilation else peer.ratio.median), peer.title + some
+        ratio = peer.ratio_with_compilation if with_compilation else peer.ratio.median
+        return ratio, _compared_with(peer, results[section], with_compilation=with_compilation)
 
     return find
 
 
 def _as_written(results: dict[str, Any]) -> Found:
     """PyTorch as people write it."""
-    race = results.get("initialization/cifar10")
+    race = results.get(STUDY)
     for peer in standings(race) if race else []:
         if peer.name == "torch" and peer.differs is None:
-            return peer.ratio.median, peer.title
+            return peer.ratio.median, _compared_with(peer, results[STUDY])
     return None
 
 
+def _compared_with(peer: Standing, race: dict[str, Any], *, with_compilation: bool = False) -> str:
+    """Whom a ratio is to, how much of it was estimated, and the ratio that a trainer at the floor would have."""
+    some = f", estimated from {peer.trained} nets a round" if peer.trained < peer.nets else ""
+    ceiling = (peer.study + (peer.compiling if with_compilation else 0.0)) / floor_of(race).seconds
+    return f"{peer.title}{some}; the floor itself would reach {ceiling:.1f} ×"
+
+
 def _roofline(results: dict[str, Any]) -> Found:
-    race = results.get("initialization/cifar10")
+    race = results.get(STUDY)
     if race is None:
         return None
     floor = floor_of(race)
@@ -104,7 +113,6 @@ def _memory(results: dict[str, Any]) -> Found:
     return (memory["beyond_records"] / 1024, memory["what"]) if memory else None
 
 
-STUDY = "initialization/cifar10"
 TARGETS = (
     Target("CIFAR-10 study, against PyTorch eager as people write it", 9, _as_written),
     Target("against the best PyTorch arrangement", 4, _against(STUDY, "torch")),
