@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -39,13 +39,13 @@ def as_function(subject: Subject) -> Callable[..., Any]:
     return wrapped
 
 
-def gradchecks(subjects: Mapping[str, Subject]) -> Iterator[tuple[str, str]]:
+def gradchecks(subjects: Mapping[str, Subject], layouts: Iterable[str] = LAYOUTS) -> Iterator[tuple[str, str]]:
     """(layer and layout, what `check_grads` says against it or '') for every subject and layout, in float64."""
     import jax
     from jax.test_util import check_grads
 
     for name, subject in subjects.items():
-        for layout in LAYOUTS:
+        for layout in layouts:
             with jax.enable_x64(True):
                 arguments = tuple(jax.numpy.asarray(a) for a in subject.draw(np.random.RandomState(0)))
                 try:

@@ -41,6 +41,9 @@ PLUMBING: dict[str, Operator] = {"Constant": lambda attributes, _: (onnx.numpy_h
 """What computes nothing, and is there only to feed another node."""
 
 
+HANDED_OVER = "which the kernels hand to the book"
+
+
 class ByTheBook(Backend):
     """ONNX's operators by the formulas of `normlab.layers` and `normlab.optim`."""
 
@@ -84,7 +87,7 @@ def _refusing(forward: Callable[..., tuple[Array, Any]], fused_cache: type) -> C
     def by_the_kernel(*arguments: Any) -> tuple[Array, Any]:
         out, cache = forward(*arguments)
         if not isinstance(cache, fused_cache):
-            raise OptionError(f"{forward.__name__} handed an input of shape {arguments[0].shape} to the book")
+            raise OptionError(f"{forward.__name__} got an input of shape {arguments[0].shape}, {HANDED_OVER}")
         return out, cache
 
     return by_the_kernel

@@ -12,7 +12,6 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -45,16 +44,20 @@ MODULES = {
 
 @dataclass(frozen=True)
 class Disagreement:
-    """One result on which the two differ by more than rounding; errors are shares of the largest true number."""
+    """One result on which the two differ by more than rounding."""
 
     result: str  # y, dx, dgamma or dbeta
-    ours: float
+    largest: float  # the largest true number
+    ours: float  # the largest error of each
     theirs: float
+    rounding: float  # an error up to this is rounding
 
     @property
     def right(self) -> str:
-        """Who is right to rounding, or nearer to it."""
-        return "normlab" if self.ours < self.theirs else "PyTorch"
+        """Who is right to rounding; or, where cancellation leaves neither so, who is nearer."""
+        right = [name for name, error in (("normlab", self.ours), ("PyTorch", self.theirs)) if error <= self.rounding]
+        nearer = "normlab" if self.ours < self.theirs else "PyTorch"
+        return " and ".join(right) or f"neither; {nearer} is nearer"
 
 
 @dataclass(frozen=True)
@@ -125,12 +128,14 @@ def _compared(sample: str, dtype: str, question: opinfo_norms.Question) -> Answe
     found = []
     for result, a, b, true in zip(("y", "dx", "dgamma", "dbeta"), ours, theirs, truth, strict=True):
         if true is not None and a is not None and b is not None:
-            largest = np.abs(true).max()
-            shares = [_error(value, true, largest) for value in (a, b)]
-            if not np.abs(a.ravel() - b.ravel()).max(initial=0) <= ROUNDING[dtype] * largest:
-                found.append(Disagreement(result, *shares))
+            largest = float(np.abs(true).max())
+            rounding = ROUNDING[dtype] * largest + float(np.finfo(dtype).smallest_subnormal)
+            if not _largest_difference(a, b) <= rounding:
+                ours_off, theirs_off = (_largest_difference(value, true) for value in (a, b))
+                found.append(Disagreement(result, largest, ours_off, theirs_off, rounding))
     return Answer(sample, dtype, question.x.shape, "", tuple(found))
 
 
-def _error(value: Array, true: Array, largest: Any) -> float:
-    return float(np.abs(value.ravel() - true.ravel()).max() / max(largest, np.finfo(np.float64).tiny))
+def _largest_difference(a: Array, b: Array) -> float:
+    difference = np.asarray(a, np.longdouble).ravel() - np.asarray(b, np.longdouble).ravel()
+    return float(np.abs(difference).max())
