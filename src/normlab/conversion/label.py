@@ -85,11 +85,12 @@ def read_label(text: str | None, norms: Sequence[Norm]) -> Label | None:
             | {name: tuple(map(float, values[name])) for name in ("eps", "momentum")}
             | {name: tuple(tuple(map(float, row)) for row in values[name]) for name in ("mean", "var")}
         )
-        known = label.version == VERSION and all(map(_is_number, (label.keep, label.reg)))
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         raise ForeignNetError(f"the file's metadata {KEY!r} is damaged; remove it, or export the net again") from error
-    if not known:
+    if label.version != VERSION:
         raise ForeignNetError(f"the file's metadata {KEY!r} is of another version of normlab than this one")
+    if not _is_sound(label):
+        raise ForeignNetError(f"the file's metadata {KEY!r} is damaged: it has settings that no net has; remove it")
     if len(label.eps) != len(norms) or len(label.momentum) != len(norms):
         raise contradiction(f"{len(label.eps)} norm layers", f"{len(norms)}")
     statistics = sum(norm.running_mean is not None for norm in norms)
@@ -123,5 +124,12 @@ def _numbers(values: Array | None) -> list[float]:
     return [] if values is None else values.tolist()
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)
+def _is_sound(label: Label) -> bool:
+    """Whether every setting is one that a net can have; those of the net as a whole are checked as it is built."""
+    numbers = (label.keep, label.reg, *label.eps, *label.momentum)
+    return (
+        all(isinstance(value, int | float) and math.isfinite(value) for value in numbers)
+        and all(eps >= 0 for eps in label.eps)
+        and all(0 <= momentum <= 1 for momentum in label.momentum)
+        and (label.unbiased_for is None or (isinstance(label.unbiased_for, int) and label.unbiased_for >= 2))
+    )

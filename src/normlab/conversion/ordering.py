@@ -16,7 +16,7 @@ MOST_STEPS = 10_000  # of the search; a file that needs more is ambiguous anyway
 
 
 def the_only_order(names: Collection[str], fits: Callable[[list[str], str], bool], what: str) -> list[str]:
-    """The names in the one order in which each `fits` (those before it, itself).
+    """The names in the one order in which each `fits` (those before it, itself); of one pattern, counted up.
 
     Raises ForeignNetError where there is none, or more than one.
 
@@ -27,6 +27,8 @@ def the_only_order(names: Collection[str], fits: Callable[[list[str], str], bool
     queues: dict[str, list[str]] = {}
     for name in _counted_up(names):
         queues.setdefault(re.sub("[0-9]+", "#", name), []).append(name)
+    if len(queues) == 1:  # the numbers decide, and the caller says what does not fit
+        return _counted_up(names)
     total = sum(map(len, queues.values()))
     orders: list[list[str]] = []
     unfinished: list[tuple[list[str], tuple[int, ...]]] = [([], (0,) * len(queues))]

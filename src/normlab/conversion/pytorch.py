@@ -238,6 +238,11 @@ def _norms(norms: dict[str, dict[str, Array]], linears: list[str], matrices: dic
             f"after each Linear but the last, or none at all"
         )
     names = the_only_order(norms, lambda before, name: norms[name]["weight"].shape == (hidden[len(before)],), "norms")
+    for width, norm in zip(hidden, names, strict=True):
+        if norms[norm]["weight"].shape != (width,):
+            raise ForeignNetError(
+                f"'{norm}.weight' has shape {norms[norm]['weight'].shape}; expected ({width},), the size of its layer"
+            )
     for linear, norm in zip(linears, names, strict=False):
         (parent, _, place), (norm_parent, _, norm_place) = linear.rpartition("."), norm.rpartition(".")
         places = (place + norm_place).isdecimal()
