@@ -27,7 +27,7 @@ __all__ = ["Setting", "race", "same_work"]
 
 Tell = Callable[[str], object]
 
-TRIED = 2  # nets on which settings of threads are tried
+TRIED = 4  # nets on which settings of threads are tried
 SAME_LOSS = 1.25  # how far the median net's final loss may be from ours, as a factor
 SAME_START = 1e-3  # and the first loss, relatively
 
@@ -120,7 +120,7 @@ def race(workload: Workload, data: Dataset, peers: Sequence[Peer], setting: Sett
             "cores": available_cores(),
             "work": total(specs)._asdict(),
             "missing": missing,
-            **_rounds(specs, runners, peaks, setting, tell),
+            **_rounds(specs, setting.nets if workload.alike else None, runners, peaks, setting, tell),
         }
 
 
@@ -133,22 +133,25 @@ def _ready(peer: Peer, specs: list[RunSpec], data: Dataset, setting: Setting, te
             runner = _Runner(peer, threads, specs, data, setting)
             try:
                 runner.compile(few)
-                best = min(best, *((runner.train(few)[0], threads) for _ in range(2)))
+                runner.train(few[:1])
+                best = min(best, (runner.train(few)[0], threads))
             finally:
                 runner.close()
         tell(f"{peer.title}: {best[1]} thread{'s' if best[1] > 1 else ''} is best")
     return _Runner(peer, best[1], specs, data, setting)
 
 
-def _rounds(specs: list[RunSpec], runners: list[_Runner], peaks: Child, setting: Setting, tell: Tell) -> dict[str, Any]:
-    """The times of all rounds."""
+def _rounds(
+    specs: list[RunSpec], few: int | None, runners: list[_Runner], peaks: Child, setting: Setting, tell: Tell
+) -> dict[str, Any]:
+    """The times of all rounds; `few` is how many nets a peer trains whose time is so much a net."""
     measured: dict[str, Any] = {}
     for runner in runners:
-        nets = list(range(len(specs))) if runner.peer.whole else subset(len(specs), setting.nets)
+        nets = subset(len(specs), None if runner.peer.whole else few)
         compiling = runner.compile(nets) if runner.peer.compiles else 0.0
         # once outside the clock: compiled programs all the nets they were compiled for, others a few on every worker
-        few = subset(len(nets), 4 * runner.peer.processes)
-        runner.train(nets if runner.peer.compiles and runner.peer.whole else [nets[number] for number in few])
+        some = [nets[number] for number in subset(len(nets), 4 * runner.peer.processes)]
+        runner.train(nets if runner.peer.compiles and runner.peer.whole else some)
         measured[runner.peer.name] = {
             "title": runner.peer.title,
             "threads": runner.threads,
@@ -167,7 +170,7 @@ def _rounds(specs: list[RunSpec], runners: list[_Runner], peaks: Child, setting:
         loads.append(os.getloadavg()[0] if hasattr(os, "getloadavg") else math.nan)
         for position in range(len(runners)):
             runner = runners[(position + turn) % len(runners)]
-            nets = subset(len(specs), None if runner.peer.whole else setting.nets, turn)
+            nets = subset(len(specs), None if runner.peer.whole else few, turn)
             seconds, outcomes = runner.train(nets)
             entry = measured[runner.peer.name]
             entry["seconds"].append(seconds)

@@ -25,6 +25,8 @@ class Workload:
     name: str
     title: str
     runs: Callable[[DataSpec], list[RunSpec]]
+    alike: bool = True
+    """Whether each net takes about as long, so that some of them can stand for all."""
 
 
 def initialization(data: DataSpec) -> list[RunSpec]:
@@ -66,7 +68,7 @@ WORKLOADS = {
     for each in (
         Workload("initialization", "the 40-net initialization study", initialization),
         Workload("depth", "the depth study on four seeds", depth),
-        Workload("batch-size", "the batch-size studies, batch norm and layer norm", batch_size),
+        Workload("batch-size", "the batch-size studies, batch norm and layer norm", batch_size, alike=False),
     )
 }
 
