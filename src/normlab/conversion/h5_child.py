@@ -9,12 +9,13 @@ from __future__ import annotations
 import io
 import math
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import safetensors.numpy
 
-from normlab.typing import Array
+if TYPE_CHECKING:
+    from normlab.typing import Array
 
 REFUSED = 3
 MOST_DATASETS = 10_000

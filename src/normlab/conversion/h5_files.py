@@ -10,12 +10,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import safetensors.numpy
 
 from normlab.conversion.errors import ForeignNetError
 from normlab.typing import Array
 
+CHILD = Path(__file__).with_name("h5_child.py")  # by its path: importing it by name would load all of normlab
 SECONDS = 60
 REFUSED = 3  # the child's exit code with a sentence on its standard error
 FIXED = {"HDF5_PLUGIN_PRELOAD": "::", "HDF5_USE_FILE_LOCKING": "FALSE", "OPENBLAS_NUM_THREADS": "1"}
@@ -27,7 +29,7 @@ def read_h5(content: bytes, name: str) -> dict[str, Array]:
         raise ForeignNetError(f"{name} is not an HDF5 file, or a damaged one")
     try:
         child = subprocess.run(
-            [sys.executable, "-P", "-m", "normlab.conversion.h5_child"],
+            [sys.executable, "-P", str(CHILD)],
             input=content,
             capture_output=True,
             timeout=SECONDS,

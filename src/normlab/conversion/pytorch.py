@@ -139,7 +139,7 @@ def _norm_call(parts: Parts, norm: Norm, width: int) -> str:
 def from_bytes(content: bytes, name: str, told: Told) -> tuple[Parts, list[str]]:
     """The net in a file's content, and what was taken for granted. Raises ForeignNetError, naming the tensor."""
     # a safetensors file begins with its header's length, which may look like a pickle, and then the header
-    if name.lower().endswith(PICKLES) or (content[:2] in PICKLE_STARTS and content[8:9] != b"{"):
+    if content[8:9] != b"{" and (name.lower().endswith(PICKLES) or content[:2] in PICKLE_STARTS):
         raise ForeignNetError(
             f"{name} is a pickle, which can run any code when it is opened, so normlab does not open it. Where PyTorch "
             f'is, convert it:  python -c "import torch, safetensors.torch; safetensors.torch.save_file('
