@@ -17,6 +17,7 @@ from normlab.cli.notebook import notebook
 from normlab.cli.report import report
 from normlab.cli.reproduce import reproduce
 from normlab.cli.results import results
+from normlab.cli.selftest import selftest
 from normlab.cli.study import study
 
 app = typer.Typer(
@@ -33,6 +34,7 @@ app.command()(results)
 app.command()(check)
 app.command()(explain)
 app.command()(grade)
+app.command()(selftest)
 app.command()(export)
 app.command("import")(import_net)
 app.add_typer(study, name="study")
