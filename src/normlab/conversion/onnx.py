@@ -24,6 +24,7 @@ from normlab.conversion.onnx_chain import OPERATORS, Chain
 from normlab.conversion.parts import Affine, Norm, Parts, Relu
 from normlab.conversion.pytorch import narrowed, quoted_path
 from normlab.conversion.sequences import read_row
+from normlab.errors import UserError
 from normlab.typing import Array
 
 if TYPE_CHECKING:
@@ -145,7 +146,12 @@ def from_bytes(content: bytes, name: str, told: Told) -> tuple[Parts, list[str]]
         onnx.checker.check_model(model)
     except (onnx.checker.ValidationError, RuntimeError, ValueError) as error:
         raise ForeignNetError(f"{name} is not a valid ONNX model: {str(error).strip().splitlines()[0]}") from error
-    return from_model(model, told)
+    try:
+        return from_model(model, told)
+    except UserError:
+        raise
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise ForeignNetError(f"{name} is a damaged ONNX model: {type(error).__name__}: {error}") from error
 
 
 def from_model(model: onnx.ModelProto, told: Told) -> tuple[Parts, list[str]]:

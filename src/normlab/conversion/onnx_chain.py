@@ -27,6 +27,7 @@ KINDS = {operator: kind for kind, operator in OPERATORS.items()}
 OLDEST_SETS = {"batchnorm": 9, "layernorm": 17, "groupnorm": 21, "rmsnorm": 23}
 
 
+TYPES = (1, 11, 7, 9)  # float32 and float64, and what other nodes may hold: int64 and Boolean
 TYPED = ("float_data", "double_data", "int32_data", "int64_data", "uint64_data", "string_data")
 
 
@@ -200,6 +201,10 @@ def array_of(tensor: onnx.TensorProto) -> Array:
     """A stored tensor's values, the caller's to change. Raises ForeignNetError where its content denies its shape."""
     from onnx import numpy_helper
 
+    if tensor.data_type not in TYPES:
+        raise ForeignNetError(
+            f"the tensor {tensor.name!r} has ONNX's type {tensor.data_type}; expected float32 or float64"
+        )
     held = max(len(tensor.raw_data), *(len(getattr(tensor, name)) for name in TYPED))
     if any(size < 0 for size in tensor.dims) or math.prod(tensor.dims) > held:
         raise ForeignNetError(f"the tensor {tensor.name!r} says shape {[*tensor.dims]}, more than it holds")

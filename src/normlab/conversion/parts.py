@@ -76,6 +76,12 @@ class Parts:
 
     def __post_init__(self) -> None:
         check_net_options(self.hidden_dims, self.normalization, self.num_groups, self.keep, self.reg)
+        for norm in self.norms:
+            if not (0 <= norm.eps < np.inf and 0 <= norm.momentum <= 1):
+                raise OptionError(
+                    f"a norm has eps={norm.eps!r} and momentum={norm.momentum!r}; expected a finite eps >= 0 and a "
+                    f"momentum from 0 to 1"
+                )
         for number, (one, after) in enumerate(itertools.pairwise(self.affines), start=1):
             if one.W.shape[1] != after.W.shape[0]:
                 raise ShapeError(

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import safetensors.numpy
 
+from normlab import checkpoints
 from normlab.conversion.bounded import check_floats, read_safetensors
 from normlab.conversion.completing import Defaults, Found, Told, complete, dropped
 from normlab.conversion.conventions import complement
@@ -147,6 +148,11 @@ def from_bytes(content: bytes, name: str, told: Told) -> tuple[Parts, list[str]]
             f"load it with the code that saved it, and save its .state_dict())"
         )
     tensors, metadata = read_safetensors(content, name)
+    if checkpoints.FORMAT in metadata:
+        raise ForeignNetError(
+            f"{name} is a checkpoint of normlab already: normlab.conversion.load_net loads its net, and `normlab export` "
+            f"writes it for others"
+        )
     return from_state_dict(tensors, told, metadata.get(KEY))
 
 
