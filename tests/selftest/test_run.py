@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
-import types
+import textwrap
+import time
+from importlib.util import find_spec
 
 import pytest
 
@@ -19,53 +21,96 @@ UNKNOWN = Measured("conformance", "ONNX", "all", "", None, 0, note="onnx is not 
 
 
 @pytest.fixture
-def parts(monkeypatch):
-    """Make these functions the parts, in the order of their areas."""
+def parts(monkeypatch, tmp_path):
+    """Make modules of this code the parts, in the order of their areas."""
 
-    def make(**rows):
-        modules = {f"part_{area}": types.SimpleNamespace(rows=function) for area, function in rows.items()}
-        monkeypatch.setattr(running, "PARTS", [(area, f"part_{area}") for area in rows])
-        monkeypatch.setattr(running, "import_module", modules.__getitem__)
-        monkeypatch.setattr(running, "find_spec", modules.get)
+    def make(**code):
+        for area, lines in code.items():
+            (tmp_path / f"planted_{area}.py").write_text(PREAMBLE + textwrap.indent(textwrap.dedent(lines), "    "))
+        monkeypatch.setattr(running, "PARTS", [(area, f"planted_{area}") for area in code])
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path))
 
     return make
 
 
+PREAMBLE = """
+import os, signal, sys, time
+from normlab.selftest import Measured
+
+def row(area, promise):
+    return Measured(area, promise, "", "", True, 1)
+
+def rows(full):
+"""
+
+
 def test_rows_come_in_the_order_of_the_parts_and_know_the_size(parts):
-    asked = []
-    parts(numerics=lambda full: asked.append(full) or iter([GOOD]), files=lambda _full: iter([BAD, BAD]))
-    assert list(running.run(full=True)) == [GOOD, BAD, BAD]
-    assert asked == [True]
-    assert list(running.run(only=["files"])) == [BAD, BAD]
+    parts(
+        numerics="time.sleep(0.3); yield row('numerics', f'full is {full}')",
+        files="print('noise'); yield row('files', 'one'); yield row('files', 'two')",
+    )
+    assert [row.promise for row in running.run(full=True)] == ["full is True", "one", "two"]
+    assert [row.promise for row in running.run(only=["files"])] == ["one", "two"]
 
 
-def test_a_part_that_breaks_down_is_a_broken_row_and_the_next_part_goes_on(parts):
-    def breaks(_full):
-        yield GOOD
-        raise KeyError("planted")
-
-    parts(numerics=breaks, files=lambda _full: iter([BAD]))
-    first, broken, last = running.run()
-    assert (first, last) == (GOOD, BAD)
-    assert broken.holds is False
-    assert broken.measured == "KeyError: 'planted'"
-    assert "test_run.py, line" in broken.note
-
-
-def test_an_interruption_is_nobodys_broken_promise(parts):
-    def interrupted(_full):
-        raise KeyboardInterrupt
-        yield
-
-    parts(numerics=interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        list(running.run())
+def test_a_part_that_breaks_down_is_a_broken_row_and_the_others_go_on(parts):
+    parts(
+        numerics="yield row('numerics', 'before'); raise KeyError('planted')",
+        identities="yield row('identities', 'before'); os.kill(os.getpid(), signal.SIGKILL)",
+        conformance="print('no way', file=sys.stderr); yield from (); os._exit(3)",
+        files="yield row('files', 'all is well')",
+    )
+    found = list(running.run())
+    told = [(row.area, row.measured, row.holds) for row in found if not row.promise.startswith(("before", "all"))]
+    assert told == [
+        ("numerics", "KeyError: 'planted'", False),
+        ("identities", "ended by SIGKILL", False),
+        ("conformance", "exit code 3", False),
+    ]
+    assert [row.promise for row in found if row.holds] == ["before", "before", "all is well"]
+    notes = [row.note for row in found if row.holds is False]
+    assert "planted_numerics.py, line" in notes[0]
+    assert notes[1:] == ["it left no word", "no way"]
 
 
-def test_every_part_exists_and_an_unknown_area_is_refused():
-    assert [area for area, _ in running.PARTS] == list(running.areas(()))
+def test_a_module_that_is_missing_is_a_broken_row(parts, monkeypatch):
+    parts(files="yield row('files', 'all is well')")
+    monkeypatch.setattr(running, "PARTS", [("crashes", "planted_nowhere"), *running.PARTS])
+    missing, good = running.run()
+    assert missing.measured == "ModuleNotFoundError: No module named 'planted_nowhere'"
+    assert good.holds
+
+
+def test_stopped_in_the_middle_the_processes_are_interrupted_and_clean_up(parts, tmp_path):
+    marks = [tmp_path / "began", tmp_path / "cleaned up"]
+    parts(
+        numerics="yield row('numerics', 'first')",
+        files=f"""
+        try:
+            open({str(marks[0])!r}, "w").close()
+            time.sleep(60)
+            yield row('files', 'never')
+        finally:
+            open({str(marks[1])!r}, "w").close()
+        """,
+        crashes="open('never', 'w'); yield row('crashes', 'never')",
+    )
+    rows = running.run()
+    assert next(rows).promise == "first"
+    while not marks[0].exists():
+        time.sleep(0.01)
+    began = time.monotonic()
+    rows.close()
+    assert time.monotonic() - began < 30
+    assert marks[1].exists()
+
+
+def test_the_parts_exist_in_the_order_of_the_areas_and_an_unknown_one_is_refused():
+    names = [area for area, _ in running.PARTS]
+    assert names == [area for area in running.areas(()) if area in names]
+    assert all(find_spec(module) for _, module in running.PARTS)
     with pytest.raises(OptionError, match="did you mean 'numerics'"):
-        running.run(only=["numeric"]).__next__()
+        next(running.run(only=["numeric"]))
 
 
 def test_the_table_has_a_section_an_area_and_a_column_for_pytorch_where_it_was_measured():

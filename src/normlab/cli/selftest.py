@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from normlab.cli.reproduce import terminated_like_interrupted
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -42,8 +44,8 @@ def selftest(
     console = Console()
     found: list[Measured] = []
     try:
-        for row in _shown(run(full, wanted), console):
-            found.append(row)
+        with terminated_like_interrupted():
+            found.extend(_shown(run(full, wanted), console))
     except KeyboardInterrupt:
         typer.echo("Stopped. This is what had been measured:", err=True)
         console.print(table(found))
