@@ -61,7 +61,7 @@ def test_an_unknown_area_and_a_file_without_format_are_sentences(normlab: Run) -
     said = normlab("selftest", "--only", "numeric")
     assert (said.code, said.out) == (2, "")
     assert "did you mean 'numerics'" in said.err
-    assert "neither in .json nor in .csv" in normlab("selftest", "--out", "found").err
+    assert "does not end in .json, .csv, .md" in normlab("selftest", "--out", "found").err
 
 
 def test_an_area_for_real(normlab: Run) -> None:

@@ -133,7 +133,7 @@ def test_a_document_s_table_escapes_its_bars():
     assert tables.markdown([row]).splitlines()[-1] == r"| y | 1e-07 of max\|y\| | 6e-08 |  | holds |"
 
 
-@pytest.mark.parametrize("ending", ["json", "csv"])
+@pytest.mark.parametrize("ending", ["json", "csv", "md"])
 def test_a_file_holds_every_row_and_what_it_was_measured_with(tmp_path, ending):
     path = tmp_path / f"found.{ending}"
     provenance = running.provenance(True, ["numerics", "files"])
@@ -146,6 +146,12 @@ def test_a_file_holds_every_row_and_what_it_was_measured_with(tmp_path, ending):
         assert content["provenance"]["command"] == command
         assert "numpy" in content["provenance"]["versions"]
         assert content["provenance"]["machine"]["cores"] >= 1
+    elif ending == "md":
+        lines = path.read_text().splitlines()
+        assert lines[0] == "| promise | bound | measured | PyTorch | verdict |"
+        assert lines[3] == "| nothing is executed | 0 | 1 of 3 |  | BROKEN |"
+        assert lines[-1].startswith(f"`{command}`, 2")
+        assert "numpy" in lines[-1]
     else:
         rows = list(csv.DictReader(path.read_text().splitlines()))
         assert [row["holds"] for row in rows] == ["True", "False", ""]
@@ -154,7 +160,7 @@ def test_a_file_holds_every_row_and_what_it_was_measured_with(tmp_path, ending):
 
 
 def test_a_path_that_cannot_be_written_is_refused_before_the_work(tmp_path):
-    with pytest.raises(OptionError, match=r"neither in \.json nor in \.csv"):
+    with pytest.raises(OptionError, match=r"does not end in \.json, \.csv, \.md"):
         tables.check_path(tmp_path / "found.txt")
     with pytest.raises(OptionError, match="does not exist"):
         tables.check_path(tmp_path / "missing" / "found.csv")

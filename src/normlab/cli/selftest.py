@@ -27,7 +27,7 @@ def selftest(
     only: Annotated[
         list[str] | None, typer.Option(metavar="AREA", help=f"One area: {AREAS}. May be given again.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Also write the table to this file, .json or .csv.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Also write the table to this file: .json, .csv or .md.")] = None,
 ) -> None:
     """Measure every promise on this machine: what is promised, what was found, and PyTorch on the same inputs.
 

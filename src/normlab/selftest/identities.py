@@ -90,12 +90,13 @@ def _reordered(run: Implementation, case: Case, order: list[Array], parameters: 
 
 
 def strides(run: Implementation, case: Case, _rng: Generator) -> Pairs:
-    """Any layout in memory, of x and of dout: the same results."""
+    """Any layout in memory, of x and of dout, and parameters that are every second number: the same results."""
     before = run(case._replace(x=case.x.copy(order="C"), dout=case.dout.copy(order="C")))
     pairs: Pairs = []
     for layout in LAYOUTS.values():
         pairs += zip(before, run(case._replace(x=layout(case.x), dout=layout(case.dout))), strict=True)
-    return pairs
+    gamma, beta = (np.repeat(parameter, 2)[::2] for parameter in (case.gamma, case.beta))
+    return [*pairs, *zip(before, run(case._replace(gamma=gamma, beta=beta)), strict=True)]
 
 
 def shifted(run: Implementation, case: Case, rng: Generator) -> Pairs:

@@ -19,6 +19,7 @@ from normlab.files import write_atomically
 from normlab.selftest.measured import Measured
 
 VERDICTS = {True: ("holds", "green"), False: ("BROKEN", "bold red"), None: ("not run", "dim")}
+FORMATS = (".json", ".csv", ".md")
 HEADINGS = ("promise", "bound", "measured", "PyTorch", "verdict")
 
 
@@ -61,30 +62,33 @@ def markdown(rows: Iterable[Measured]) -> str:
 
 def check_path(path: Path) -> None:
     """Refuse a file that could not be written, before the work. Raises OptionError."""
-    if path.suffix not in (".json", ".csv"):
-        raise OptionError(f"out={str(path)!r} ends neither in .json nor in .csv, which tells the format to write")
+    if path.suffix not in FORMATS:
+        raise OptionError(
+            f"out={str(path)!r} does not end in {', '.join(FORMATS)}: the ending tells the format to write"
+        )
     if not path.absolute().parent.is_dir():
         raise OptionError(f"out={str(path)!r} lies in a folder that does not exist; make it first, or name another")
 
 
 def write(rows: Sequence[Measured], path: Path, provenance: dict[str, Any]) -> None:
-    """The rows and what they were measured with, as JSON or CSV by the path's ending. Raises OSError."""
+    """The rows and what they were measured with, in the format that the path's ending names. Raises OSError."""
     if path.suffix == ".json":
         content = json.dumps(
             {"provenance": provenance, "rows": [asdict(row) for row in rows]}, indent=1, ensure_ascii=False
         )
-    else:
+    elif path.suffix == ".csv":
         content = _csv(rows, provenance)
+    else:
+        content = f"{markdown(rows)}\n`{provenance['command']}`, {provenance['date'][:10]}: {_versions(provenance)}.\n"
     write_atomically(path, (content.rstrip("\n") + "\n").encode())
 
 
 def _csv(rows: Sequence[Measured], provenance: dict[str, Any]) -> str:
     """A row a promise, the provenance in the last columns of each: rows of several machines can be put together."""
-    versions = "; ".join(f"{name} {version}" for name, version in provenance["versions"].items())
     made_with = {
         "command": provenance["command"],
         "date": provenance["date"],
-        "versions": versions,
+        "versions": _versions(provenance),
         "processor": provenance["machine"]["processor"],
     }
     text = io.StringIO()
@@ -92,3 +96,7 @@ def _csv(rows: Sequence[Measured], provenance: dict[str, Any]) -> str:
     writer.writeheader()
     writer.writerows(asdict(row) | made_with for row in rows)
     return text.getvalue()
+
+
+def _versions(provenance: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in provenance["versions"].items())
