@@ -150,8 +150,8 @@ def from_bytes(content: bytes, name: str, told: Told) -> tuple[Parts, list[str]]
     tensors, metadata = read_safetensors(content, name)
     if checkpoints.FORMAT in metadata:
         raise ForeignNetError(
-            f"{name} is a checkpoint of normlab already: normlab.conversion.load_net loads its net, and `normlab export` "
-            f"writes it for others"
+            f"{name} is a checkpoint of normlab already: normlab.conversion.load_net loads its net, and "
+            f"`normlab export` writes it for others"
         )
     return from_state_dict(tensors, told, metadata.get(KEY))
 
