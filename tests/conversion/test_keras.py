@@ -68,6 +68,12 @@ def test_without_a_label_keras_s_defaults_are_assumed_and_named():
     assert [note[:9] for note in notes] == ["ReLU afte", "eps=0.001", "momentum="]
 
 
+@pytest.mark.parametrize(("norm", "eps"), [("layernorm", 1e-3), ("rmsnorm", 1e-6)])
+def test_each_norm_s_default_is_keras_s_own(norm, eps):
+    parts, _ = from_bytes(changed(lambda _: None, f"{norm}, float32"), "net.weights.h5", Told())
+    assert [layer.eps for layer in parts.norms] == [eps] * 3
+
+
 def chunked(file):
     kernel = file["layers/dense/vars/0"][:]
     del file["layers/dense/vars/0"]

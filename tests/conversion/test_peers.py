@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from normlab.conversion import ForeignNetError, Told, export_net, import_net
+from normlab.conversion import ForeignNetError, Told, export_net, import_net, keras, pytorch
 from normlab.conversion.files import LIBRARIES
 from normlab.conversion.parts import take_apart
 from normlab.conversion.pytorch import state_dict
@@ -30,6 +30,33 @@ def test_the_library_gives_the_same_scores(library, tmp_path, X):
         if library == "keras" and net.normalization:  # Keras computes norms in float32
             bound = BOUNDS["float32"]
         assert relative_difference(found[name], net.loss(X)) <= bound, name
+
+
+TORCH_DEFAULTS = """
+import torch
+from torch import nn
+
+bn = nn.BatchNorm1d(4)
+eps = torch.finfo(torch.float32).eps if nn.RMSNorm(4).eps is None else nn.RMSNorm(4).eps
+print(bn.eps, nn.LayerNorm(4).eps, nn.GroupNorm(2, 4).eps, eps, 1 - bn.momentum)
+"""
+KERAS_DEFAULTS = """
+from keras import layers as of
+
+bn = of.BatchNormalization()
+print(bn.epsilon, of.LayerNormalization().epsilon, of.GroupNormalization().epsilon, of.RMSNormalization().epsilon,
+      bn.momentum)
+"""
+
+
+@pytest.mark.parametrize(
+    ("library", "code", "known"),
+    [("torch", TORCH_DEFAULTS, pytorch.defaults(np.dtype("f4"))), ("keras", KERAS_DEFAULTS, keras.DEFAULTS)],
+)
+def test_the_defaults_taken_for_granted_are_the_library_s(library, code, known):
+    need(library)
+    expected = [known.eps[norm] for norm in ("batchnorm", "layernorm", "groupnorm", "rmsnorm")]
+    assert [float(word) for word in run_elsewhere(code).split()] == [*expected, known.momentum]
 
 
 RETURN = """
