@@ -129,10 +129,19 @@ def test_provenance_names_versions_machine_and_times(path):
         (group,) = records.provenance()
     assert group["runs"] == 2
     assert {"normlab", "numpy", "python"} <= group["versions"].keys()
-    assert {"processor", "blas", "cores"} <= group["machine"].keys()
+    assert {"processor", "blas", "cores", "simd", "libc"} <= group["machine"].keys()
+    assert "compiler" not in group["machine"]  # the book is not compiled
     assert all({"name", "core_type", "threads"} <= blas.keys() for blas in group["machine"]["blas"])
     assert group["first"] < group["last"]
     assert group["last"].endswith("+00:00")
+
+
+def test_a_run_of_the_fast_engine_names_its_compiler(path):
+    pytest.importorskip("numba", reason="Numba is not installed")
+    with Records(path) as records:
+        records.put(SPEC, replace(HISTORY, engine="fast"))
+        (group,) = records.provenance()
+    assert {"numba", "llvmlite", "llvm", "target", "features"} == group["machine"]["compiler"].keys()
 
 
 # The digest
@@ -261,6 +270,19 @@ def test_every_flipped_bit_is_a_sentence_or_harmless(filled, tmp_path):
         except RecordsError:
             noticed += 1
     assert noticed > 100  # most of the file is content
+
+
+@pytest.mark.parametrize(
+    ("name", "other"), [(b"best_train_acc", b"best_Train_acc"), (b" seconds REAL", b" seconds TEAL")]
+)
+def test_a_letter_of_a_table_s_definition_is_noticed(filled, name, other):
+    """To SQLite these are tables like any other; a column would go by another name, or have another type."""
+    content = filled.read_bytes()
+    place = content.index(name, content.index(b"CREATE TABLE runs"))
+    filled.write_bytes(content[:place] + other + content[place + len(name) :])
+    for mode in ("r", "a"):
+        with pytest.raises(RecordsError, match=r"are damaged \(the table runs is not as it was made\)"):
+            Records(filled, mode=mode)
 
 
 def test_an_edited_row_is_noticed_by_whoever_reads_it(filled):

@@ -2,13 +2,16 @@
 
 Training gives the same bits on the same machine with the same wheels and one BLAS thread. Elsewhere a BLAS
 may add in another order, so the record names the library, the kernels it chose for this processor ("core
-type") and its threads.
+type") and its threads. NumPy's own exponentials and sums come in versions for several processors, and some
+functions from the system's mathematical library; the fast engine is compiled for the very processor. All of
+them are named, too.
 """
 
 from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
 import importlib.metadata
 import platform
 from typing import Any
@@ -31,10 +34,10 @@ def versions() -> dict[str, str]:
 
 
 def machine() -> dict[str, Any]:
-    """Processor, its cores open to this process, system, and NumPy's BLAS with its core type and threads now.
+    """Processor, its cores open to this process, system, what NumPy uses of it, and BLAS: core type, threads now.
 
     >>> sorted(machine())
-    ['architecture', 'blas', 'cores', 'processor', 'system']
+    ['architecture', 'blas', 'cores', 'libc', 'processor', 'simd', 'system']
     """
     loaded = [library for library in threadpoolctl.threadpool_info() if library["user_api"] == "blas"]
     # SciPy brings a BLAS of its own; the record is about the one that multiplies, wherever NumPy got it from
@@ -44,6 +47,8 @@ def machine() -> dict[str, Any]:
         "architecture": platform.machine(),
         "cores": available_cores(),
         "system": f"{platform.system()} {platform.release()}",
+        "libc": " ".join(platform.libc_ver()).strip(),  # empty where Python does not know it
+        "simd": simd(),
         "blas": [
             {
                 "name": library["internal_api"],
@@ -54,6 +59,40 @@ def machine() -> dict[str, Any]:
             for library in libraries
         ],
     }
+
+
+@functools.cache
+def compiler() -> dict[str, Any]:
+    """What the fast engine's code was compiled with and for: versions, processor and its features. Needs Numba."""
+    from llvmlite import binding
+
+    return {
+        "numba": importlib.metadata.version("numba"),
+        "llvmlite": importlib.metadata.version("llvmlite"),
+        "llvm": ".".join(map(str, binding.llvm_version_info)),
+        "target": binding.get_host_cpu_name(),
+        "features": sorted(name for name, there in binding.get_host_cpu_features().items() if there),
+    }
+
+
+@functools.cache
+def simd() -> list[str]:
+    """The instruction sets beyond its baseline for which NumPy's loops were compiled and which it uses here."""
+    return [name for name in getattr(_numpy_core(), "__cpu_dispatch__", ()) if name in instruction_sets()]
+
+
+@functools.cache
+def instruction_sets() -> frozenset[str]:
+    """Those that this processor has, by NumPy's names."""
+    features = getattr(_numpy_core(), "__cpu_features__", {})
+    return frozenset(name for name, there in features.items() if there)
+
+
+def _numpy_core() -> Any:
+    try:
+        return importlib.import_module("numpy._core._multiarray_umath")  # where np.show_runtime looks, too
+    except ImportError:
+        return None
 
 
 @functools.cache

@@ -108,7 +108,10 @@ def _read(path: Path, nbformat: Any) -> Any:
         nbformat.validate(notebook)
     except OSError as error:
         raise NotebookError(f"cannot read {str(path)!r}: {error.strerror}") from error
-    except (ValueError, TypeError, AttributeError, KeyError, nbformat.ValidationError) as error:
+    # nbformat lets through what its conversion of older formats, and json, raise for what is no notebook
+    except (
+        AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError, nbformat.ValidationError,
+    ) as error:  # fmt: skip
         raise NotebookError(f"{str(path)!r} is not a Jupyter notebook (an .ipynb file)") from error
     for cell in notebook.cells:
         if cell.cell_type == "code":

@@ -19,6 +19,7 @@ from normlab.errors import (
     OptionError,
     RecordsError,
     ShapeError,
+    UserError,
     not_one_of,
     refuse_unknown_keywords,
 )
@@ -224,8 +225,16 @@ class Solver:
                 f"the checkpoint {path} holds a net without a training to continue: load it with "
                 f"normlab.conversion.load_net and train it with a new Solver"
             )
-        solver = cls(model, data, rng=rng, **(state["settings"] | changes))
-        solver._restore(path, tensors, state)
+        try:
+            solver = cls(model, data, rng=rng, **(state["settings"] | changes))
+            solver._restore(path, tensors, state)
+        except UserError:
+            raise
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise RecordsError(
+                f"{path} is a whole checkpoint, and not one that a Solver saved: its content does not fit "
+                f"({type(error).__name__}: {error})"
+            ) from error
         return solver
 
     def _restore(self, path: str | os.PathLike[str], tensors: Mapping[str, Array], state: dict[str, Any]) -> None:

@@ -13,10 +13,11 @@ False
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, Self
@@ -85,6 +86,8 @@ class TrainingSpec:
     def __post_init__(self) -> None:
         for name in ("learning_rate", "lr_decay"):
             object.__setattr__(self, name, float(getattr(self, name)))
+            if not math.isfinite(getattr(self, name)):
+                raise OptionError(f"{name}={getattr(self, name)!r} is not a finite number")
         if self.update_rule not in UPDATE_RULES:
             raise not_one_of("update_rule", self.update_rule, UPDATE_RULES)
         for name in ("batch_size", "num_epochs"):
@@ -106,6 +109,11 @@ class DataSpec:
     input_dim: int = 0
     num_classes: int = 10
     fingerprint: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("num_train", "num_val", "input_dim", "num_classes"):
+            if not (isinstance(getattr(self, name), int) and getattr(self, name) >= 0):
+                raise OptionError(f"{name}={getattr(self, name)!r} is not a whole number >= 0")
 
 
 @dataclass(frozen=True)
@@ -135,15 +143,16 @@ class RunSpec:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """The spec that `to_json` wrote. Raises OptionError for unknown fields and impossible values."""
-        values = json.loads(text)
-        _refuse_unknown_fields(cls, values)
-        return cls(
-            net=_from_mapping(NetSpec, values["net"]),
-            training=_from_mapping(TrainingSpec, values.get("training", {})),
-            data=_from_mapping(DataSpec, values.get("data", {})),
-            seed=values.get("seed", 0),
-        )
+        """The spec that `to_json` wrote. Raises OptionError for other text, unknown fields, impossible values."""
+        with _only_option_errors(cls):
+            values = json.loads(text)
+            _refuse_unknown_fields(cls, values)
+            return cls(
+                net=_from_mapping(NetSpec, values["net"]),
+                training=_from_mapping(TrainingSpec, values.get("training", {})),
+                data=_from_mapping(DataSpec, values.get("data", {})),
+                seed=values.get("seed", 0),
+            )
 
 
 @dataclass(frozen=True)
@@ -190,9 +199,11 @@ class History:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        values = json.loads(text)
-        _refuse_unknown_fields(cls, values)
-        return cls(**values)
+        """The history that `to_json` wrote. Raises OptionError for any other text."""
+        with _only_option_errors(cls):
+            values = json.loads(text)
+            _refuse_unknown_fields(cls, values)
+            return cls(**values)
 
 
 def check_net_options(
@@ -220,6 +231,19 @@ def check_net_options(
                 f"normalization='groupnorm' needs num_groups, a divisor of every hidden dimension: "
                 f"num_groups={num_groups!r} is none for {list(hidden_dims)}; possible are {possible}"
             )
+
+
+@contextlib.contextmanager
+def _only_option_errors(kind: type) -> Iterator[None]:
+    """Whatever is wrong with a text that should be JSON of this kind is an OptionError."""
+    try:
+        yield
+    except OptionError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        raise OptionError(
+            f"this text is not the JSON of a {kind.__name__}, as its to_json writes it: {type(error).__name__}, {error}"
+        ) from error
 
 
 def _finite_or_text(value: Any) -> Any:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from normlab.errors import RecordsError, not_one_of
-from normlab.records.schema import APPLICATION_ID, CREATION, VERSION
+from normlab.records.schema import APPLICATION_ID, CREATION, TABLE_STATEMENTS, VERSION
 
 MODES = ("a", "r")
 
@@ -93,6 +93,11 @@ def _recognize(connection: sqlite3.Connection, path: Path) -> None:
     findings = [finding for (finding,) in connection.execute("PRAGMA integrity_check(1)")]
     if findings != ["ok"]:
         raise RecordsError(damaged(path, findings[0]))
+    # SQLite finds nothing wrong with a letter of a column's name that has become a capital, or another type
+    tables = dict(connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'"))
+    for table, statement in TABLE_STATEMENTS.items():
+        if tables.get(table) != statement:
+            raise RecordsError(damaged(path, f"the table {table} is not as it was made"))
 
 
 def _try_writing(connection: sqlite3.Connection) -> None:

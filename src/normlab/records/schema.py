@@ -66,11 +66,12 @@ RESULTS = f"""SELECT {", ".join(f"json_extract(spec, '$.{path}') AS {name}" for 
     best_val_acc, best_train_acc, final_loss, diverged, seconds, engine, started, finished, key
     FROM runs ORDER BY rowid"""
 
+TABLE_STATEMENTS = {
+    table: f"CREATE TABLE {table} ({', '.join(f'{name} {kind}' for name, kind in columns.items())})"
+    for table, columns in TABLES.items()
+}
 CREATION = (
-    *(
-        f"CREATE TABLE {table} ({', '.join(f'{name} {kind}' for name, kind in columns.items())})"
-        for table, columns in TABLES.items()
-    ),
+    *TABLE_STATEMENTS.values(),
     f"CREATE VIEW results AS {RESULTS}",
     f"PRAGMA application_id = {APPLICATION_ID}",
     f"PRAGMA user_version = {VERSION}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import math
@@ -73,7 +74,7 @@ class Records:
             "seconds": float(history.seconds),
             "history": history.to_json(),
             "engine": history.engine,
-            **_provenance(),
+            **_provenance(history.engine),
             "started": _iso(finished - timedelta(seconds=history.seconds)),
             "finished": _iso(finished),
         }
@@ -236,10 +237,14 @@ def _sha256(values: list[Any]) -> str:
     return hashlib.sha256(json.dumps(values, default=repr).encode()).hexdigest()
 
 
-def _provenance() -> dict[str, str]:
+def _provenance(engine: str = "book") -> dict[str, str]:
+    described = machine.machine()
+    if engine == "fast":
+        with contextlib.suppress(ImportError):  # recorded where it was not trained
+            described["compiler"] = machine.compiler()
     return {
         "versions": json.dumps(machine.versions(), sort_keys=True),
-        "machine": json.dumps(machine.machine(), sort_keys=True),
+        "machine": json.dumps(described, sort_keys=True),
     }
 
 

@@ -63,7 +63,7 @@ class Bench:
     def no_room(self, full: bool) -> Measured:
         """Files may not grow beyond some size."""
         wrong: list[str] = []
-        sizes = range(4_000, 70_000, 2_000) if full else (40_000,)
+        sizes = range(4_000, 60_000, 2_000) if full else (40_000,)
         for size in sizes:
             out = self.fresh()
             wrong += self.refused(self.job(out, file_size=size), "is full")

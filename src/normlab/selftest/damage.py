@@ -45,7 +45,7 @@ def checkpoint_row(times: int) -> Measured:
     data = small_sweep.data()
 
     def net() -> FullyConnectedNet:
-        return FullyConnectedNet([4], 64, 10, normalization="batchnorm", seed=0)
+        return FullyConnectedNet([4], 64, 10, normalization="batchnorm", rng=np.random.RandomState(0))
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "net.safetensors")

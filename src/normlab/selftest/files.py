@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from normlab.selftest import damage
+from normlab.selftest import damage, fuzzing
 from normlab.selftest.hostile.corpus import Case, cases
 from normlab.selftest.hostile.pickled import EXECUTING, a_value
 from normlab.selftest.hostile.reading import Reading
@@ -20,9 +20,10 @@ _READ = "normlab.selftest.hostile.reading:read_watched"
 
 
 def rows(full: bool) -> Iterator[Measured]:
-    """The hostile corpus, and damaged results and checkpoints."""
+    """The hostile corpus, damaged results and checkpoints, and mutated files for every reader."""
     yield from corpus_rows(full)
     yield from damage.rows(full)
+    yield from fuzzing.rows(full)
 
 
 def corpus_rows(full: bool) -> Iterator[Measured]:

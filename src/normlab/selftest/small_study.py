@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import entry_points
 from pathlib import Path
 
 from normlab.findings import Findings
@@ -36,14 +37,15 @@ TINY = Study(
 
 
 def main() -> None:
-    """`normlab`, with the small study as the only one, and without drawing, which takes seconds."""
-    from normlab import cli, report
+    """The program `normlab` as it is installed, with the small study as the only one, and without drawing."""
+    from normlab import report
     from normlab.studies.catalog import STUDIES
 
     STUDIES.clear()
     STUDIES["depth"] = TINY
     report.write = _write_nothing
-    cli.main()
+    program = next(iter(entry_points(group="console_scripts", name="normlab"))).load()
+    program()
 
 
 def _write_nothing(findings: Findings, folder: Path, workers: int | None = None) -> Path:  # noqa: ARG001

@@ -83,7 +83,7 @@ LYING_BATCHES: dict[str, Callable[[], bytes]] = {
     "flipped bit in a key's length": lambda: flipped(official(), b"U\x06labels", 1, 1),
     "flipped bit in the shape": lambda: flipped(official(), b"M\x10\x27M\x00\x0c\x86", 2, 1),
     "flipped bit in the type": lambda: flipped(official(), b"U\x02u1", 0, 3),
-    "flipped bit in the length of the data": lambda: flipped(official(), b"T\x00\xd0\xd4\x01", 0, 1),
+    "flipped bit in the length of the data": lambda: flipped(official(), b"T\x00\xc0\xd4\x01", 0, 1),
     "flipped bit in a label": lambda: flipped(official(), b"](K\x00K\x01", 5, 3),
     "flipped bit in the last opcode": lambda: flipped(official(), b"eu.", 0, 2),
 }
