@@ -1,5 +1,7 @@
 """The Solver: its draws and its order of events, best parameters, checkpoints to the bit, and refusals."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -204,7 +206,7 @@ def test_a_net_without_running_statistics_is_trained_saved_and_resumed(tmp_path)
     assert resumed.loss_history == solver.loss_history
 
 
-@pytest.mark.parametrize("name", [None, "run"])
+@pytest.mark.parametrize("name", [None, "run", Path("run")])
 def test_a_checkpoint_an_epoch_is_written_where_one_is_asked_for(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     Solver(make_net(), make_data(), batch_size=20, num_epochs=2, checkpoint_name=name, **QUIET).train()
@@ -352,6 +354,7 @@ def without(name):
         (lambda: Solver(make_net(), make_data(), num_epochs=1.5), OptionError, "num_epochs=1.5"),
         (lambda: Solver(make_net(), make_data(), num_val_samples=0), OptionError, "num_val_samples=0"),
         (lambda: Solver(make_net(), make_data(), lr_decay=0), OptionError, "lr_decay=0"),
+        (lambda: Solver(make_net(), make_data(), checkpoint_name=7), OptionError, "checkpoint_name=7 is neither"),
         (
             lambda: Solver(make_net(), without("y_val")),
             MissingKeyError,

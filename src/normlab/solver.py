@@ -80,6 +80,8 @@ class Solver:
     def __init__(self, model: Any, data: Mapping[str, Array], *, rng: Generator | None = None, **kwargs: Any) -> None:
         refuse_unknown_keywords("Solver", kwargs, [*DEFAULTS, "rng"])
         settings = DEFAULTS | kwargs
+        if isinstance(settings["checkpoint_name"], os.PathLike):
+            settings["checkpoint_name"] = os.fspath(settings["checkpoint_name"])
         _check_settings(settings)
         self.model = model
         self.X_train, self.y_train, self.X_val, self.y_val = _checked_data(data, model)
@@ -287,6 +289,8 @@ def _check_settings(settings: Mapping[str, Any]) -> None:
         value = settings[name]
         if value is not None and not (isinstance(value, int | np.integer) and value >= 1):
             raise OptionError(f"{name}={value!r} is neither None nor a whole number >= 1")
+    if not isinstance(settings["checkpoint_name"], str | None):
+        raise OptionError(f"checkpoint_name={settings['checkpoint_name']!r} is neither None nor a path")
     if not settings["lr_decay"] > 0:
         raise OptionError(f"lr_decay={settings['lr_decay']!r} is not above 0; 1.0 keeps the learning rate as it is")
 
