@@ -84,6 +84,15 @@ def test_modes():
     )
 
 
+def test_types_and_eps_that_cannot_be():
+    forward, _ = PLAIN["layer norm"]
+    for dtype in (np.complex64, object):  # of 8 bytes, as float64 is
+        assert "float16, float32, float64 or whole numbers" in says(ShapeError, forward, X.astype(dtype), ONES, ZEROS)
+    for eps in (-1e-9, np.inf, np.nan):
+        refused = says(OptionError, layers.layernorm_forward, X, ONES, ZEROS, {"eps": eps})
+        assert refused.startswith(f"eps={eps!r} is not a finite number >= 0")
+
+
 def test_a_batch_of_one():
     assert says(ShapeError, layers.batchnorm_forward, X[:1], ONES, ZEROS, {"mode": "train"}) == (
         "batch norm got a batch of one example in train mode, whose variance is 0 whatever it holds; "

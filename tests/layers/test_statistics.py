@@ -45,6 +45,12 @@ def test_what_has_no_scale_is_left_as_it_is(largest):
     assert power_of_two_above(np.array(largest)) == 1
 
 
+def test_each_sum_is_cut_by_its_own_largest_term():
+    rows = np.random.RandomState(0).standard_normal((3, 50)) * np.array([[1e200], [1.0], [1e-200]])
+    together = order_free_sum(rows, 1)
+    assert together.tolist() == [float(order_free_sum(row, 0)) for row in rows]
+
+
 @pytest.mark.parametrize("terms", [[np.nan, 1.0], [np.inf, 1.0], [np.inf, -np.inf], [1.7e308, 1.7e308]])
 def test_a_sum_that_is_no_number_is_nan_and_no_flag(terms):
     with np.errstate(all="raise"):
