@@ -13,7 +13,20 @@ import normlab
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "normlab"
-HEAVY = ("numba", "scipy", "altair", "vl_convert", "matplotlib", "pooch", "joblib", "rich", "typer")
+HEAVY = (
+    "numba",
+    "scipy",
+    "altair",
+    "vl_convert",
+    "matplotlib",
+    "onnx",
+    "torch",
+    "jax",
+    "pooch",
+    "joblib",
+    "rich",
+    "typer",
+)
 
 
 def run_python(code: str) -> str:

@@ -9,8 +9,6 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
-
 from normlab.files import write_atomically
 from normlab.selftest.conformance import onnx_suite, opinfo, rows
 from normlab.selftest.measured import Measured
@@ -73,16 +71,14 @@ result on which they do not, with both errors against extended precision (absolu
 |---|---|---|---|---|---|---|---|
 {disagreements}
 
-In all of them the true gradient is nearly or exactly 0: one or two numbers share their statistics, and the terms of
-the derivative cancel. Where neither is right to rounding, the terms cancel beyond the digits that float64 holds.
+Where no more than two numbers share their statistics, the true gradient is nearly or exactly 0: the terms of the
+derivative cancel, and where neither is right to rounding, they cancel beyond the digits that the arithmetic holds.
 
-normlab refuses what PyTorch answers, on purpose:
+The samples that are not compared, and who refuses them:
 
 | refusal | samples |
 |---|---|
 {refusals}
-
-PyTorch cannot do {cannot} of its own samples: local response norm of one module has no float16.
 
 Samples of `native_layer_norm` and its like are the same kernels under another signature, and are left out; so are
 `masked.normalize`, whose masks normlab has not, and complex and bfloat16 numbers, which the book does not take.
@@ -135,16 +131,11 @@ def _samples() -> str:
         for answer in answers
         for found in answer.disagreements
     ]
-    refusals = Counter(
-        answer.refusal.removeprefix("normlab: ").split(";")[0].split(", x of shape")[0]
-        for answer in answers
-        if answer.refusal.startswith("normlab")
-    )
+    refusals = Counter(answer.refusal.split(";")[0].split(", x of shape")[0] for answer in answers if answer.refusal)
     return SAMPLES.format(
         compared=sum(not answer.refusal for answer in answers),
         disagreements="\n".join(lines),
         refusals="\n".join(f"| {refusal} | {count} |" for refusal, count in refusals.items()),
-        cannot=np.sum([answer.refusal.startswith("PyTorch") for answer in answers]),
     )
 
 
