@@ -9,7 +9,6 @@ from typing import Any
 from normlab.benchmark.floor import floor_seconds, total
 from normlab.benchmark.peers import OURS, PEERS
 from normlab.benchmark.processes import Child
-from normlab.benchmark.spread import spread
 from normlab.data.dataset import Dataset
 from normlab.machine import available_cores
 from normlab.specs import NetSpec, RunSpec, TrainingSpec
@@ -61,7 +60,7 @@ def grow(
                 child.send("train", nets=point)
                 spent.append(child.receive()["seconds"])
             tell(f"round {turn + 1} of {rounds}")
-    bandwidth = math.inf if None in bandwidths else spread(bandwidths).median
+    bandwidth = math.inf if None in bandwidths else max(bandwidths)
     return {
         "data": data.name,
         "usual": USUAL,
@@ -74,7 +73,7 @@ def grow(
                 "axis": axis,
                 "value": value,
                 "seconds": spent,
-                "floor": floor_seconds(total(specs[net] for net in point), spread(rates).median, bandwidth),
+                "floor": floor_seconds(total(specs[net] for net in point), max(rates), bandwidth),
             }
             for (axis, value), point, spent in zip(points, nets, times, strict=True)
         ],

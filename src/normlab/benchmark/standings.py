@@ -83,18 +83,17 @@ class Floor:
 
 
 def floor_of(race: dict[str, Any]) -> Floor:
-    """The floor by the peaks that were measured in the same run: of each round its own."""
+    """The floor by the highest peaks of the same run: a peak measured while something else ran is none, and flatters."""
     work = Work(**race["work"])
     triad = race["triad"] if None not in race["triad"] else None
-    bandwidths = triad or [float("inf")] * len(race["sgemm"])
-    floors = [floor_seconds(work, flops, bytes_) for flops, bytes_ in zip(race["sgemm"], bandwidths, strict=True)]
-    sgemm, bandwidth = spread(race["sgemm"]).median, spread(bandwidths).median
+    sgemm, bandwidth = max(race["sgemm"]), max(triad) if triad else float("inf")
+    floor = floor_seconds(work, sgemm, bandwidth)
     return Floor(
-        seconds=floor_seconds(work, sgemm, bandwidth),
+        seconds=floor,
         without_evaluation=floor_seconds(work, sgemm, bandwidth, evaluation=False),
         sgemm=spread(race["sgemm"]),
         triad=spread(triad) if triad else None,
-        share=ratios(floors, race["peers"][OURS]["seconds"]),
+        share=spread([floor / seconds for seconds in race["peers"][OURS]["seconds"]]),
         bound="arithmetic" if (work.training + work.evaluation) / sgemm >= work.bytes / bandwidth else "memory",
     )
 
