@@ -33,7 +33,7 @@ class Peaks:
         self.products = [np.empty_like(factor) for factor in self.factors]
 
     def sgemm(self, times: int = 5) -> float:
-        """Operations a second, each core multiplying 2048 × 2048 float32 matrices of its own; the best of some turns."""
+        """Operations a second, each core multiplying its own 2048 × 2048 float32 matrices; the best of some turns."""
 
         def work(thread: int) -> None:
             np.matmul(self.factors[thread], self.factors[thread], out=self.products[thread])

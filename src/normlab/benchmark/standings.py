@@ -83,7 +83,7 @@ class Floor:
 
 
 def floor_of(race: dict[str, Any]) -> Floor:
-    """The floor by the highest peaks of the same run: a peak measured while something else ran is none, and flatters."""
+    """The floor by the highest peaks of the run: a peak measured while something else ran is none, and flatters."""
     work = Work(**race["work"])
     triad = race["triad"] if None not in race["triad"] else None
     sgemm, bandwidth = max(race["sgemm"]), max(triad) if triad else float("inf")
