@@ -112,6 +112,12 @@ def test_a_truth_beyond_the_type_is_infinity_of_its_sign():
         assert error(np.array([wrong, 1.0], np.float32), true) == np.inf
 
 
+def test_infinity_is_within_an_error_that_is_beyond_the_range_but_nan_is_not():
+    true = quantity([3.0, 1.0], terms=1e70)
+    assert error(np.array([np.inf, 1.0], np.float32), true) < 1e-6
+    assert error(np.array([np.nan, 1.0], np.float32), true) == np.inf
+
+
 def test_below_the_normal_numbers_half_a_unit_is_no_error_to_speak_of():
     assert error(np.array([1e-45], np.float32), quantity([1.2e-45])) < 6e-8
 

@@ -95,22 +95,30 @@ def error(measured: Array, true: Quantity) -> float:
 
     The denominator is at least the smallest normal number of the type, below which a float has no digits left to
     promise, and at least 2**-20 (float32) or 2**-3 (float64) of the largest term. A true value beyond the type's
-    range must come out as infinity of its sign; NaN, and infinity elsewhere, are infinitely wrong.
+    range must come out as infinity of its sign; NaN, and infinity elsewhere, are infinitely wrong. But where even that
+    part of the largest term is beyond the range, infinity counts as the largest number.
     """
     measured = measured.reshape(true.values.integers.shape)
     limits = np.finfo(measured.dtype)
     size, largest = abs(true.values), Exact.of(np.array([limits.max]))
-    beyond = (size - largest).integers > 0
-    infinite = np.isinf(measured)
-    signs_agree = (measured > 0) == (true.values.integers > 0)
-    # a value next to the end of the range may round to either side of it
-    at_the_end = (size * (2**20 + 1) - largest * 2**20).integers > 0
-    right_there = signs_agree & at_the_end.astype(bool) & (infinite | (abs(measured) > limits.max * (1 - 1e-6)))
-    if np.isnan(measured).any() or ((infinite | beyond.astype(bool)) & ~right_there).any():
-        return math.inf
-    difference = abs(Exact.of(np.where(right_there, 0, measured)) - true.values)
-    difference = Exact(np.where(right_there, 0, difference.integers), difference.exponent)
     terms = Exact(true.terms.integers, true.terms.exponent - CANCELLED_BITS[measured.dtype.name])
     without_digits = larger(true.underflow, Exact.of(np.array([limits.smallest_normal])))
     scale = larger(size, larger(terms, without_digits)).max(true.together)
+
+    infinite, beyond = np.isinf(measured), _above(size, largest)
+    # a value next to the end of the range may round to either side of it
+    at_the_end = _above(size * (2**20 + 1), largest * 2**20)
+    signs_agree = (measured > 0) == (true.values.integers > 0)
+    right = signs_agree & at_the_end & (infinite | (abs(measured) > limits.max * (1 - 1e-6)))
+    cancelled = _above(terms.max(true.together), largest)
+    if np.isnan(measured).any() or ((infinite | beyond) & ~right & ~cancelled).any():
+        return math.inf
+    finite = np.where(infinite, np.copysign(limits.max, measured), measured)
+    difference = abs(Exact.of(finite) - true.values)
+    difference = Exact(np.where(right, 0, difference.integers), difference.exponent)
     return max(ratios(difference.max(true.together), scale))
+
+
+def _above(a: Exact, b: Exact) -> Array:
+    above: Array = ((a - b).integers > 0).astype(bool)
+    return above
