@@ -115,7 +115,7 @@ class Solver:
 
     @property
     def iterations_per_epoch(self) -> int:
-        return max(len(self.X_train) // self.batch_size, 1)
+        return len(self.X_train) // self.batch_size  # at least 1: larger batches have been refused
 
     def train(self) -> None:
         """Run from where the solver stands to the last epoch, and leave the best parameters in the model."""
