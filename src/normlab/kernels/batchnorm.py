@@ -40,8 +40,8 @@ def batchnorm_forward(
 
     x (N, D) of float32 or float64 is the kernels', and copied first unless it lies row after row in memory; everything
     else, also a batch with NaN, infinity, or numbers whose squares overflow, is the book's. The cache keeps x itself:
-    leave it as it is until the backward pass. `threads`, by default all cores for large inputs, does not change a bit of the result; `out` takes
-    it, instead of a new array.
+    leave it as it is until the backward pass. `threads`, by default all cores for large inputs, does not change a bit
+    of the result; `out` takes it, instead of a new array.
 
     >>> out, cache = batchnorm_forward(np.array([[1.0], [3.0]]), np.ones(1), np.zeros(1), {"mode": "train", "eps": 0})
     >>> print(out.T)
@@ -65,7 +65,8 @@ def batchnorm_forward(
         columns.follow(statistics, momentum, running)
         bn_param["running_mean"], bn_param["running_var"] = running
     out = destination(out, given)
-    g, b, target, past = np.asarray(gamma, np.float64), np.asarray(beta, np.float64), out.reshape(-1), past_caches(out)
+    g, b = np.ascontiguousarray(gamma, np.float64), np.ascontiguousarray(beta, np.float64)
+    target, past = out.reshape(-1), past_caches(out)
     shared(
         lambda begin, end: columns.normalize(flat, n, d, begin, end, statistics, g, b, target, False, past),
         d,
@@ -93,7 +94,7 @@ def batchnorm_backward(
     n, d = x.shape
     dout = np.ascontiguousarray(dout, dtype=x.dtype)
     flat, upstream, threads = x.reshape(-1), dout.reshape(-1), threads_for(x.size, threads)
-    dgamma, dbeta, g = np.empty(d), np.empty(d), np.asarray(gamma, np.float64)
+    dgamma, dbeta, g = np.empty(d), np.empty(d), np.ascontiguousarray(gamma, np.float64)
     dx = destination(out, x)
     target, past = dx.reshape(-1), past_caches(dx)
 

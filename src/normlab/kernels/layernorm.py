@@ -44,7 +44,7 @@ def layernorm_forward(
     given, out = out, destination(out, x)
     x = np.ascontiguousarray(x)
     flat, target, past = x.reshape(-1), out.reshape(-1), past_caches(out)
-    g, b = np.asarray(gamma, np.float64), np.asarray(beta, np.float64)
+    g, b = np.ascontiguousarray(gamma, np.float64), np.ascontiguousarray(beta, np.float64)
     finite = shared(
         lambda begin, end: rows.forward(flat, d, begin, end, eps, g, b, statistics, target, past),
         n, 1, threads_for(x.size, threads),
@@ -74,7 +74,7 @@ def layernorm_backward(
     sums = np.zeros((2, chunks, d))
     dx = destination(out, x)
     flat, upstream, target, past = x.reshape(-1), dout.reshape(-1), dx.reshape(-1), past_caches(dx)
-    g, (dgamma, dbeta) = np.asarray(gamma, np.float64), sums.reshape(2, -1)
+    g, (dgamma, dbeta) = np.ascontiguousarray(gamma, np.float64), sums.reshape(2, -1)
     shared(
         lambda begin, end: rows.backward(upstream, flat, d, begin, end, statistics, g, target, dgamma, dbeta, past),
         n, rows.chunk(x), threads_for(x.size, threads),
