@@ -55,7 +55,7 @@ def selftest(
     if out is not None:
         write(found, out, provenance(full, only or ()))
         console.print(f"Written: {out}", highlight=False, soft_wrap=True)
-    raise typer.Exit(any(row.holds is False for row in found))
+    raise typer.Exit(int(any(row.holds is False for row in found)))
 
 
 def _shown(rows: Iterator[Measured], console: Console) -> Iterator[Measured]:

@@ -31,6 +31,7 @@ PARTS: list[tuple[Area, str]] = [
     ("conversion", "normlab.selftest.conversion"),
     ("files", "normlab.selftest.files"),
     ("crashes", "normlab.selftest.crashes"),
+    ("determinism", "normlab.selftest.determinism"),
 ]
 
 AT_ONCE = 2
