@@ -294,18 +294,22 @@ def test_a_small_type_s_results_are_float64_s_rounded_once(name, dtype):
 
 
 @pytest.mark.parametrize("name", LAYERS)
-@pytest.mark.parametrize("case", ["huge", "tiny", "nan", "infinite"])
+@pytest.mark.parametrize("case", ["huge", "tiny", "spread", "nan", "infinite"])
 def test_no_flag_is_raised_that_the_layer_has_an_answer_to(name, case):
     layer = LAYERS[name]
-    x = np.random.RandomState(10).standard_normal(layer.shape)
+    rng = np.random.RandomState(10)
+    x = rng.standard_normal(layer.shape)
     x = {
         "huge": x * 1e300,
         "tiny": x * 1e-300,
+        "spread": x * 10.0 ** -rng.uniform(0, 250, x.shape),
         "nan": np.where(x == x.max(), np.nan, x),
         "infinite": np.where(x == x.max(), np.inf, x),
     }[case]
     with np.errstate(all="raise"):
-        layer.forward(x)
+        _, cache = layer.forward(x)
+        if case in ("nan", "infinite") or (case == "spread" and "local response" in name):
+            layer.backward(np.ones(x.shape), cache)
 
 
 @pytest.mark.parametrize("name", [name for name in LAYERS if LAYERS[name].scale_free or "no constant" in name])

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from normlab.layers.statistics import order_free_sum, power_of_two_above
+from normlab.layers.statistics import centred_moments, order_free_sum, power_of_two_above
 
 
 @pytest.mark.parametrize("n", [3, 10, 100, 1000, 4096])
@@ -49,6 +49,17 @@ def test_each_sum_is_cut_by_its_own_largest_term():
     rows = np.random.RandomState(0).standard_normal((3, 50)) * np.array([[1e200], [1.0], [1e-200]])
     together = order_free_sum(rows, 1)
     assert together.tolist() == [float(order_free_sum(row, 0)) for row in rows]
+
+
+@pytest.mark.parametrize("smallest", [2**46, 2**51 - 2**46])  # all sizes; and two clusters, whose squares are all alike
+@pytest.mark.parametrize("unit", [1.0, 5e-324])
+@pytest.mark.parametrize("n", [2, 3, 4, 5, 7, 9, 100])
+def test_moments_of_few_and_of_tiny_numbers_are_free_of_order_too(n, unit, smallest):
+    rng = np.random.RandomState(n)
+    for _ in range(30):
+        x = rng.randint(smallest, 2**51, n) * rng.choice([-1, 1], n) * unit
+        first, again = centred_moments(x, 0), centred_moments(rng.permutation(x), 0)
+        assert (first.v, first.mean) == (again.v, again.mean)
 
 
 @pytest.mark.parametrize("terms", [[np.nan, 1.0], [np.inf, 1.0], [np.inf, -np.inf], [1.7e308, 1.7e308]])
