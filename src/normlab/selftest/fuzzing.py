@@ -14,7 +14,7 @@ import signal
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple, NoReturn, TypedDict
@@ -72,8 +72,7 @@ def rows(full: bool) -> Iterator[Measured]:
         yield Measured("files", promise, "0 crashes", "", None, 0, note=NO_FORK)
         return
     inputs, crashes, counts = 0, list[str](), []
-    for name in targets():
-        found = fuzzed(name, seconds)
+    for name, found in fuzzed(targets(), seconds):
         inputs += found["inputs"]
         counts.append(f"{name} {found['inputs']:,}")
         crashes += [f"{name}: {crash}" for crash in found["crashes"]]
@@ -93,14 +92,14 @@ def targets() -> tuple[str, ...]:
     return tuple(name for name in TARGETS if name != "notebook" or find_spec("nbformat"))
 
 
-def fuzzed(name: str, seconds: float, most: int = 10**9, seed: int = 0) -> Fuzzed:
-    """Fuzz one reader in a process of its own, for so long or for so many inputs."""
+def fuzzed(names: Iterable[str], seconds: float, most: int = 10**9, seed: int = 0) -> Iterator[tuple[str, Fuzzed]]:
+    """Fuzz the readers one after another, each in a process of its own, for so long or for so many inputs."""
     with (
         tempfile.TemporaryDirectory() as folder,
         lean_process("normlab.selftest.fuzzing:fuzz_in_a_child", folder, {"PYTHONWARNINGS": "ignore"}) as call,
     ):
-        found: Fuzzed = call(name, seconds, most, seed)
-        return found
+        for name in names:
+            yield name, call(name, seconds, most, seed)
 
 
 def fuzz_in_a_child(name: str, seconds: float, most: int, seed: int) -> Fuzzed:
