@@ -226,7 +226,8 @@ def check_net_options(
     if normalization == "groupnorm":
         divisor = math.gcd(*hidden_dims)
         if not (isinstance(num_groups, int) and num_groups >= 1 and divisor % num_groups == 0):
-            possible = [g for g in range(1, divisor + 1) if divisor % g == 0]
+            # the first few: a number of any size may come out of a file
+            possible = [g for g in range(1, min(divisor, 1000) + 1) if divisor % g == 0]
             raise OptionError(
                 f"normalization='groupnorm' needs num_groups, a divisor of every hidden dimension: "
                 f"num_groups={num_groups!r} is none for {list(hidden_dims)}; possible are {possible}"

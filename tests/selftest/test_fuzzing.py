@@ -77,6 +77,7 @@ def test_a_reader_that_fails_is_caught(monkeypatch, reader, kind):
         '{"net":{"hidden_dims":[20]},"data":{"num_train":NaN}}',
         '{"net":{"hidden_dims":[1e999]}}',
         '{"net":{"hidden_dims":[20],"reg":"much"}}',
+        '{"net":{"hidden_dims":[' + "1" * 400 + '],"normalization":"groupnorm","num_groups":4}}',  # busy for ever
     ],
 )
 def test_a_text_that_is_no_spec_is_an_option_error(text):
