@@ -105,9 +105,16 @@ def uneven() -> dict[str, tuple[Array, Array]]:
     return batches | {"data_batch_2": batches["data_batch_1"]}
 
 
+def flipped_in_noise() -> bytes:
+    """In the grey images a flipped bit may mean the same pixels, taken from elsewhere; so it strikes among noise."""
+    whole = bytearray(archive(more=(("noise", np.random.RandomState(0).bytes(20_000)),)))
+    whole[-10_000] ^= 8
+    return bytes(whole)
+
+
 GOOD_ARCHIVES: dict[str, Callable[[], bytes]] = {"a whole archive": archive}
 LYING_ARCHIVES: dict[str, Callable[[], bytes]] = {
-    "a flipped bit in the compressed data": lambda: flipped(archive(), b"", 3, 5_000),
+    "a flipped bit in the compressed data": flipped_in_noise,
     "a flipped bit in the checksum": lambda: (whole := archive())[:-6] + bytes([whole[-6] ^ 1]) + whole[-5:],
     "the last byte is missing": lambda: archive()[:-1],
     "half of it": lambda: (whole := archive())[: len(whole) // 2],
