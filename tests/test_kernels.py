@@ -316,6 +316,13 @@ def test_no_digits_are_lost_to_a_sum_whose_terms_all_round_alike(norm, length):
     assert error(out, exact(x, axis)) <= 6e-16
 
 
+def test_the_gradient_keeps_its_digits_where_the_square_of_the_std_is_near_the_end_of_float64(norm):
+    x, gamma, beta, dout = arguments((2, 8), np.float64)
+    x, dout = x * 1e153, 1 + 1e-3 * dout
+    ours, theirs = (run(functions, x, gamma, beta, dout, eps=1e-3)[1] for functions in (FUSED[norm], BOOK[norm]))
+    assert error(ours, theirs, np.abs(gamma).max() / x.std()) < 1e-15
+
+
 def test_what_a_feature_gets_does_not_depend_on_its_neighbours():
     """Nor what an example gets: not on columns measured twice, nor, with eps = 0, on a constant one."""
     x, gamma, beta, dout = arguments((515, 48), np.float64)

@@ -16,6 +16,7 @@ from normlab.typing import Array
 
 RUNNING = ("running_mean", "running_var")
 SMALLEST_VARIANCE = 1e-200  # below it squares were lost, which matters where eps is 0
+LARGEST_VARIANCE = 1e200  # above it gamma / var may be lost, which the gradient is made of
 
 
 class FusedBatchNormCache(NamedTuple):
@@ -60,7 +61,8 @@ def batchnorm_forward(
     else:
         momentum, running = _momentum(bn_param), _running(bn_param, d)
         finite = shared(lambda begin, end: columns.moments(flat, n, d, begin, end, eps, statistics), d, COUNT, threads)
-        if not all(finite) or (eps == 0 and _squares_lost(x, statistics[2])):
+        var = statistics[2]
+        if not all(finite) or var.max() > LARGEST_VARIANCE or (eps == 0 and _squares_lost(x, var)):
             return by_the_book(layers.batchnorm_forward(given, gamma, beta, bn_param), out)
         columns.follow(statistics, momentum, running)
         bn_param["running_mean"], bn_param["running_var"] = running

@@ -20,9 +20,9 @@ from normlab.selftest.measured import Measured
 from normlab.typing import Array, Generator
 
 QUICK, FULL = 100, 2000
-# Of float64 numbers beyond these, squares leave the range of float64: there the kernels leave the work to the book, and
-# 1 / std may be a subnormal number, which has fewer bits. All float32 numbers lie between.
-SMALLEST, LARGEST = 1e-90, 1e140
+# Of float64 numbers beyond these, squares come near the end of the range of float64: there the kernels leave the work
+# to the book, and 1 / std may be a subnormal number, which has fewer bits. All float32 numbers lie between.
+SMALLEST, LARGEST = 1e-90, 1e90
 
 Pairs = list[tuple[Any, Any]]  # results that are to be the same, bit for bit
 
