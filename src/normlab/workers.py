@@ -85,7 +85,8 @@ def _pool(
     shared: Any,
     workers: int,
 ) -> Generator[tuple[int, Result], None, None]:
-    """Yield (number, result) of each numbered task, one a worker under way; `started` notes their numbers."""
+    """Yield (number, result) of each numbered task; each worker has one under way and one waiting, whose numbers
+    `started` notes."""
     import joblib  # on first use: it takes a fifth of a second to load, and one worker needs none of it
 
     def calls() -> Iterator[Any]:
@@ -99,7 +100,8 @@ def _pool(
         n_jobs=workers,
         backend="loky",  # fresh processes: forking after BLAS has run may hang
         return_as="generator_unordered",
-        pre_dispatch=workers,  # so that few tasks are under way when a worker is lost, and we know which
+        # each worker has one task waiting: none idles, few are under way when a worker is lost, and we know which
+        pre_dispatch=2 * workers,
         batch_size=1,
         max_nbytes="100K",
         mmap_mode="r",

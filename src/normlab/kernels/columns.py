@@ -2,9 +2,9 @@
 
 Each pass takes the columns from `begin` to `end` of row-major arrays laid flat, `step` numbers a row, sixteen columns
 side by side and a few rows at a time, so that sums stay in registers and memory is read along its rows. Sums are
-float64, of at most MANY terms at a time, or FEW where the terms themselves are float64, and the blocks' sums are added
-with their rounding errors carried along: what a sum loses does not grow with the batch. Every column is treated alike,
-whatever its neighbours: columns may be shared out among threads without a change of a bit.
+float64, of ROWS terms at a time, and the blocks' sums are added with their rounding errors carried along, wherever
+those could count: what a sum loses does not grow with the batch. Every column is treated alike, whatever its
+neighbours: columns may be shared out among threads without a change of a bit.
 """
 
 # ruff: noqa: ARG001  (`sources`: see kernels.sources)
@@ -19,14 +19,14 @@ from normlab.kernels.lanes import COUNT, Lanes, first, load, multiply_add, posit
 from normlab.kernels.sources import KERNELS
 from normlab.typing import Array
 
-FEW = 8  # rows at a time from far memory, as many streams as the processor follows; and those measured first
-MANY = 64  # rows at a time from the caches
-IN_CACHES = 4 << 20  # bytes
+ROWS = 4  # at a time: more streams than the processor follows, or lines of one cache set, would cost twice the time
+LONG = 1 << 16  # rows
 
 
 @njit(error_model="numpy")
-def _rows_at_a_time(x: Array) -> int:
-    return MANY if x.itemsize == 4 and x.size * x.itemsize <= IN_CACHES else FEW
+def _carries(x: Array, n: int) -> bool:
+    """Whether rounding errors of the blocks' sums are carried; of float32 terms they count only in long batches."""
+    return x.itemsize == 8 or n > LONG
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
@@ -45,7 +45,9 @@ def moments(
     about, shift, var, rstd = statistics[0], statistics[1], statistics[2], statistics[3]
     for j in range(begin, end):
         about[j] = x[j]
-    few = min(n, FEW)
+    few = min(n, max(8, min(64, n // 16)))
+    # how much of Σc² may be shift's: float32 has sixteen of float64's bits to spare, float64 one
+    bearable = n * (1 - 2.0**-16 if x.itemsize == 4 else 0.5)
     _sums(x, few, step, begin, end, about, shift, var)
     for j in range(begin, end):
         about[j] += shift[j] / few  # a constant column stays exactly its own mean
@@ -56,7 +58,7 @@ def moments(
         again = False
         for j in range(block, last):
             # only its own column's: the others are to get the same sums once more
-            if shift[j] * shift[j] > var[j] * n / 4:
+            if shift[j] * shift[j] > var[j] * bearable:
                 again = True
                 about[j] += shift[j] / n
         if again:
@@ -74,12 +76,12 @@ def moments(
 def _sums(x: Array, n: int, step: int, begin: int, end: int, about: Array, total: Array, squares: Array) -> None:
     """Σ (x - about) and Σ (x - about)² of each column."""
     lost, squares_lost = np.zeros(end - begin), np.zeros(end - begin)
+    careful = _carries(x, n)
     for j in range(begin, end):
         total[j] = 0.0
         squares[j] = 0.0
-    height = _rows_at_a_time(x)
-    for row in range(0, n, height):
-        last = min(n, row + height)
+    for row in range(0, n, ROWS):
+        last = min(n, row + ROWS)
         for j in range(begin, end, COUNT):
             count = min(COUNT, end - j)
             centre, s, q = load(about, j, count), spread(0.0), spread(0.0)
@@ -93,8 +95,12 @@ def _sums(x: Array, n: int, step: int, begin: int, end: int, about: Array, total
                     d = load(x, i * step + j, count) - centre
                     s = s + d
                     q = multiply_add(d, d, q)
-            _carry(total, lost, j, j - begin, s, count)
-            _carry(squares, squares_lost, j, j - begin, q, count)
+            if careful:
+                _carry(total, lost, j, j - begin, s, count)
+                _carry(squares, squares_lost, j, j - begin, q, count)
+            else:
+                store(total, j, load(total, j, count) + s, count)
+                store(squares, j, load(squares, j, count) + q, count)
     for j in range(begin, end):
         total[j] += lost[j - begin]
         squares[j] += squares_lost[j - begin]
@@ -143,11 +149,10 @@ def normalize(
     """out = gamma * (x - mean) * rstd + beta, or with `relu` the positive part of it: `layers.batchnorm_forward` and
     `layers.relu_forward`."""
     about, shift, rstd = statistics[0], statistics[1], statistics[3]
-    height = _rows_at_a_time(x)
-    blocks = (n + height - 1) // height
+    blocks = (n + ROWS - 1) // ROWS
     # backwards, because the last rows are those still in the cache
     for block in range(blocks - 1, -1, -1):
-        row, last = block * height, min(n, block * height + height)
+        row, last = block * ROWS, min(n, (block + 1) * ROWS)
         for j in range(begin, end, COUNT):
             count = min(COUNT, end - j)
             m, t = _centre(x, j, count, about, shift), load(shift, j, count)
@@ -184,12 +189,12 @@ def sums_backward(
     """dbeta = Σ dout and dgamma = Σ dout * xhat of each column: `layers.batchnorm_backward_alt`."""
     about, shift, rstd = statistics[0], statistics[1], statistics[3]
     lost, lost_too = np.zeros(end - begin), np.zeros(end - begin)
+    careful = _carries(x, n)
     for j in range(begin, end):
         dgamma[j] = 0.0
         dbeta[j] = 0.0
-    height = _rows_at_a_time(x)
-    for row in range(0, n, height):
-        last = min(n, row + height)
+    for row in range(0, n, ROWS):
+        last = min(n, row + ROWS)
         for j in range(begin, end, COUNT):
             count = min(COUNT, end - j)
             m, t = _centre(x, j, count, about, shift), load(shift, j, count)
@@ -204,8 +209,12 @@ def sums_backward(
                     g = load(dout, i * step + j, count)
                     s = s + g
                     q = multiply_add(g, _centred(x, i * step + j, count, m, t), q)
-            _carry(dbeta, lost, j, j - begin, s, count)
-            _carry(dgamma, lost_too, j, j - begin, q, count)
+            if careful:
+                _carry(dbeta, lost, j, j - begin, s, count)
+                _carry(dgamma, lost_too, j, j - begin, q, count)
+            else:
+                store(dbeta, j, load(dbeta, j, count) + s, count)
+                store(dgamma, j, load(dgamma, j, count) + q, count)
     for j in range(begin, end):
         dbeta[j] += lost[j - begin]
     for j in range(begin, end, COUNT):
@@ -224,10 +233,9 @@ def gradient(
     `fixed`, as in test mode, dx = gamma * rstd * dout."""
     about, shift, rstd = statistics[0], statistics[1], statistics[3]
     share = 0.0 if fixed else 1.0 / n
-    height = _rows_at_a_time(x)
-    blocks = (n + height - 1) // height
+    blocks = (n + ROWS - 1) // ROWS
     for block in range(blocks - 1, -1, -1):
-        row, last = block * height, min(n, block * height + height)
+        row, last = block * ROWS, min(n, (block + 1) * ROWS)
         for j in range(begin, end, COUNT):
             count = min(COUNT, end - j)
             m, t, r = _centre(x, j, count, about, shift), load(shift, j, count), load(rstd, j, count)
