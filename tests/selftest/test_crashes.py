@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -88,12 +89,12 @@ def test_a_sweep_that_differs_in_one_run_has_another_table(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("bench")
-    for each in (folder, *folder.parents[:2]):
-        each.chmod(0o755)  # a user without rights looks inside; pytest alone closes these
-    with lean_process("normlab.selftest.commands:command", folder, QUIET) as call:
-        yield Bench(folder, call)
+def bench():
+    with tempfile.TemporaryDirectory() as name:  # pytest's own folders are closed to a user without rights
+        folder = Path(name)
+        folder.chmod(0o755)
+        with lean_process("normlab.selftest.commands:command", folder, QUIET) as call:
+            yield Bench(folder, call)
 
 
 def test_no_room_no_rights_no_handles(bench):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -44,8 +46,13 @@ def main() -> None:
     STUDIES.clear()
     STUDIES["depth"] = TINY
     report.write = _write_nothing
-    program = next(iter(entry_points(group="console_scripts", name="normlab"))).load()
-    program()
+    _program()()
+
+
+@functools.cache  # it is looked up once, while there are file handles to do so
+def _program() -> Callable[[], object]:
+    program: Callable[[], object] = next(iter(entry_points(group="console_scripts", name="normlab"))).load()
+    return program
 
 
 def _write_nothing(findings: Findings, folder: Path, workers: int | None = None) -> Path:  # noqa: ARG001
