@@ -14,7 +14,7 @@ from normlab.report.themes import CONFIG, LIGHT, themed
 
 LINE_SIZE = {"width": 330, "height": HEIGHT}
 COLUMNS = {"lines": 3, "decades": 4, "share": 1, "pictures": 1}
-DOTS = 2.0  # of a PNG to a unit of an SVG: sharp on paper and on fine screens
+DOTS = 1.5  # of a PNG to a unit of an SVG: sharp on a slide; twice as many take twice the time
 
 
 def svg(spec: Spec) -> str:
