@@ -93,7 +93,8 @@ def train(
         workers: processes to train on, by default one a core; 1 is this process alone. The results do not
             depend on it, nor on the order of the specs.
         progress: called with a `Progress` at the start and after each run.
-        retries: how often a run that loses its worker process (killed, or out of memory) is tried again.
+        retries: how often a run that loses its worker process (killed, or out of memory) is tried again alone,
+            after it has lost one so already.
         engine: 'book', 'fast', or 'auto' (the default): fast where there is Numba. `engines.explain_engine` says
             what that means for a run.
 
@@ -139,7 +140,7 @@ def run_by_the_book(spec: RunSpec, data: Dataset) -> History:
 
 
 def run_fast(spec: RunSpec, data: Dataset) -> History:
-    """The same history, sooner: float32 to rounding, float64 to the bit."""
+    """The same history, sooner: float64 to the bit, float32 as near as rounding lets training be."""
     if engines.compiles(spec):
         return engines.train_compiled(spec, data)
     solver = solver_for(spec, data)

@@ -45,8 +45,8 @@ def finished_tasks(
     """Yield (task, function(task, shared)) as each task ends; they are started in the given order.
 
     One worker is this process itself. More are processes of their own: large arrays in `shared` reach them
-    as read-only memory maps of a single copy, and BLAS works on one thread in each. A task under way when a
-    worker is lost is tried again, alone; one that ends its worker even then, and in more than `retries`
+    as read-only memory maps of a single copy, and BLAS works on one thread in each. A task that was under way, or
+    waiting, when a worker was lost is tried alone; one that ends its worker then, and in `retries` further
     attempts, is set aside in `losses`. An exception in a task ends everything and is raised here. Closing
     the iterator ends the workers at once.
     """
@@ -55,7 +55,7 @@ def finished_tasks(
             yield task, _pinned(function, task, shared)
         return
     pending = dict(enumerate(tasks))
-    attempts: Counter[int] = Counter()  # those that ended with a lost worker
+    attempts: Counter[int] = Counter()  # those made alone, that ended with a lost worker
     suspects: list[int] = []
     while pending:
         alone = suspects[:1]
@@ -70,11 +70,11 @@ def finished_tasks(
             under_way = [number for number in started if number in pending]
             if not under_way:
                 raise  # no task is to blame: worker processes do not live here at all
-            attempts.update(under_way)
-            if alone and attempts[alone[0]] > retries:
-                losses.tasks.append(pending.pop(alone[0]))
-            elif not alone:
+            attempts.update(alone)
+            if not alone:
                 suspects = under_way
+            elif attempts[alone[0]] > retries:
+                losses.tasks.append(pending.pop(alone[0]))
         suspects = [number for number in suspects if number in pending]
 
 

@@ -38,7 +38,7 @@ _laid_out: dict[DataSpec, Images] = {}  # the last data set used: one copy a pro
 def train_compiled(
     spec: RunSpec, data: Dataset, measured: Callable[[float, Net, State], object] | None = None
 ) -> History:
-    """The history of a float32 run, as the Solver's to float32 rounding.
+    """The history of a float32 run: the Solver's, with sums added in another order.
 
     `measured` is called with each validation accuracy and the net and state it was measured on.
     """
