@@ -255,7 +255,7 @@ def test_kernels_interpreted_are_the_kernels_compiled(dtype, monkeypatch):
         of_rows, out_rows, dx_rows, sums_rows = np.zeros((3, n)), np.zeros_like(x), np.zeros_like(x), np.zeros((2, d))
         assert rows.forward(x.ravel(), d, 0, n, 1e-5, gamma, beta, of_rows, out_rows.reshape(-1), False)
         rows.backward(
-            dout.ravel(), x.ravel(), d, 0, n, of_rows, gamma, dx_rows.reshape(-1), *sums_rows, False
+            dout.ravel(), x.ravel(), d, 0, n, 256, of_rows, gamma, dx_rows.reshape(-1), *sums_rows, False
         )  # fmt: skip
         results.append((statistics[2:], out, sums, dx, of_rows[2], out_rows, sums_rows, dx_rows))
     for compiled, interpreted in zip(*results, strict=True):

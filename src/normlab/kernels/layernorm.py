@@ -11,7 +11,6 @@ from normlab import layers
 from normlab.kernels import rows
 from normlab.kernels.sharing import by_the_book, destination, fits, past_caches, shared, threads_for
 from normlab.layers.checks import check_eps, check_upstream
-from normlab.layers.statistics import order_free_sum
 from normlab.typing import Array
 
 LARGEST_RSTD = 1e100
@@ -70,18 +69,23 @@ def layernorm_backward(
     check_upstream("layer norm's backward pass", dout, x.shape)
     n, d = x.shape
     dout = np.ascontiguousarray(dout, dtype=x.dtype)
-    chunks = -(-n // rows.chunk(x))
-    sums = np.zeros((2, chunks, d))
+    height = rows.chunk(x)
+    chunks = -(-n // height)
+    # a row a chunk; these are added in their order, whoever filled them
+    of_gamma, of_beta, sums = np.empty(chunks * d), np.empty(chunks * d), np.empty((2, d))
     dx = destination(out, x)
     flat, upstream, target, past = x.reshape(-1), dout.reshape(-1), dx.reshape(-1), past_caches(dx)
-    g, (dgamma, dbeta) = np.ascontiguousarray(gamma, np.float64), sums.reshape(2, -1)
+    g = np.ascontiguousarray(gamma, np.float64)
     shared(
-        lambda begin, end: rows.backward(upstream, flat, d, begin, end, statistics, g, target, dgamma, dbeta, past),
-        n, rows.chunk(x), threads_for(x.size, threads),
+        lambda begin, end: rows.backward(
+            upstream, flat, d, begin, end, height, statistics, g, target, of_gamma, of_beta, past
+        ),
+        n, height, threads_for(x.size, threads),
     )  # fmt: skip
-    # the chunks in their order, whoever added them up; where they may have no digits to lose, without losing any
-    dgamma, dbeta = sums.sum(axis=1) if x.itemsize == 4 else order_free_sum(sums, axis=1)
-    return dx, dgamma.astype(gamma.dtype), dbeta.astype(gamma.dtype)
+    rows.over_chunks(of_gamma, chunks, d, sums[0])
+    rows.over_chunks(of_beta, chunks, d, sums[1])
+    dgamma, dbeta = sums.astype(gamma.dtype)
+    return dx, dgamma, dbeta
 
 
 def _squares_lost(x: Array, rstd: Array) -> bool:
