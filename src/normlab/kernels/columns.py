@@ -15,11 +15,26 @@ import math
 import numpy as np
 from numba import njit
 
-from normlab.kernels.lanes import COUNT, Lanes, first, load, multiply_add, positive, spread, store, stream
+from normlab.kernels.lanes import (
+    COUNT,
+    Lanes,
+    first,
+    inverse_root,
+    load,
+    multiply_add,
+    positive,
+    spread,
+    store,
+    stream,
+    total,
+)
 from normlab.kernels.sources import KERNELS
 from normlab.typing import Array
 
-ROWS = 4  # at a time: more streams than the processor follows, or lines of one cache set, would cost twice the time
+# Rows at a time, as measured: fewer, and reading what belongs to the columns costs more than the rows themselves; more,
+# and there are more streams than the processor follows, or lines of one cache set.
+ROWS = 8  # where they are only read
+ROWS_WRITTEN = 4
 LONG = 1 << 16  # rows
 
 
@@ -42,17 +57,19 @@ def moments(
 
     Fills the rows of `statistics`, (4, columns) float64: about, shift, var and rstd. Returns whether all is finite.
     """
-    about, shift, var, rstd = statistics[0], statistics[1], statistics[2], statistics[3]
+    about, shift, var = statistics[0], statistics[1], statistics[2]
     for j in range(begin, end):
         about[j] = x[j]
-    few = min(n, max(8, min(64, n // 16)))
-    # how much of Σc² may be shift's: float32 has sixteen of float64's bits to spare, float64 one
-    bearable = n * (1 - 2.0**-16 if x.itemsize == 4 else 0.5)
-    _sums(x, few, step, begin, end, about, shift, var)
-    for j in range(begin, end):
-        about[j] += shift[j] / few  # a constant column stays exactly its own mean
+    # how much of Σc² may be shift's: float32 has so many of float64's bits to spare that the first row will do, float64
+    # has one
+    bearable = n * (1 - 2.0**-16)
+    if x.itemsize == 8:
+        few = min(n, max(8, min(64, n // 16)))
+        bearable = n * 0.5
+        _sums(x, few, step, begin, end, about, shift, var)
+        for j in range(begin, end):
+            about[j] += shift[j] / few  # a constant column stays exactly its own mean
     _sums(x, n, step, begin, end, about, shift, var)
-    finite = True
     for block in range(begin, end, COUNT):
         last = min(end, block + COUNT)
         again = False
@@ -63,22 +80,32 @@ def moments(
                 about[j] += shift[j] / n
         if again:
             _sums(x, n, step, block, last, about, shift, var)
-        for j in range(block, last):
-            shift[j] /= n
-            var[j] = max(var[j] / n - shift[j] * shift[j], 0.0)
-            d = math.sqrt(var[j] + eps)
-            rstd[j] = 1.0 / d if d > 0 else 0.0
-            finite = finite and math.isfinite(about[j] + shift[j]) and math.isfinite(var[j])
-    return finite
+    return _finish(n, begin, end, eps, statistics)
 
 
 @njit(error_model="numpy")
-def _sums(x: Array, n: int, step: int, begin: int, end: int, about: Array, total: Array, squares: Array) -> None:
+def _finish(n: int, begin: int, end: int, eps: float, statistics: Array) -> bool:
+    """shift, var and rstd of the sums; whether all is finite."""
+    about, shift, var, rstd = statistics[0], statistics[1], statistics[2], statistics[3]
+    terms, zero, nothing = spread(float(n)), spread(0.0), spread(0.0)
+    for j in range(begin, end, COUNT):
+        count = min(COUNT, end - j)
+        t = load(shift, j, count) / terms
+        v = positive(load(var, j, count) / terms - t * t)
+        store(shift, j, t, count)
+        store(var, j, v, count)
+        store(rstd, j, inverse_root(v + spread(eps)), count)
+        nothing = nothing + (load(about, j, count) + t + v) * zero  # NaN, unless all is finite
+    return total(nothing) == 0
+
+
+@njit(error_model="numpy")
+def _sums(x: Array, n: int, step: int, begin: int, end: int, about: Array, sums: Array, squares: Array) -> None:
     """Σ (x - about) and Σ (x - about)² of each column."""
     lost, squares_lost = np.zeros(end - begin), np.zeros(end - begin)
     careful = _carries(x, n)
     for j in range(begin, end):
-        total[j] = 0.0
+        sums[j] = 0.0
         squares[j] = 0.0
     for row in range(0, n, ROWS):
         last = min(n, row + ROWS)
@@ -96,49 +123,40 @@ def _sums(x: Array, n: int, step: int, begin: int, end: int, about: Array, total
                     s = s + d
                     q = multiply_add(d, d, q)
             if careful:
-                _carry(total, lost, j, j - begin, s, count)
+                _carry(sums, lost, j, j - begin, s, count)
                 _carry(squares, squares_lost, j, j - begin, q, count)
             else:
-                store(total, j, load(total, j, count) + s, count)
+                store(sums, j, load(sums, j, count) + s, count)
                 store(squares, j, load(squares, j, count) + q, count)
     for j in range(begin, end):
-        total[j] += lost[j - begin]
+        sums[j] += lost[j - begin]
         squares[j] += squares_lost[j - begin]
 
 
 @njit(error_model="numpy")
-def _carry(total: Array, lost: Array, j: int, k: int, term: Array, count: int) -> None:
-    """total[j], … += term, and what the additions rounded away to lost[k], … (Knuth's two-sum)."""
-    before = load(total, j, count)
+def _carry(sums: Array, lost: Array, j: int, k: int, term: Array, count: int) -> None:
+    """sums[j], … += term, and what the additions rounded away to lost[k], … (Knuth's two-sum)."""
+    before = load(sums, j, count)
     after = before + term
     part = after - before
     error = (before - (after - part)) + (term - part)
-    store(total, j, after, count)
+    store(sums, j, after, count)
     store(lost, k, load(lost, k, count) + error, count)
-
-
-# The mean is about + shift. Of a float64 x they are subtracted one after the other. Of a float32 x it is enough to
-# subtract their rounded sum, in one step, and to put right by `_left` what that rounding left of the mean: a constant
-# of the column, which matters where the mean is large and dout nearly constant.
-@njit(error_model="numpy")
-def _centred(x: Array, at: int, count: int, centre: Lanes, shift: Lanes) -> Lanes:
-    """x - mean, but for `_left`."""
-    c = load(x, at, count) - centre
-    return c - shift if x.itemsize == 8 else c
 
 
 @njit(error_model="numpy")
 def _centre(x: Array, j: int, count: int, about: Array, shift: Array) -> Lanes:
-    """What `_centred` takes for centre."""
+    """What is subtracted from x: of float64 about, which is exact where the mean is large; of float32, any float64."""
     m = load(about, j, count)
     return m if x.itemsize == 8 else m + load(shift, j, count)
 
 
 @njit(error_model="numpy")
 def _left(x: Array, j: int, count: int, about: Array, shift: Array) -> Lanes:
-    """The mean less `_centre`."""
+    """The mean less `_centre`: a constant of the column, put right once, and of float32 the rounding of about + shift,
+    which counts where the mean is large and dout nearly constant."""
     m, t = load(about, j, count), load(shift, j, count)
-    return spread(0.0) if x.itemsize == 8 else t - ((m + t) - m)
+    return t if x.itemsize == 8 else t - ((m + t) - m)
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
@@ -149,22 +167,28 @@ def normalize(
     """out = gamma * (x - mean) * rstd + beta, or with `relu` the positive part of it: `layers.batchnorm_forward` and
     `layers.relu_forward`."""
     about, shift, rstd = statistics[0], statistics[1], statistics[3]
-    blocks = (n + ROWS - 1) // ROWS
+    # out = (x - centre) * slope + level: three numbers a column to read beside x, instead of five
+    centre, slope, level = np.empty(end - begin), np.empty(end - begin), np.empty(end - begin)
+    for j in range(begin, end, COUNT):
+        count = min(COUNT, end - j)
+        a = load(gamma, j, count) * load(rstd, j, count)
+        store(centre, j - begin, _centre(x, j, count, about, shift), count)
+        store(slope, j - begin, a, count)
+        store(level, j - begin, load(beta, j, count) - a * _left(x, j, count, about, shift), count)
+    blocks = (n + ROWS_WRITTEN - 1) // ROWS_WRITTEN
     # backwards, because the last rows are those still in the cache
     for block in range(blocks - 1, -1, -1):
-        row, last = block * ROWS, min(n, (block + 1) * ROWS)
+        row, last = block * ROWS_WRITTEN, min(n, (block + 1) * ROWS_WRITTEN)
         for j in range(begin, end, COUNT):
-            count = min(COUNT, end - j)
-            m, t = _centre(x, j, count, about, shift), load(shift, j, count)
-            a = load(gamma, j, count) * load(rstd, j, count)
-            b = load(beta, j, count) - a * _left(x, j, count, about, shift)
+            count, k = min(COUNT, end - j), j - begin
+            m, a, b = load(centre, k, count), load(slope, k, count), load(level, k, count)
             if count < COUNT:
                 for i in range(row, last):
-                    y = multiply_add(_centred(x, i * step + j, count, m, t), a, b)
+                    y = multiply_add(load(x, i * step + j, count) - m, a, b)
                     store(out, i * step + j, positive(y) if relu else y, count)
             else:
                 for i in range(row, last):
-                    y = multiply_add(_centred(x, i * step + j, COUNT, m, t), a, b)
+                    y = multiply_add(load(x, i * step + j) - m, a, b)
                     if relu:
                         y = positive(y)
                     if past_caches:
@@ -197,18 +221,17 @@ def sums_backward(
         last = min(n, row + ROWS)
         for j in range(begin, end, COUNT):
             count = min(COUNT, end - j)
-            m, t = _centre(x, j, count, about, shift), load(shift, j, count)
-            s, q = spread(0.0), spread(0.0)
+            m, s, q = _centre(x, j, count, about, shift), spread(0.0), spread(0.0)
             if count == COUNT:
                 for i in range(row, last):
                     g = load(dout, i * step + j)
                     s = s + g
-                    q = multiply_add(g, _centred(x, i * step + j, COUNT, m, t), q)
+                    q = multiply_add(g, load(x, i * step + j) - m, q)
             else:
                 for i in range(row, last):
                     g = load(dout, i * step + j, count)
                     s = s + g
-                    q = multiply_add(g, _centred(x, i * step + j, count, m, t), q)
+                    q = multiply_add(g, load(x, i * step + j, count) - m, q)
             if careful:
                 _carry(dbeta, lost, j, j - begin, s, count)
                 _carry(dgamma, lost_too, j, j - begin, q, count)
@@ -232,30 +255,39 @@ def gradient(
     """dx = gamma * rstd * (dout - dbeta / n - xhat * dgamma / n): `layers.batchnorm_backward_alt`; with the statistics
     `fixed`, as in test mode, dx = gamma * rstd * dout."""
     about, shift, rstd = statistics[0], statistics[1], statistics[3]
-    share = 0.0 if fixed else 1.0 / n
-    blocks = (n + ROWS - 1) // ROWS
+    share = spread(0.0 if fixed else 1.0 / n)
+    # dx = steep * dout + (x - centre) * slope + level
+    steep, centre = np.empty(end - begin), np.empty(end - begin)
+    slope, level = np.empty(end - begin), np.empty(end - begin)
+    for j in range(begin, end, COUNT):
+        count, k = min(COUNT, end - j), j - begin
+        r = load(rstd, j, count)
+        a = load(gamma, j, count) * r
+        c = spread(0.0) - a * r * load(dgamma, j, count) * share
+        store(steep, k, a, count)
+        store(centre, k, _centre(x, j, count, about, shift), count)
+        store(slope, k, c, count)
+        store(level, k, spread(0.0) - a * load(dbeta, j, count) * share - _left(x, j, count, about, shift) * c, count)
+    blocks = (n + ROWS_WRITTEN - 1) // ROWS_WRITTEN
     for block in range(blocks - 1, -1, -1):
-        row, last = block * ROWS, min(n, (block + 1) * ROWS)
+        row, last = block * ROWS_WRITTEN, min(n, (block + 1) * ROWS_WRITTEN)
         for j in range(begin, end, COUNT):
-            count = min(COUNT, end - j)
-            m, t, r = _centre(x, j, count, about, shift), load(shift, j, count), load(rstd, j, count)
-            a = load(gamma, j, count) * r
-            # dx = a * dout - (x - m) * slope - level
-            slope = a * r * load(dgamma, j, count) * spread(share)
-            level = a * load(dbeta, j, count) * spread(share) - _left(x, j, count, about, shift) * slope
+            count, k = min(COUNT, end - j), j - begin
+            a, m = load(steep, k, count), load(centre, k, count)
+            c, b = load(slope, k, count), load(level, k, count)
             if count < COUNT:
                 for i in range(row, last):
-                    c = _centred(x, i * step + j, count, m, t)
-                    g = multiply_add(a, load(dout, i * step + j, count), spread(0.0) - level)
-                    store(dx, i * step + j, first(multiply_add(c, spread(0.0) - slope, g), count), count)
+                    at = i * step + j
+                    inner = multiply_add(a, load(dout, at, count), b)
+                    store(dx, at, first(multiply_add(load(x, at, count) - m, c, inner), count), count)
             else:
                 for i in range(row, last):
-                    c = _centred(x, i * step + j, COUNT, m, t)
-                    g = multiply_add(a, load(dout, i * step + j), spread(0.0) - level)
+                    at = i * step + j
+                    inner = multiply_add(a, load(dout, at), b)
                     if past_caches:
-                        stream(dx, i * step + j, multiply_add(c, spread(0.0) - slope, g))
+                        stream(dx, at, multiply_add(load(x, at) - m, c, inner))
                     else:
-                        store(dx, i * step + j, multiply_add(c, spread(0.0) - slope, g))
+                        store(dx, at, multiply_add(load(x, at) - m, c, inner))
 
 
 @njit(error_model="numpy", nogil=True, cache=True)

@@ -2,8 +2,8 @@
 
 A compiler adds the numbers of a sum one after the other, unless it is told that their order does not matter, and then
 forgets any trick of rounding too. So the kernels say themselves which numbers go side by side: `load` takes sixteen
-of an array, as float64; `+ - * /`, `root` and `multiply_add` act on each; `store` rounds once to the array's type. The
-last few numbers of a row are loaded and stored with a `count` below sixteen; the lanes beyond hold zeros.
+of an array, as float64; `+ - * /`, `root`, `multiply_add` and others act on each; `store` rounds once to the array's
+type. The last few numbers of a row are loaded and stored with a `count` below sixteen; the lanes beyond hold zeros.
 
 Interpreted, lanes are NumPy arrays of sixteen: the same functions, which is how the tests run the kernels without a
 compiler. Compiled, they are LLVM's <16 x double>, which it cuts into as many registers as the processor needs.
@@ -71,6 +71,12 @@ def positive(lanes: Lanes) -> Lanes:
 def root(lanes: Lanes) -> Lanes:
     """The square root of each lane."""
     return np.sqrt(lanes)
+
+
+def inverse_root(lanes: Lanes) -> Lanes:
+    """1 / the square root of each lane; 0 where that is 0."""
+    with np.errstate(divide="ignore"):
+        return np.where(lanes == 0, 0.0, 1 / np.sqrt(lanes))
 
 
 def total(lanes: Lanes) -> float:
@@ -201,6 +207,17 @@ def _root(typing_context, lanes):
 
 
 @intrinsic
+def _inverse_root(typing_context, lanes):
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
+        kind, zero = ir.FunctionType(_VECTOR, [_VECTOR]), ir.Constant(_VECTOR, None)
+        size = builder.call(cgutils.get_or_insert_function(builder.module, kind, f"llvm.sqrt.v{COUNT}f64"), arguments)
+        inverse = builder.fdiv(ir.Constant(_VECTOR, [1.0] * COUNT), size)
+        return builder.select(builder.fcmp_ordered("==", arguments[0], zero), zero, inverse)
+
+    return _lanes(_lanes), generate
+
+
+@intrinsic
 def _multiply_add(typing_context, a, b, c):
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
         kind = ir.FunctionType(_VECTOR, [_VECTOR] * 3)
@@ -284,6 +301,11 @@ def _compiled_positive(lanes):
 @overload(root)
 def _compiled_root(lanes):
     return lambda lanes: _root(lanes)
+
+
+@overload(inverse_root)
+def _compiled_inverse_root(lanes):
+    return lambda lanes: _inverse_root(lanes)
 
 
 @overload(multiply_add)
