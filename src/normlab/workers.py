@@ -19,6 +19,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+from normlab.handover import handed_over, taken
 from normlab.machine import one_blas_thread
 
 Task = TypeVar("Task")
@@ -44,8 +45,8 @@ def finished_tasks(
 ) -> Generator[tuple[Task, Result], None, None]:
     """Yield (task, function(task, shared)) as each task ends; they are started in the given order.
 
-    One worker is this process itself. More are processes of their own: large arrays in `shared` reach them
-    as read-only memory maps of a single copy, and BLAS works on one thread in each. A task that was under way, or
+    One worker is this process itself. More are processes of their own: the arrays in `shared` reach them as
+    read-only maps of a single copy, and BLAS works on one thread in each. A task that was under way, or
     waiting, when a worker was lost is tried alone; one that ends its worker then, and in `retries` further
     attempts, is set aside in `losses`. An exception in a task ends everything and is raised here. Closing
     the iterator ends the workers at once.
@@ -57,32 +58,33 @@ def finished_tasks(
     pending = dict(enumerate(tasks))
     attempts: Counter[int] = Counter()  # those made alone, that ended with a lost worker
     suspects: list[int] = []
-    while pending:
-        alone = suspects[:1]
-        started: list[int] = []
-        calls = _pool(function, [(n, pending[n]) for n in alone or pending], started, shared, workers)
-        try:
-            with contextlib.closing(calls):
-                for number, result in calls:
-                    yield pending.pop(number), result
-        except BrokenProcessPool:
-            losses.workers += 1
-            under_way = [number for number in started if number in pending]
-            if not under_way:
-                raise  # no task is to blame: worker processes do not live here at all
-            attempts.update(alone)
-            if not alone:
-                suspects = under_way
-            elif attempts[alone[0]] > retries:
-                losses.tasks.append(pending.pop(alone[0]))
-        suspects = [number for number in suspects if number in pending]
+    with handed_over(shared) as given:
+        while pending:
+            alone = suspects[:1]
+            started: list[int] = []
+            calls = _pool(function, [(n, pending[n]) for n in alone or pending], started, given, workers)
+            try:
+                with contextlib.closing(calls):
+                    for number, result in calls:
+                        yield pending.pop(number), result
+            except BrokenProcessPool:
+                losses.workers += 1
+                under_way = [number for number in started if number in pending]
+                if not under_way:
+                    raise  # no task is to blame: worker processes do not live here at all
+                attempts.update(alone)
+                if not alone:
+                    suspects = under_way
+                elif attempts[alone[0]] > retries:
+                    losses.tasks.append(pending.pop(alone[0]))
+            suspects = [number for number in suspects if number in pending]
 
 
 def _pool(
     function: Callable[[Task, Any], Result],
     tasks: list[tuple[int, Task]],
     started: list[int],
-    shared: Any,
+    given: Any,
     workers: int,
 ) -> Generator[tuple[int, Result], None, None]:
     """Yield (number, result) of each numbered task; each worker has one under way and one waiting, whose numbers
@@ -92,7 +94,7 @@ def _pool(
     def calls() -> Iterator[Any]:
         for number, task in tasks:
             started.append(number)
-            yield joblib.delayed(_numbered)(number, function, task, shared)
+            yield joblib.delayed(_numbered)(number, function, task, given)
 
     # loky replaces a worker whose memory has grown, and says so; nothing is lost by it, and nobody need worry
     warnings.filterwarnings("ignore", message="A worker stopped while some jobs", category=UserWarning)
@@ -103,8 +105,7 @@ def _pool(
         # each worker has one task waiting: none idles, few are under way when a worker is lost, and we know which
         pre_dispatch=2 * workers,
         batch_size=1,
-        max_nbytes="100K",
-        mmap_mode="r",
+        max_nbytes=None,  # large arrays are handed over already
         initializer=_end_with,
         initargs=(os.getpid(),),
     )
@@ -136,8 +137,8 @@ def _deaf_to_interrupts() -> Iterator[None]:
         signal.signal(signal.SIGINT, before or signal.SIG_DFL)
 
 
-def _numbered(number: int, function: Callable[[Task, Any], Result], task: Task, shared: Any) -> tuple[int, Result]:
-    return number, _pinned(function, task, shared)
+def _numbered(number: int, function: Callable[[Task, Any], Result], task: Task, given: Any) -> tuple[int, Result]:
+    return number, _pinned(function, task, taken(given))
 
 
 def _end_with(parent: int) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 
 from normlab.engines.layout import EPS, Net, State
-from normlab.engines.processor import PANEL, TILE, WIDE
+from normlab.engines.processor import LINE, PANEL, TILE, WIDE
 from normlab.engines.tiles import outer_tile
 from normlab.kernels.lanes import COUNT, load, multiply_add, positive, root, spread, store
 from normlab.typing import Array
@@ -50,10 +50,11 @@ def _affine(x: Array, weights: Array, start: int, fan_in: int, units: int, out: 
     """out[j, e] = Σ_k W[k, j] x[k, e]. `out` has rows for whole tiles; those beyond the last unit hold nothing."""
     stretch = max(units, TILE)
     for panel in range((fan_in + PANEL - 1) // PANEL):
-        terms = min(PANEL, fan_in - panel * PANEL)
+        here, terms = panel * PANEL * WIDE, min(PANEL, fan_in - panel * PANEL)
         for j in range(0, units, TILE):
             w = start + (panel * stretch + j) * PANEL
-            outer_tile(weights, w, PANEL, 1, x, panel * PANEL * WIDE, WIDE, terms, out, j * WIDE, WIDE, panel > 0)
+            ahead = here + PANEL * WIDE + j // TILE * LINE % WIDE  # each tile fetches a line a row of the next panel
+            outer_tile(weights, w, PANEL, 1, x, here, WIDE, terms, out, j * WIDE, WIDE, panel > 0, ahead)
 
 
 @njit(error_model="numpy")

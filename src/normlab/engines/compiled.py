@@ -65,7 +65,7 @@ def _train(
     state, rng = layout.fresh_state(net, spec.seed, spec.net.weight_scale)
     work = layout.scratch(net)
     units = max(int(net.dims[1:].max()), TILE)
-    buffers = np.zeros((2, (units + TILE) * WIDE), dtype=np.float32)
+    buffers = layout.zeros(2, (units + TILE) * WIDE)
 
     num_train = spec.data.num_train
     epoch = max(num_train // spec.training.batch_size, 1)
@@ -124,22 +124,24 @@ def _images(data: Dataset) -> Images:
         _laid_out.clear()
         train, val = _rows(data.X_train, data.spec.input_dim), _rows(data.X_val, data.spec.input_dim)
         blocks = _blocks(train if len(train) <= SAMPLES else train[:0])
-        flat = np.concatenate([train.ravel(), np.zeros(train.shape[1], dtype=np.float32)])
-        y_train, y_val = (np.asarray(y, dtype=np.int64) for y in (data.y_train, data.y_val))
+        flat = layout.zeros(train.size + train.shape[1])
+        flat[: train.size] = train.ravel()
+        # copies, because code compiled for writable arrays would be compiled again for shared ones
+        y_train, y_val = (np.array(y, dtype=np.int64) for y in (data.y_train, data.y_val))
         found = _laid_out[data.spec] = Images(flat, y_train, blocks, _blocks(val), y_val)
     return found
 
 
 def _rows(X: Array, values: int) -> Array:
     """X as float32, a row an example, padded with zeros to whole panels."""
-    rows = np.zeros((len(X), layout.panels(values) * PANEL), dtype=np.float32)
+    rows = layout.zeros(len(X), layout.panels(values) * PANEL)
     rows[:, :values] = X.reshape(len(X), -1)
     return rows
 
 
 def _blocks(rows: Array) -> Array:
     """Rows in blocks of WIDE, each transposed and flat; the last one filled up with zeros."""
-    blocks = np.zeros((-(-len(rows) // WIDE), rows.shape[1], WIDE), dtype=np.float32)
+    blocks = layout.zeros(-(-len(rows) // WIDE), rows.shape[1], WIDE)
     for number in range(len(blocks)):
         some = rows[number * WIDE : (number + 1) * WIDE]
         blocks[number, :, : len(some)] = some.T

@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from normlab import randomness
 from normlab.engines import COMPILED_RULES
-from normlab.engines.processor import PANEL, TILE
+from normlab.engines.processor import LINE, PANEL, TILE
 from normlab.specs import RunSpec
 from normlab.typing import Array, Generator
 
@@ -72,6 +73,14 @@ class Scratch(NamedTuple):
     labels: Array  # (rows,) of the batch
 
 
+def zeros(*shape: int) -> Array:
+    """float32 zeros that begin at a line of memory: a register loaded from two lines takes twice as long."""
+    size = math.prod(shape)
+    room = np.zeros(size + LINE, dtype=np.float32)
+    first = -room.ctypes.data // room.itemsize % LINE
+    return room[first : first + size].reshape(shape)
+
+
 def panels(values: int) -> int:
     """How many panels hold so many numbers."""
     return -(-values // PANEL)
@@ -100,7 +109,7 @@ def fresh_state(net: Net, seed: int, weight_scale: float) -> tuple[State, Genera
     layers, width = len(net.starts), _width(net)
     size = int(net.starts[-1]) + panels(int(net.dims[-2])) * PANEL * max(int(net.dims[-1]), TILE)
     # tiles at the end of a layer of fewer than TILE units may read, and ignore, a panel beyond
-    weights = np.zeros(size + TILE * PANEL, dtype=np.float32)
+    weights = zeros(size + TILE * PANEL)
     for start, normals in zip(net.starts, drawn, strict=True):
         fan_in, fan_out = normals.shape
         units, pieces = max(fan_out, TILE), panels(fan_in)
@@ -108,15 +117,15 @@ def fresh_state(net: Net, seed: int, weight_scale: float) -> tuple[State, Genera
         padded[:fan_in, :fan_out] = weight_scale * normals
         laid_out = padded.reshape(pieces, PANEL, units).transpose(0, 2, 1)
         weights[start : start + laid_out.size] = laid_out.ravel()
-    vectors = np.zeros((3, layers, width), dtype=np.float32)
+    vectors = zeros(3, layers, width)
     vectors[GAMMA] = 1
     state = State(
         weights,
-        np.zeros_like(weights),
-        np.zeros_like(weights),
+        zeros(weights.size),
+        zeros(weights.size),
         vectors,
-        np.zeros_like(vectors),
-        np.zeros_like(vectors),
+        zeros(*vectors.shape),
+        zeros(*vectors.shape),
         np.zeros((layers, 2, width)),
     )
     rng = randomness.generator(seed)
@@ -139,14 +148,14 @@ def scratch(net: Net) -> Scratch:
     layers, width, rows = len(net.starts), _width(net), max(net.batch_size, TILE)
     statistics = max(width, net.batch_size * net.groups)
     return Scratch(
-        affine=np.zeros((layers, rows, width), dtype=np.float32),
-        hidden=np.zeros((layers, rows, width), dtype=np.float32),
+        affine=zeros(layers, rows, width),
+        hidden=zeros(layers, rows, width),
         statistics=np.zeros((layers, 4, statistics)),
-        upstream=np.zeros((2, rows, width), dtype=np.float32),
-        vector_grads=np.zeros((3, layers, width), dtype=np.float32),
-        panel=np.zeros(rows * PANEL, dtype=np.float32),
-        panel_grads=np.zeros(max(int(net.dims[1:].max()), TILE) * PANEL, dtype=np.float32),
-        turned=np.zeros(2 * PANEL * width, dtype=np.float32),
+        upstream=zeros(2, rows, width),
+        vector_grads=zeros(3, layers, width),
+        panel=zeros(rows * PANEL),
+        panel_grads=zeros(max(int(net.dims[1:].max()), TILE) * PANEL),
+        turned=zeros(2 * PANEL * width),
         columns=np.zeros((2, width)),
         image_starts=np.zeros(rows, dtype=np.int64),
         ahead_starts=np.zeros(rows, dtype=np.int64),

@@ -19,3 +19,4 @@ else:
     LANES, TILE, BLOCK = 8, 3, 4  # 16 registers of 8
 WIDE = BLOCK * LANES
 PANEL = 64  # a row's numbers lie in panels of so many, whole registers on each of these
+LINE = 16  # numbers that memory hands over together

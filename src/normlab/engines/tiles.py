@@ -23,12 +23,11 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
-from normlab.engines.processor import BLOCK, LANES, PANEL, TILE, WIDE
+from normlab.engines.processor import BLOCK, LANES, LINE, PANEL, TILE, WIDE
 from normlab.typing import Array
 
 _FLOAT, _INDEX, _LANE = ir.FloatType(), ir.IntType(64), ir.IntType(32)
 _VECTOR = ir.VectorType(_FLOAT, LANES)
-LINE = 16  # numbers that memory hands over together
 
 
 def dot_tile(
@@ -47,11 +46,12 @@ def dot_tile(
 
 def outer_tile(
     s: Array, s0: int, s_row: int, s_step: int, x: Array, x0: int, x_step: int, steps: int,
-    out: Array, o0: int, o_row: int, add: bool,
+    out: Array, o0: int, o_row: int, add: bool, ahead: int | None = None,
 ) -> None:  # fmt: skip
     """out[o0 + m * o_row + c] = Σ_t s[s0 + m * s_row + t * s_step] x[x0 + t * x_step + c], for m < TILE, c < WIDE.
 
-    All arrays are flat float32; t runs to `steps`. With `add`, the sums start at what `out` holds.
+    All arrays are flat float32; t runs to `steps`. With `add`, the sums start at what `out` holds. With `ahead`, x's
+    lines at ahead + t * x_step, which some later tile will need, are asked for meanwhile.
     """
     t = np.arange(steps)
     scalars = s[s0 + np.arange(TILE)[:, None] * s_row + t * s_step]
@@ -76,10 +76,6 @@ def _copy(typing_context, x, starts, n, first, out, ahead):
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
         _, _, n, first, _, _ = arguments
         x, starts, out, ahead = (_start(context, builder, signature, arguments, m) for m in (0, 1, 4, 5))
-        byte = ir.IntType(8).as_pointer()
-        kind = ir.FunctionType(ir.VoidType(), [byte, _LANE, _LANE, _LANE])
-        fetch = builder.module.declare_intrinsic("llvm.prefetch", [byte], kind)
-        to_read, into_second_level, data = _LANE(0), _LANE(2), _LANE(1)
         with cgutils.for_range(builder, n) as loop:
             source = builder.add(builder.load(_at(builder, starts, loop.index)), first)
             target = builder.mul(loop.index, _INDEX(PANEL))
@@ -88,8 +84,7 @@ def _copy(typing_context, x, starts, n, first, out, ahead):
                 _store(builder, piece, out, target, k)
             source = builder.add(builder.load(_at(builder, ahead, loop.index)), first)
             for k in range(0, PANEL, LINE):
-                where = builder.bitcast(_at(builder, x, builder.add(source, _INDEX(k))), byte)
-                builder.call(fetch, [where, to_read, into_second_level, data])
+                _fetch(builder, x, source, k)
         return context.get_dummy_value()
 
     return signature, generate
@@ -125,12 +120,13 @@ def _dot(typing_context, a, a_rows, i, b, b0, b_panel, panels, out, o0, o_row):
 
 
 @intrinsic
-def _outer(typing_context, s, s0, s_row, s_step, x, x0, x_step, steps, out, o0, o_row, add):
+def _outer(typing_context, s, s0, s_row, s_step, x, x0, x_step, steps, out, o0, o_row, add, ahead):
     n = types.int64
-    signature = types.void(s, n, n, n, x, n, n, n, out, n, n, types.boolean)
+    fetches = isinstance(ahead, types.Integer)
+    signature = types.void(s, n, n, n, x, n, n, n, out, n, n, types.boolean, n if fetches else ahead)
 
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
-        _, s0, s_row, s_step, _, x0, x_step, steps, _, o0, o_row, add = arguments
+        _, s0, s_row, s_step, _, x0, x_step, steps, _, o0, o_row, add, ahead = arguments
         s, x, out = (_start(context, builder, signature, arguments, n) for n in (0, 4, 8))
         sums = [[_register(builder) for _ in range(BLOCK)] for _ in range(TILE)]
         out_rows = [builder.add(o0, builder.mul(o_row, _INDEX(row))) for row in range(TILE)]
@@ -139,7 +135,10 @@ def _outer(typing_context, s, s0, s_row, s_step, x, x0, x_step, steps, out, o0, 
                 for block in range(BLOCK):
                     builder.store(_load(builder, out, out_rows[row], block * LANES), sums[row][block])
         with cgutils.for_range(builder, steps) as loop:
-            x_start = builder.add(x0, builder.mul(loop.index, x_step))
+            row_of_x = builder.mul(loop.index, x_step)
+            x_start = builder.add(x0, row_of_x)
+            if fetches:
+                _fetch(builder, x, builder.add(ahead, row_of_x), 0)
             s_start = builder.add(s0, builder.mul(loop.index, s_step))
             from_x = [_load(builder, x, x_start, block * LANES) for block in range(BLOCK)]
             for row in range(TILE):
@@ -173,6 +172,16 @@ def _load(builder: ir.IRBuilder, start: Any, index: Any, further: int) -> Any:
 def _store(builder: ir.IRBuilder, vector: Any, start: Any, index: Any, further: int) -> None:
     pointer = _at(builder, start, builder.add(index, _INDEX(further)))
     builder.store(vector, builder.bitcast(pointer, _VECTOR.as_pointer()), align=4)
+
+
+def _fetch(builder: ir.IRBuilder, start: Any, index: Any, further: int) -> None:
+    """Ask for the line of memory with this number, to have it in the second-level cache when it is needed."""
+    byte = ir.IntType(8).as_pointer()
+    kind = ir.FunctionType(ir.VoidType(), [byte, _LANE, _LANE, _LANE])
+    fetch = builder.module.declare_intrinsic("llvm.prefetch", [byte], kind)
+    to_read, into_second_level, data = _LANE(0), _LANE(2), _LANE(1)
+    where = builder.bitcast(_at(builder, start, builder.add(index, _INDEX(further))), byte)
+    builder.call(fetch, [where, to_read, into_second_level, data])
 
 
 def _register(builder: ir.IRBuilder) -> Any:
@@ -230,8 +239,8 @@ def _compiled_dot_tile(a, a_rows, i, b, b0, b_panel, panels, out, o0, o_row):
 
 
 @overload(outer_tile)
-def _compiled_outer_tile(s, s0, s_row, s_step, x, x0, x_step, steps, out, o0, o_row, add):
-    def tile(s, s0, s_row, s_step, x, x0, x_step, steps, out, o0, o_row, add):
-        _outer(s, s0, s_row, s_step, x, x0, x_step, steps, out, o0, o_row, add)
+def _compiled_outer_tile(s, s0, s_row, s_step, x, x0, x_step, steps, out, o0, o_row, add, ahead=None):
+    def tile(s, s0, s_row, s_step, x, x0, x_step, steps, out, o0, o_row, add, ahead=None):
+        _outer(s, s0, s_row, s_step, x, x0, x_step, steps, out, o0, o_row, add, ahead)
 
     return tile

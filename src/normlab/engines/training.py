@@ -118,19 +118,16 @@ def backward_and_update(
             for i in range(n):
                 for j in range(d):
                     dx[i, j] *= scale if kept[mask_start + i * d + j] else np.float32(0)
+        through = dout if net.norm == 0 else dx  # where the gradient of the ReLU goes
         for i in range(n):
             for j in range(d):
                 # chosen, not multiplied: an infinite gradient times 0 would be NaN
-                dx[i, j] = dx[i, j] if out[i, j] > 0 else np.float32(0)
+                through[i, j] = dx[i, j] if out[i, j] > 0 else np.float32(0)
         statistics = work.statistics[below]
         gamma = state.vectors[1, below]
         dgamma, dbeta = work.vector_grads[1, below], work.vector_grads[2, below]
         x = work.affine[below]
-        if net.norm == 0:
-            for i in range(n):
-                for j in range(d):
-                    dout[i, j] = dx[i, j]
-        elif net.norm == 1:
+        if net.norm == 1:
             sums = work.columns
             flat_x, flat_dout, flat_dx = x.reshape(x.size), dout.reshape(x.size), dx.reshape(x.size)
             columns.sums_backward(flat_dx, flat_x, n, width, 0, d, statistics, sums[0], sums[1])
@@ -140,7 +137,7 @@ def backward_and_update(
             for j in range(d):
                 dgamma[j] = np.float32(sums[0, j])
                 dbeta[j] = np.float32(sums[1, j])
-        else:
+        elif net.norm > 1:
             centred = net.norm == 2
             mean, rstd = statistics[0], statistics[1]
             rows_backward(dx, x, n, d, net.groups, centred, mean, rstd, gamma, dgamma, dbeta, dout, work.columns)
