@@ -16,6 +16,7 @@ from normlab.typing import Array
 
 RUNNING = ("running_mean", "running_var")
 SMALLEST_VARIANCE = 1e-200  # below it squares were lost, which matters where eps is 0
+WORTH_A_THREAD = 3 << 18  # numbers: measured; below it, one thread is done sooner
 LARGEST_VARIANCE = 1e200  # above it gamma / var may be lost, which the gradient is made of
 
 
@@ -53,28 +54,29 @@ def batchnorm_forward(
     mode, eps = check_mode("batch norm", bn_param), check_eps(bn_param)
     n, d = x.shape
     given, x = x, np.ascontiguousarray(x)
-    flat, threads, statistics = x.reshape(-1), threads_for(x.size, threads), np.empty((4, d))
+    out, given_out = destination(out, given), out
+    flat, target, past, statistics = x.reshape(-1), out.reshape(-1), past_caches(out), np.empty((4, d))
+    g, b = np.ascontiguousarray(gamma, np.float64), np.ascontiguousarray(beta, np.float64)
+    threads = threads_for(x.size, threads, WORTH_A_THREAD)
     if mode == "test":
         statistics[0], statistics[2] = _running(bn_param, d)
         statistics[1] = 0.0
         statistics[3] = 1 / np.sqrt(statistics[2] + eps)
+        shared(
+            lambda begin, end: columns.normalize(flat, n, d, begin, end, statistics, g, b, target, False, past),
+            d, COUNT, threads,
+        )  # fmt: skip
     else:
         momentum, running = _momentum(bn_param), _running(bn_param, d)
-        finite = shared(lambda begin, end: columns.moments(flat, n, d, begin, end, eps, statistics), d, COUNT, threads)
+        finite = shared(
+            lambda begin, end: columns.forward(flat, n, d, begin, end, eps, statistics, g, b, target, past),
+            d, COUNT, threads,
+        )  # fmt: skip
         var = statistics[2]
         if not all(finite) or var.max() > LARGEST_VARIANCE or (eps == 0 and _squares_lost(x, var)):
-            return by_the_book(layers.batchnorm_forward(given, gamma, beta, bn_param), out)
+            return by_the_book(layers.batchnorm_forward(given, gamma, beta, bn_param), given_out)
         columns.follow(statistics, momentum, running)
         bn_param["running_mean"], bn_param["running_var"] = running
-    out = destination(out, given)
-    g, b = np.ascontiguousarray(gamma, np.float64), np.ascontiguousarray(beta, np.float64)
-    target, past = out.reshape(-1), past_caches(out)
-    shared(
-        lambda begin, end: columns.normalize(flat, n, d, begin, end, statistics, g, b, target, False, past),
-        d,
-        COUNT,
-        threads,
-    )
     return out, FusedBatchNormCache(x, statistics, gamma, mode == "test")
 
 
@@ -95,16 +97,16 @@ def batchnorm_backward(
     check_upstream("batch norm's backward pass", dout, x.shape)
     n, d = x.shape
     dout = np.ascontiguousarray(dout, dtype=x.dtype)
-    flat, upstream, threads = x.reshape(-1), dout.reshape(-1), threads_for(x.size, threads)
+    flat, upstream, threads = x.reshape(-1), dout.reshape(-1), threads_for(x.size, threads, WORTH_A_THREAD)
     dgamma, dbeta, g = np.empty(d), np.empty(d), np.ascontiguousarray(gamma, np.float64)
     dx = destination(out, x)
     target, past = dx.reshape(-1), past_caches(dx)
-
-    def work(begin: int, end: int) -> None:
-        columns.sums_backward(upstream, flat, n, d, begin, end, statistics, dgamma, dbeta)
-        columns.gradient(upstream, flat, n, d, begin, end, statistics, g, dgamma, dbeta, fixed, target, past)
-
-    shared(work, d, COUNT, threads)
+    shared(
+        lambda begin, end: columns.backward(
+            upstream, flat, n, d, begin, end, statistics, g, dgamma, dbeta, fixed, target, past
+        ),
+        d, COUNT, threads,
+    )  # fmt: skip
     return dx, dgamma.astype(gamma.dtype), dbeta.astype(gamma.dtype)
 
 

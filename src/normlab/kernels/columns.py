@@ -290,6 +290,28 @@ def gradient(
                         store(dx, at, multiply_add(load(x, at) - m, c, inner))
 
 
+# Each pass in one call: between two, threads would wait for each other, to be let into and out of compiled code.
+@njit(error_model="numpy", nogil=True, cache=True)
+def forward(
+    x: Array, n: int, step: int, begin: int, end: int, eps: float, statistics: Array, gamma: Array, beta: Array,
+    out: Array, past_caches: bool, sources: int = KERNELS,
+) -> bool:  # fmt: skip
+    """`moments` and `normalize`."""
+    finite = moments(x, n, step, begin, end, eps, statistics)
+    normalize(x, n, step, begin, end, statistics, gamma, beta, out, False, past_caches)
+    return finite
+
+
+@njit(error_model="numpy", nogil=True, cache=True)
+def backward(
+    dout: Array, x: Array, n: int, step: int, begin: int, end: int, statistics: Array, gamma: Array, dgamma: Array,
+    dbeta: Array, fixed: bool, dx: Array, past_caches: bool, sources: int = KERNELS,
+) -> None:  # fmt: skip
+    """`sums_backward` and `gradient`."""
+    sums_backward(dout, x, n, step, begin, end, statistics, dgamma, dbeta)
+    gradient(dout, x, n, step, begin, end, statistics, gamma, dgamma, dbeta, fixed, dx, past_caches)
+
+
 @njit(error_model="numpy", nogil=True, cache=True)
 def follow(statistics: Array, momentum: float, running: Array, sources: int = KERNELS) -> None:
     """running, (2, columns): the mean and variance after a batch, momentum * running + (1 - momentum) * batch's.

@@ -13,15 +13,15 @@ from normlab.errors import OptionError
 from normlab.machine import available_cores
 from normlab.typing import Array
 
-WORTH_A_THREAD = 1 << 17  # numbers: below it, waking another thread costs more than it does
 CACHE_BYTES = 8 << 20  # larger results would only push out of the caches what is still needed
 LINE_BYTES = 64
 
 
-def threads_for(size: int, threads: int | None) -> int:
-    """How many threads work on an array of so many numbers. Raises OptionError for an impossible number."""
+def threads_for(size: int, threads: int | None, worth: int) -> int:
+    """How many threads work on an array of so many numbers, if `worth` of them are worth waking another thread, which
+    takes 50 to 100 microseconds. Raises OptionError for an impossible number."""
     if threads is None:
-        return _cores() if size >= WORTH_A_THREAD else 1
+        return _cores() if size >= worth else 1
     if not (isinstance(threads, int) and threads >= 1):
         raise OptionError(f"threads={threads!r} is neither None nor a whole number >= 1")
     return threads
