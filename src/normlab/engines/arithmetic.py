@@ -10,7 +10,13 @@ import math
 import numpy as np
 from numba import njit
 
+from normlab.engines import COMPILED_RULES
 from normlab.typing import Array
+
+RULES = {rule: number for number, rule in enumerate(COMPILED_RULES)}
+SGD, SGD_MOMENTUM, RMSPROP, ADAM = (RULES[rule] for rule in ("sgd", "sgd_momentum", "rmsprop", "adam"))
+BETA1, BETA2, EPSILON = np.float32(0.9), np.float32(0.999), np.float32(1e-8)  # Adam's, and RMSProp's epsilon
+REST1, REST2 = np.float32(1 - 0.9), np.float32(1 - 0.999)
 
 
 @njit(error_model="numpy")
@@ -45,27 +51,24 @@ def update(
     rate is the learning rate; for Adam it is learning_rate / (1 - beta1^t), and correction is 1 / sqrt(1 - beta2^t):
     the bias correction folded into two numbers.
     """
-    epsilon = np.float32(1e-8)
-    if rule == 0:
+    if rule == SGD:
         for k in range(w.size):
             w[k] -= rate * dw[k]
-    elif rule == 1:
+    elif rule == SGD_MOMENTUM:
         momentum = np.float32(0.9)
         for k in range(w.size):
             first[k] = momentum * first[k] - rate * dw[k]
             w[k] += first[k]
-    elif rule == 2:
+    elif rule == RMSPROP:
         decay, rest = np.float32(0.99), np.float32(1 - 0.99)
         for k in range(w.size):
             second[k] = decay * second[k] + rest * (dw[k] * dw[k])
-            w[k] -= rate * dw[k] / (np.sqrt(second[k]) + epsilon)
+            w[k] -= rate * dw[k] / (np.sqrt(second[k]) + EPSILON)
     else:
-        beta1, beta2 = np.float32(0.9), np.float32(0.999)
-        rest1, rest2 = np.float32(1 - 0.9), np.float32(1 - 0.999)
         for k in range(w.size):
             g = dw[k]
-            m = beta1 * first[k] + rest1 * g
-            v = beta2 * second[k] + rest2 * (g * g)
+            m = BETA1 * first[k] + REST1 * g
+            v = BETA2 * second[k] + REST2 * (g * g)
             first[k] = m
             second[k] = v
-            w[k] -= rate * m / (np.sqrt(v) * correction + epsilon)
+            w[k] -= rate * m / (np.sqrt(v) * correction + EPSILON)

@@ -19,13 +19,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from normlab import randomness
-from normlab.engines import COMPILED_RULES
+from normlab.engines.arithmetic import RULES
 from normlab.engines.processor import LINE, PANEL, TILE
 from normlab.specs import RunSpec
 from normlab.typing import Array, Generator
 
 NORMS = {None: 0, "batchnorm": 1, "layernorm": 2, "groupnorm": 2, "rmsnorm": 3}
-RULES = {rule: number for number, rule in enumerate(COMPILED_RULES)}
 B, GAMMA, BETA = 0, 1, 2  # rows of State.vectors
 EPS, MOMENTUM = 1e-5, 0.9  # every norm's eps, and how much of its running statistics batch norm keeps
 
@@ -39,7 +38,7 @@ class Net(NamedTuple):
     groups: int  # of a row that are normalized apart: 1 but for group norm
     keep: float  # dropout's probability of keeping a unit
     reg: float
-    rule: int  # of RULES
+    rule: int  # of arithmetic.RULES
     batch_size: int
 
 

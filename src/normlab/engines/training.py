@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 
 from normlab.engines.accuracy import right_in_block, scores_of_block
-from normlab.engines.arithmetic import softmax_loss, update
+from normlab.engines.arithmetic import ADAM, softmax_loss, update
 from normlab.engines.layout import EPS, MOMENTUM, Net, Scratch, State
 from normlab.engines.processor import PANEL, WIDE
 from normlab.engines.products import affine_forward, input_gradient, update_weights
@@ -118,11 +118,15 @@ def backward_and_update(
             for i in range(n):
                 for j in range(d):
                     dx[i, j] *= scale if kept[mask_start + i * d + j] else np.float32(0)
-        through = dout if net.norm == 0 else dx  # where the gradient of the ReLU goes
+        # chosen, not multiplied: an infinite gradient times 0 would be NaN
+        if net.norm == 0:
+            for i in range(n):
+                for j in range(d):
+                    dout[i, j] = dx[i, j] if out[i, j] > 0 else np.float32(0)
+            continue
         for i in range(n):
             for j in range(d):
-                # chosen, not multiplied: an infinite gradient times 0 would be NaN
-                through[i, j] = dx[i, j] if out[i, j] > 0 else np.float32(0)
+                dx[i, j] = dx[i, j] if out[i, j] > 0 else np.float32(0)
         statistics = work.statistics[below]
         gamma = state.vectors[1, below]
         dgamma, dbeta = work.vector_grads[1, below], work.vector_grads[2, below]
@@ -137,7 +141,7 @@ def backward_and_update(
             for j in range(d):
                 dgamma[j] = np.float32(sums[0, j])
                 dbeta[j] = np.float32(sums[1, j])
-        elif net.norm > 1:
+        else:
             centred = net.norm == 2
             mean, rstd = statistics[0], statistics[1]
             rows_backward(dx, x, n, d, net.groups, centred, mean, rstd, gamma, dgamma, dbeta, dout, work.columns)
@@ -172,7 +176,7 @@ def train_steps(
         forward(images, starts, net, state, work, kept[step])
         loss = softmax_loss(work.affine[last], batch_labels, n, net.dims[last + 1], work.upstream[0])
         rate, correction = learning_rate, 1.0
-        if net.rule == 3:
+        if net.rule == ADAM:
             t = before + step + 1
             rate = learning_rate / (1 - 0.9**t)
             correction = 1 / math.sqrt(1 - 0.999**t)
