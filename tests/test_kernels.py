@@ -252,7 +252,7 @@ def test_kernels_interpreted_are_the_kernels_compiled(dtype, monkeypatch):
         columns.normalize(x.ravel(), n, d, 0, d, statistics, gamma, beta, out.reshape(-1), False, False)
         columns.sums_backward(dout.ravel(), x.ravel(), n, d, 0, d, statistics, *sums)
         columns.gradient(dout.ravel(), x.ravel(), n, d, 0, d, statistics, gamma, *sums, False, dx.reshape(-1), False)
-        of_rows, out_rows, dx_rows, sums_rows = np.zeros((3, n)), np.zeros_like(x), np.zeros_like(x), np.zeros((2, d))
+        of_rows, out_rows, dx_rows, sums_rows = np.zeros((3, n)), np.zeros_like(x), np.zeros_like(x), np.zeros((2, 48))
         assert rows.forward(x.ravel(), d, 0, n, 1e-5, gamma, beta, of_rows, out_rows.reshape(-1), False)
         rows.backward(
             dout.ravel(), x.ravel(), d, 0, n, 256, of_rows, gamma, dx_rows.reshape(-1), *sums_rows, False

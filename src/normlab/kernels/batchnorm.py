@@ -17,7 +17,6 @@ from normlab.typing import Array
 RUNNING = ("running_mean", "running_var")
 SMALLEST_VARIANCE = 1e-200  # below it squares were lost, which matters where eps is 0
 WORTH_A_THREAD = 3 << 18  # numbers: measured; below it, one thread is done sooner
-LARGEST_VARIANCE = 1e200  # above it gamma / var may be lost, which the gradient is made of
 
 
 class FusedBatchNormCache(NamedTuple):
@@ -72,8 +71,7 @@ def batchnorm_forward(
             lambda begin, end: columns.forward(flat, n, d, begin, end, eps, statistics, g, b, target, past),
             d, COUNT, threads,
         )  # fmt: skip
-        var = statistics[2]
-        if not all(finite) or var.max() > LARGEST_VARIANCE or (eps == 0 and _squares_lost(x, var)):
+        if not all(finite) or (eps == 0 and _squares_lost(x, statistics[2])):
             return by_the_book(layers.batchnorm_forward(given, gamma, beta, bn_param), given_out)
         columns.follow(statistics, momentum, running)
         bn_param["running_mean"], bn_param["running_var"] = running

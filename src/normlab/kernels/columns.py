@@ -36,6 +36,7 @@ from normlab.typing import Array
 ROWS = 8  # where they are only read
 ROWS_WRITTEN = 4
 LONG = 1 << 16  # rows
+HUGE = 1e108  # times which a variance is to be finite: below 1e200
 
 
 @njit(error_model="numpy")
@@ -55,7 +56,8 @@ def moments(
     var = Σc² / n - shift², which loses digits only where shift is large against the spread. One pass measures about the
     first rows' mean; where that was not near enough, a second about the first one's.
 
-    Fills the rows of `statistics`, (4, columns) float64: about, shift, var and rstd. Returns whether all is finite.
+    Fills the rows of `statistics`, (4, columns) float64: about, shift, var and rstd. Returns whether all is finite, and
+    no variance huge.
     """
     about, shift, var = statistics[0], statistics[1], statistics[2]
     for j in range(begin, end):
@@ -85,7 +87,7 @@ def moments(
 
 @njit(error_model="numpy")
 def _finish(n: int, begin: int, end: int, eps: float, statistics: Array) -> bool:
-    """shift, var and rstd of the sums; whether all is finite."""
+    """shift, var and rstd of the sums; whether all is finite, and no variance huge."""
     about, shift, var, rstd = statistics[0], statistics[1], statistics[2], statistics[3]
     terms, zero, nothing = spread(float(n)), spread(0.0), spread(0.0)
     for j in range(begin, end, COUNT):
@@ -95,7 +97,8 @@ def _finish(n: int, begin: int, end: int, eps: float, statistics: Array) -> bool
         store(shift, j, t, count)
         store(var, j, v, count)
         store(rstd, j, inverse_root(v + spread(eps)), count)
-        nothing = nothing + (load(about, j, count) + t + v) * zero  # NaN, unless all is finite
+        # NaN, unless all is finite; gamma / var, which the gradient is made of, may be lost where var is huge
+        nothing = nothing + (load(about, j, count) + t) * zero + v * spread(HUGE) * zero
     return total(nothing) == 0
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from normlab import layers
 from normlab.kernels import rows
+from normlab.kernels.lanes import COUNT
 from normlab.kernels.sharing import by_the_book, destination, fits, past_caches, shared, threads_for
 from normlab.layers.checks import check_eps, check_upstream
 from normlab.typing import Array
@@ -71,9 +72,9 @@ def layernorm_backward(
     n, d = x.shape
     dout = np.ascontiguousarray(dout, dtype=x.dtype)
     height = rows.chunk(x)
-    chunks = -(-n // height)
-    # a row a chunk; these are added in their order, whoever filled them
-    of_gamma, of_beta, sums = np.empty(chunks * d), np.empty(chunks * d), np.empty((2, d))
+    chunks, width = -(-n // height), -(-d // COUNT) * COUNT
+    # a row a chunk, of whole lanes; these are added in their order, whoever filled them
+    of_gamma, of_beta, sums = np.empty(chunks * width), np.empty(chunks * width), np.empty((2, d))
     dx = destination(out, x)
     flat, upstream, target, past = x.reshape(-1), dout.reshape(-1), dx.reshape(-1), past_caches(dx)
     g = np.ascontiguousarray(gamma, np.float64)

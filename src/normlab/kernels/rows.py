@@ -177,7 +177,8 @@ def backward(
     dgamma: Array, dbeta: Array, past_caches: bool, sources: int = KERNELS,
 ) -> None:  # fmt: skip
     """Rows begin to end of dx = rstd * (dxhat - mean(dxhat) - xhat * mean(dxhat * xhat)) with dxhat = gamma * dout, and
-    what they add to dgamma and dbeta, a row for each chunk of `height` rows, float64: `layers.layernorm_backward`.
+    what they add to dgamma and dbeta, float64, a row of whole lanes for each chunk of `height` rows:
+    `layers.layernorm_backward`.
 
     begin is a multiple of height, which is one of ROWS.
     """
@@ -188,7 +189,7 @@ def backward(
         other = min(i + 1, end - 1)
         one = _row_constants(dout, x, i, d, statistics, gamma)
         two = _row_constants(dout, x, other, d, statistics, gamma)
-        sums = i // height * d
+        sums = i // height * (whole + COUNT if tail else whole)
         fresh = i % height == 0
         for j in range(0, whole, COUNT):
             g = load(gamma, j)
@@ -207,14 +208,14 @@ def backward(
             g = load(gamma, j, tail)
             b, dg = spread(0.0), spread(0.0)
             if not fresh:
-                b, dg = load(dbeta, sums + j, tail), load(dgamma, sums + j, tail)
+                b, dg = load(dbeta, sums + j), load(dgamma, sums + j)
             dy, xhat = _row_gradient(dout, x, i * d + j, tail, one, g, dx, False)
             b, dg = b + dy, multiply_add(dy, xhat, dg)
             if other > i:
                 dy, xhat = _row_gradient(dout, x, other * d + j, tail, two, g, dx, False)
                 b, dg = b + dy, multiply_add(dy, xhat, dg)
-            store(dbeta, sums + j, b, tail)
-            store(dgamma, sums + j, dg, tail)
+            store(dbeta, sums + j, b)
+            store(dgamma, sums + j, dg)
 
 
 @njit(error_model="numpy")
@@ -276,10 +277,12 @@ def _means(dout: Array, x: Array, start: int, d: int, centre: float, gamma: Arra
 
 @njit(error_model="numpy", nogil=True, cache=True)
 def over_chunks(sums: Array, chunks: int, d: int, result: Array, sources: int = KERNELS) -> None:
-    """result = the sum of `chunks` rows of d numbers, in their order, rounding errors carried along."""
+    """result = the sum of `chunks` rows of d numbers, and some to fill the lanes, in their order, rounding errors
+    carried along."""
+    width = (d + COUNT - 1) // COUNT * COUNT
     for j in range(0, d, COUNT):
         count = min(COUNT, d - j)
-        s, lost = load(sums, j, count), spread(0.0)
+        s, lost = load(sums, j), spread(0.0)
         for row in range(1, chunks):
-            s, lost = _carried(s, lost, load(sums, row * d + j, count))
+            s, lost = _carried(s, lost, load(sums, row * width + j))
         store(result, j, s + lost, count)

@@ -76,7 +76,7 @@ def fits(x: Any, *parameters: Array) -> bool:
         and x.dtype.isnative
         and x.shape[0] >= 2
         and x.shape[1] >= 1
-        and all(parameter.shape == x.shape[1:] for parameter in parameters)
+        and {parameter.shape for parameter in parameters} == {x.shape[1:]}
     )
 
 
