@@ -166,6 +166,26 @@ def test_what_is_not_finite_is_the_books(norm, bad):
     assert FUSED[norm][1](dout, cache)[0].shape == x.shape
 
 
+@pytest.mark.filterwarnings("ignore::normlab.errors.NonFiniteWarning")
+def test_what_the_book_is_left_with_goes_where_it_is_told(norm):
+    """The kernels see what is not finite when they have written already."""
+    x, gamma, beta, _ = arguments((9, 20), np.float32)
+    x[4, 7] = np.nan
+    target = np.zeros_like(x)
+    out, _ = FUSED[norm][0](x, gamma, beta, {"mode": "train"}, out=target)
+    assert out is target
+    assert np.array_equal(out, BOOK[norm][0](x, gamma, beta, {"mode": "train"})[0], equal_nan=True)
+
+
+@pytest.mark.parametrize("n", [2, 15, 17, 50, 67, 300, 1100])
+def test_every_row_is_counted_once_whatever_the_chunks(n):
+    """dbeta of a dout of ones is the number of rows, of which the last group and chunk may have few."""
+    for dtype in (np.float32, np.float64):
+        x, gamma, beta, dout = arguments((n, 20), dtype)
+        for functions in FUSED.values():
+            assert np.array_equal(run(functions, x, gamma, beta, np.ones_like(dout), threads=2)[3], np.full(20, n))
+
+
 @pytest.mark.filterwarnings("ignore::normlab.errors.NonFiniteWarning")  # such a variance is no number to keep
 @pytest.mark.parametrize("scale", [1e-200, 1e-160, 1e200, 1e300])
 def test_squares_beyond_float64_are_the_books(norm, scale):

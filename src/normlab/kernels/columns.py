@@ -2,7 +2,7 @@
 
 Each pass takes the columns from `begin` to `end` of row-major arrays laid flat, `step` numbers a row, sixteen columns
 side by side and a few rows at a time, so that sums stay in registers and memory is read along its rows. Sums are
-float64, of ROWS terms at a time, and the blocks' sums are added with their rounding errors carried along, wherever
+float64, of a few terms at a time, and the blocks' sums are added with their rounding errors carried along, wherever
 those could count: what a sum loses does not grow with the batch. Every column is treated alike, whatever its
 neighbours: columns may be shared out among threads without a change of a bit.
 """
@@ -31,10 +31,10 @@ from normlab.kernels.lanes import (
 from normlab.kernels.sources import KERNELS
 from normlab.typing import Array
 
-# Rows at a time, as measured: fewer, and reading what belongs to the columns costs more than the rows themselves; more,
-# and there are more streams than the processor follows, or lines of one cache set.
-ROWS = 8  # where they are only read
-ROWS_WRITTEN = 4
+# Rows at a time, as measured: with fewer, reading what belongs to the columns costs more than the rows themselves; with
+# more, there are more streams than the processor follows.
+ROWS = 8
+ROWS_OF_SEVERAL = 4  # arrays, read or written side by side
 LONG = 1 << 16  # rows
 HUGE = 1e108  # times which a variance is to be finite: below 1e200
 
@@ -178,10 +178,10 @@ def normalize(
         store(centre, j - begin, _centre(x, j, count, about, shift), count)
         store(slope, j - begin, a, count)
         store(level, j - begin, load(beta, j, count) - a * _left(x, j, count, about, shift), count)
-    blocks = (n + ROWS_WRITTEN - 1) // ROWS_WRITTEN
+    blocks = (n + ROWS_OF_SEVERAL - 1) // ROWS_OF_SEVERAL
     # backwards, because the last rows are those still in the cache
     for block in range(blocks - 1, -1, -1):
-        row, last = block * ROWS_WRITTEN, min(n, (block + 1) * ROWS_WRITTEN)
+        row, last = block * ROWS_OF_SEVERAL, min(n, (block + 1) * ROWS_OF_SEVERAL)
         for j in range(begin, end, COUNT):
             count, k = min(COUNT, end - j), j - begin
             m, a, b = load(centre, k, count), load(slope, k, count), load(level, k, count)
@@ -220,8 +220,8 @@ def sums_backward(
     for j in range(begin, end):
         dgamma[j] = 0.0
         dbeta[j] = 0.0
-    for row in range(0, n, ROWS):
-        last = min(n, row + ROWS)
+    for row in range(0, n, ROWS_OF_SEVERAL):
+        last = min(n, row + ROWS_OF_SEVERAL)
         for j in range(begin, end, COUNT):
             count = min(COUNT, end - j)
             m, s, q = _centre(x, j, count, about, shift), spread(0.0), spread(0.0)
@@ -271,9 +271,9 @@ def gradient(
         store(centre, k, _centre(x, j, count, about, shift), count)
         store(slope, k, c, count)
         store(level, k, spread(0.0) - a * load(dbeta, j, count) * share - _left(x, j, count, about, shift) * c, count)
-    blocks = (n + ROWS_WRITTEN - 1) // ROWS_WRITTEN
+    blocks = (n + ROWS_OF_SEVERAL - 1) // ROWS_OF_SEVERAL
     for block in range(blocks - 1, -1, -1):
-        row, last = block * ROWS_WRITTEN, min(n, (block + 1) * ROWS_WRITTEN)
+        row, last = block * ROWS_OF_SEVERAL, min(n, (block + 1) * ROWS_OF_SEVERAL)
         for j in range(begin, end, COUNT):
             count, k = min(COUNT, end - j), j - begin
             a, m = load(steep, k, count), load(centre, k, count)
