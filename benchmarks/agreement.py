@@ -1,6 +1,6 @@
 """How far the fast engine's histories are from the book's, over the studies that the assignment's notebook asks for.
 
-    python benchmarks/agreement.py [--data digits] [--data-dir FOLDER] [--seeds 1]
+    python benchmarks/agreement.py [--studies NAMES] [--data digits] [--data-dir FOLDER] [--seeds 1]
 
 float64 runs must agree to the bit. float32 runs cannot: the engine adds in another order, and Adam under a norm
 amplifies a last bit into the first digits within some hundred steps. So the same is asked of the book itself: how far
@@ -28,6 +28,7 @@ EARLY = 10  # steps
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--studies", default=",".join(NOTEBOOK), help="names with commas between")
     parser.add_argument("--data", default="digits")
     parser.add_argument("--data-dir", type=Path)
     parser.add_argument("--seeds", type=int, default=1)
@@ -39,7 +40,7 @@ def main() -> None:
         "median step", "the book, nudged", "mean best val. accuracy", "the book, nudged", "diverged alike",
     ):  # fmt: skip
         table.add_column(title, justify="left" if title == "study" else "right")
-    for study in studies(NOTEBOOK):
+    for study in studies(tuple(arguments.studies.split(","))):
         specs = grid.runs(study, data.spec, arguments.seeds)
         double = [replace(spec, net=replace(spec.net, dtype="float64")) for spec in specs]
         nudged = [replace(spec, net=replace(spec.net, weight_scale=_next(spec.net.weight_scale))) for spec in specs]
