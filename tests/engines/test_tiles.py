@@ -7,7 +7,7 @@ import pytest
 from numba import njit
 
 from normlab.engines import products, tiles
-from normlab.engines.processor import PANEL, TILE, WIDE
+from normlab.engines.processor import LANES, PANEL, SPARE, TILE, WIDE
 from normlab.layers import affine_backward, affine_forward
 
 rng = np.random.RandomState(0)
@@ -75,13 +75,29 @@ def test_copy_panel():
     assert np.array_equal(ours[PANEL : 2 * PANEL], x[409 : 409 + PANEL])
 
 
+@njit
+def compiled_turn(a, a0, a_row, out, o0, o_row):
+    tiles.turn_tile(a, a0, a_row, out, o0, o_row)
+
+
+def test_turn_tile():
+    a = numbers(5 + LANES * 40)
+    ours, meant = np.zeros(3 + LANES * 30, np.float32), np.zeros(3 + LANES * 30, np.float32)
+    compiled_turn(a, 5, 40, ours, 3, 30)
+    tiles.turn_tile(a, 5, 40, meant, 3, 30)
+    assert np.array_equal(ours, meant)
+    square = ours[3:].reshape(LANES, 30)
+    assert np.array_equal(square[:, :LANES], a[5:].reshape(LANES, 40)[:, :LANES].T)
+    assert not square[:, LANES:].any()
+
+
 def laid_out(W):
     """W (D, H) as `engines.layout` keeps it: panels of a row a unit."""
     D, H = W.shape
     pieces, units = -(-D // PANEL), max(H, TILE)
     padded = np.zeros((pieces * PANEL, units), np.float32)
     padded[:D, :H] = W
-    return np.concatenate([padded.reshape(pieces, PANEL, units).transpose(0, 2, 1).ravel(), np.zeros(TILE * PANEL)])
+    return np.concatenate([padded.reshape(pieces, PANEL, units).transpose(0, 2, 1).ravel(), np.zeros(SPARE)])
 
 
 def taken_back(weights, D, H):

@@ -20,7 +20,7 @@ import numpy as np
 
 from normlab import randomness
 from normlab.engines.arithmetic import RULES
-from normlab.engines.processor import LINE, PANEL, TILE
+from normlab.engines.processor import LINE, PANEL, SPARE, TILE
 from normlab.specs import RunSpec
 from normlab.typing import Array, Generator
 
@@ -107,8 +107,7 @@ def fresh_state(net: Net, seed: int, weight_scale: float) -> tuple[State, Genera
     drawn, standing = _drawn(seed, tuple(net.dims.tolist()))
     layers, width = len(net.starts), _width(net)
     size = int(net.starts[-1]) + panels(int(net.dims[-2])) * PANEL * max(int(net.dims[-1]), TILE)
-    # tiles at the end of a layer of fewer than TILE units may read, and ignore, a panel beyond
-    weights = zeros(size + TILE * PANEL)
+    weights = zeros(size + SPARE)
     for start, normals in zip(net.starts, drawn, strict=True):
         fan_in, fan_out = normals.shape
         units, pieces = max(fan_out, TILE), panels(fan_in)

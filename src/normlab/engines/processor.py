@@ -20,3 +20,4 @@ else:
 WIDE = BLOCK * LANES
 PANEL = 64  # a row's numbers lie in panels of so many, whole registers on each of these
 LINE = 16  # numbers that memory hands over together
+SPARE = max(TILE, LANES) * PANEL  # so many numbers after the last weights a tile may read, and ignore

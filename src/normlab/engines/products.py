@@ -10,8 +10,8 @@ import numpy as np
 from numba import njit
 
 from normlab.engines.arithmetic import update
-from normlab.engines.processor import PANEL, TILE, WIDE
-from normlab.engines.tiles import dot_tile, outer_tile
+from normlab.engines.processor import LANES, PANEL, TILE, WIDE
+from normlab.engines.tiles import dot_tile, outer_tile, turn_tile
 from normlab.typing import Array
 
 
@@ -25,9 +25,9 @@ def affine_forward(
     Rows that are not `apart` lie one behind the other, `width` numbers each. `turned` is scratch for two panels.
     """
     pieces = (fan_in + PANEL - 1) // PANEL
-    # the sums of a dot_tile's lanes cost as much as two panels of products; turning W around costs less, and an
-    # outer_tile has no such sums, but works on WIDE units, however few there are
-    if not apart and pieces <= 2 and units > PANEL // 4:
+    # the sums of a dot_tile's lanes cost as much as two panels of products; an outer_tile has no such sums, but wants W
+    # turned around, which a single tile's rows are not worth, and works on WIDE units, however few there are
+    if not apart and pieces <= 2 and n > TILE and units > PANEL // 4:
         _affine_turned(rows, row_starts[0], n, weights, start, fan_in, units, out, turned)
     else:
         _affine_of_rows(rows, row_starts, n, weights, start, pieces, units, out)
@@ -56,14 +56,16 @@ def _affine_of_rows(
 def _affine_turned(
     x: Array, x_start: int, n: int, weights: Array, start: int, fan_in: int, units: int, out: Array, turned: Array
 ) -> None:
-    """out[i, j] = Σ_k x[x_start + i * width + k] W[k, j], with W written out a row an input first."""
+    """out[i, j] = Σ_k x[x_start + i * width + k] W[k, j], with W written out a row an input first.
+
+    What is beyond the last unit in `out` is whatever follows these weights.
+    """
     width, height, stretch = out.shape[1], max(n, TILE), max(units, TILE)
     flat = out.reshape(out.size)
-    for panel in range(0, fan_in, PANEL):
-        for j in range(units):
-            w = weights[start + (panel * stretch + j * PANEL) : start + (panel * stretch + j * PANEL) + PANEL]
-            for k in range(min(PANEL, fan_in - panel)):
-                turned[(panel + k) * width + j] = w[k]
+    for k in range(0, fan_in, LANES):
+        panel = start + k // PANEL * stretch * PANEL + k % PANEL
+        for j in range(0, units, LANES):
+            turn_tile(weights, panel + j * PANEL, PANEL, turned, k * width + j, width)
     for i in range(0, height, TILE):
         i = min(i, height - TILE)
         for j in range(0, units, WIDE):

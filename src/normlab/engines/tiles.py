@@ -1,13 +1,14 @@
 """The two matrix products of the fast engine, as tiles that stay in the processor's vector registers.
 
 A product of a few rows with a few others is done in one go: its sums live in registers from the first term to
-the last, so that memory is read once for `TILE` uses of every number. That cannot be said in Python, so the two
+the last, so that memory is read once for `TILE` uses of every number. That cannot be said in Python, so the
 tiles are written for the compiler directly (LLVM's vector types, fused multiply-add, terms added in a fixed
 order); everything else of the engine is plain Python that Numba compiles. Each tile also has its meaning in
 NumPy, which is what runs without a compiler, and what the tests compare with.
 
     dot_tile      out[i, j] = Σ_k a[i, k] b[j, k]      rows with rows: a layer's forward pass
     outer_tile    out[i, c] = Σ_t s[i, t] x[t, c]      combinations of rows: dW, dx, and scores of many examples
+    turn_tile     out[c, r] = a[r, c]                  a square of LANES numbers each way, transposed
 
 Letters: TILE rows at a time; PANEL numbers of a row that lie side by side, zeros where the row is shorter.
 """
@@ -58,6 +59,12 @@ def outer_tile(
     rows = x[x0 + t[:, None] * x_step + np.arange(WIDE)]
     at = o0 + np.arange(TILE)[:, None] * o_row + np.arange(WIDE)
     out[at] = scalars @ rows + (out[at] if add else 0)
+
+
+def turn_tile(a: Array, a0: int, a_row: int, out: Array, o0: int, o_row: int) -> None:
+    """out[o0 + c * o_row + r] = a[a0 + r * a_row + c], for r, c < LANES. Both arrays are flat float32."""
+    r, c = np.arange(LANES), np.arange(LANES)[:, None]
+    out[o0 + c * o_row + r] = a[a0 + r * a_row + c]
 
 
 def copy_panel(x: Array, starts: Array, n: int, first: int, out: Array, ahead: Array) -> None:
@@ -154,6 +161,36 @@ def _outer(typing_context, s, s0, s_row, s_step, x, x0, x_step, steps, out, o0, 
     return signature, generate
 
 
+@intrinsic
+def _turn(typing_context, a, a0, a_row, out, o0, o_row):
+    n = types.int64
+    signature = types.void(a, n, n, out, n, n)
+
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
+        _, a0, a_row, _, o0, o_row = arguments
+        a, out = (_start(context, builder, signature, arguments, m) for m in (0, 3))
+        rows = [_load(builder, a, builder.add(a0, builder.mul(a_row, _INDEX(r))), 0) for r in range(LANES)]
+        # each round shuffles the upper half of the rows into the lower: a rotation of the bits of (row, lane) by one,
+        # and after as many rounds as a lane's number has bits, rows and lanes have changed places
+        half = LANES // 2
+        for _ in range(half.bit_length()):
+            rows = [
+                builder.shuffle_vector(rows[r // 2], rows[r // 2 + half], _interleaved(r % 2 * half))
+                for r in range(LANES)
+            ]
+        for c in range(LANES):
+            _store(builder, rows[c], out, builder.add(o0, builder.mul(o_row, _INDEX(c))), 0)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+def _interleaved(first: int) -> ir.Constant:
+    """Which lanes of two vectors to take for one with half of each, by turns, from lane `first` on."""
+    lanes = [lane for pair in range(first, first + LANES // 2) for lane in (pair, LANES + pair)]
+    return ir.Constant(ir.VectorType(_LANE, LANES), lanes)
+
+
 def _start(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any, number: int) -> Any:
     """Pointer to the first number of the array that is this argument."""
     return context.make_array(signature.args[number])(context, builder, arguments[number]).data
@@ -242,5 +279,13 @@ def _compiled_dot_tile(a, a_rows, i, b, b0, b_panel, panels, out, o0, o_row):
 def _compiled_outer_tile(s, s0, s_row, s_step, x, x0, x_step, steps, out, o0, o_row, add, ahead=None):
     def tile(s, s0, s_row, s_step, x, x0, x_step, steps, out, o0, o_row, add, ahead=None):
         _outer(s, s0, s_row, s_step, x, x0, x_step, steps, out, o0, o_row, add, ahead)
+
+    return tile
+
+
+@overload(turn_tile)
+def _compiled_turn_tile(a, a0, a_row, out, o0, o_row):
+    def tile(a, a0, a_row, out, o0, o_row):
+        _turn(a, a0, a_row, out, o0, o_row)
 
     return tile
