@@ -68,13 +68,15 @@ def test_nothing_is_left_behind():
     assert not os.path.exists(given.path)
 
 
-@pytest.mark.parametrize("missing", ["the call", "a handle"])
+@pytest.mark.parametrize("missing", ["the call", "a handle", "the way there"])
 def test_without_such_files_the_object_itself_is_given(monkeypatch, missing):
     def no_handle_left(name):
         raise OSError(errno.EMFILE, name)
 
     if missing == "the call":
         monkeypatch.delattr(handover.os, "memfd_create", raising=False)
+    elif missing == "the way there":
+        monkeypatch.setattr(handover.os.path, "exists", lambda path: not path.startswith("/proc"))
     else:
         monkeypatch.setattr(handover.os, "memfd_create", no_handle_left, raising=False)
     value = made_up()

@@ -54,7 +54,8 @@ def _written(value: Any, stack: contextlib.ExitStack) -> Any:
         parts.append((file.tell(), len(part)))
         file.write(part)
     file.flush()
-    return Handle(f"/proc/{os.getpid()}/fd/{file.fileno()}", next(_numbers), tuple(parts))
+    path = f"/proc/{os.getpid()}/fd/{file.fileno()}"
+    return Handle(path, next(_numbers), tuple(parts)) if os.path.exists(path) else value
 
 
 def taken(given: Any) -> Any:

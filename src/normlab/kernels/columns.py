@@ -202,17 +202,9 @@ def normalize(
 
 @njit(error_model="numpy", nogil=True, cache=True)
 def sums_backward(
-    dout: Array,
-    x: Array,
-    n: int,
-    step: int,
-    begin: int,
-    end: int,
-    statistics: Array,
-    dgamma: Array,
-    dbeta: Array,
+    dout: Array, x: Array, n: int, step: int, begin: int, end: int, statistics: Array, dgamma: Array, dbeta: Array,
     sources: int = KERNELS,
-) -> None:
+) -> None:  # fmt: skip
     """dbeta = Σ dout and dgamma = Σ dout * xhat of each column: `layers.batchnorm_backward_alt`."""
     about, shift, rstd = statistics[0], statistics[1], statistics[3]
     lost, lost_too = np.zeros(end - begin), np.zeros(end - begin)
