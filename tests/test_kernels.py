@@ -367,3 +367,15 @@ def test_the_same_bits_for_any_strides(norm, dtype):
     for same in (np.asfortranarray(x), wide[::2, ::2], x[::-1].copy()[::-1]):
         found = run(FUSED[norm], same, gamma, beta, np.asfortranarray(dout))
         assert all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))
+
+
+def test_a_constant_upstream_leaves_no_gradient_beside_outliers():
+    """Its true dx is 0: what is found is the rounding of the mean, magnified by the outlier's xhat. The promise is 1e-14
+    of an eighth of gamma * dout / std."""
+    rng = np.random.RandomState(0)
+    for n in (31, 255):
+        x = rng.standard_t(1.5, (n, 2000))
+        x[rng.randint(n, size=2000), np.arange(2000)] *= 1e3
+        _, cache = kernels.batchnorm_forward(x, np.ones(2000), np.zeros(2000), {"mode": "train", "eps": 1e-5})
+        dx, _, _ = kernels.batchnorm_backward(np.ones_like(x), cache)
+        assert np.all(np.abs(dx) * np.sqrt(x.var(axis=0) + 1e-5) <= 1e-14 / 8)

@@ -62,12 +62,12 @@ def moments(
     about, shift, var = statistics[0], statistics[1], statistics[2]
     for j in range(begin, end):
         about[j] = x[j]
-    # how much of Σc² may be shift's: float32 has so many of float64's bits to spare that the first row will do, float64
-    # has one
+    # how much of Σc² may be shift's: float32 has so many of float64's bits to spare that the first row will do; of
+    # float64, shift's own rounding is what an outlier's xhat makes of a gradient that should be zero
     bearable = n * (1 - 2.0**-16)
     if x.itemsize == 8:
         few = min(n, max(8, min(64, n // 16)))
-        bearable = n * 0.5
+        bearable = n / 16
         _sums(x, few, step, begin, end, about, shift, var)
         for j in range(begin, end):
             about[j] += shift[j] / few  # a constant column stays exactly its own mean
