@@ -370,8 +370,8 @@ def test_the_same_bits_for_any_strides(norm, dtype):
 
 
 def test_a_constant_upstream_leaves_no_gradient_beside_outliers():
-    """Its true dx is 0: what is found is the rounding of the mean, magnified by the outlier's xhat. The promise is 1e-14
-    of an eighth of gamma * dout / std."""
+    """Its true dx is 0: what is found is the mean's rounding, magnified by the outlier's xhat. The promise is 1e-14 of
+    an eighth of gamma * dout / std."""
     rng = np.random.RandomState(0)
     for n in (31, 255):
         x = rng.standard_t(1.5, (n, 2000))

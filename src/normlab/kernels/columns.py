@@ -66,8 +66,8 @@ def moments(
     # float64, shift's own rounding is what an outlier's xhat makes of a gradient that should be zero
     bearable = n * (1 - 2.0**-16)
     if x.itemsize == 8:
-        few = min(n, max(8, min(64, n // 16)))
-        bearable = n / 16
+        few = min(n, max(16, min(256, n // 4)))
+        bearable = n / 8
         _sums(x, few, step, begin, end, about, shift, var)
         for j in range(begin, end):
             about[j] += shift[j] / few  # a constant column stays exactly its own mean
