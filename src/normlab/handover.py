@@ -47,14 +47,15 @@ def _written(value: Any, stack: contextlib.ExitStack) -> Any:
         return value
     buffers: list[pickle.PickleBuffer] = []
     head = pickle.dumps(value, protocol=5, buffer_callback=buffers.append)
-    file = stack.enter_context(os.fdopen(os.memfd_create("normlab"), "wb"))
+    descriptor = os.memfd_create("normlab")
+    stack.callback(os.close, descriptor)
     parts = []
-    for part in (memoryview(head), *(buffer.raw() for buffer in buffers)):
-        file.seek(-(-file.tell() // ALIGNMENT) * ALIGNMENT)
-        parts.append((file.tell(), len(part)))
-        file.write(part)
-    file.flush()
-    path = f"/proc/{os.getpid()}/fd/{file.fileno()}"
+    with open(descriptor, "wb", closefd=False) as file:
+        for part in (memoryview(head), *(buffer.raw() for buffer in buffers)):
+            file.seek(-(-file.tell() // ALIGNMENT) * ALIGNMENT)
+            parts.append((file.tell(), len(part)))
+            file.write(part)
+    path = f"/proc/{os.getpid()}/fd/{descriptor}"
     return Handle(path, next(_numbers), tuple(parts)) if os.path.exists(path) else value
 
 

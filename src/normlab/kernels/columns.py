@@ -125,26 +125,23 @@ def _sums(x: Array, n: int, step: int, begin: int, end: int, about: Array, sums:
                     d = load(x, i * step + j, count) - centre
                     s = s + d
                     q = multiply_add(d, d, q)
-            if careful:
-                _carry(sums, lost, j, j - begin, s, count)
-                _carry(squares, squares_lost, j, j - begin, q, count)
-            else:
-                store(sums, j, load(sums, j, count) + s, count)
-                store(squares, j, load(squares, j, count) + q, count)
+            _add(sums, lost, j, j - begin, s, count, careful)
+            _add(squares, squares_lost, j, j - begin, q, count, careful)
     for j in range(begin, end):
         sums[j] += lost[j - begin]
         squares[j] += squares_lost[j - begin]
 
 
 @njit(error_model="numpy")
-def _carry(sums: Array, lost: Array, j: int, k: int, term: Array, count: int) -> None:
-    """sums[j], … += term, and what the additions rounded away to lost[k], … (Knuth's two-sum)."""
+def _add(sums: Array, lost: Array, j: int, k: int, term: Lanes, count: int, careful: bool) -> None:
+    """sums[j], … += term, and where one is careful, what the additions rounded away to lost[k], … (Knuth's two-sum)."""
     before = load(sums, j, count)
     after = before + term
-    part = after - before
-    error = (before - (after - part)) + (term - part)
     store(sums, j, after, count)
-    store(lost, k, load(lost, k, count) + error, count)
+    if careful:
+        part = after - before
+        error = (before - (after - part)) + (term - part)
+        store(lost, k, load(lost, k, count) + error, count)
 
 
 @njit(error_model="numpy")
@@ -227,12 +224,8 @@ def sums_backward(
                     g = load(dout, i * step + j, count)
                     s = s + g
                     q = multiply_add(g, load(x, i * step + j, count) - m, q)
-            if careful:
-                _carry(dbeta, lost, j, j - begin, s, count)
-                _carry(dgamma, lost_too, j, j - begin, q, count)
-            else:
-                store(dbeta, j, load(dbeta, j, count) + s, count)
-                store(dgamma, j, load(dgamma, j, count) + q, count)
+            _add(dbeta, lost, j, j - begin, s, count, careful)
+            _add(dgamma, lost_too, j, j - begin, q, count, careful)
     for j in range(begin, end):
         dbeta[j] += lost[j - begin]
     for j in range(begin, end, COUNT):
