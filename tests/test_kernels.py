@@ -292,7 +292,7 @@ def test_columns_as_the_engine_uses_them(bad):
     gamma, beta = np.random.RandomState(3).randn(2, d).astype(np.float32)
     statistics, running, out = np.zeros((4, d)), np.full((2, d), 2.0), np.zeros_like(x)
     finite = columns.moments(x.ravel(), n, step, 0, d, 1e-5, statistics)
-    columns.follow(statistics, 0.9, running)
+    columns.follow(statistics, 0, d, 0.9, running)
     columns.normalize(x.ravel(), n, step, 0, d, statistics, gamma, beta, out.reshape(-1), True, False)
 
     param = {"mode": "train", "running_mean": np.full(d, 2.0), "running_var": np.full(d, 2.0)}
@@ -367,6 +367,9 @@ def test_the_same_bits_for_any_strides(norm, dtype):
     for same in (np.asfortranarray(x), wide[::2, ::2], x[::-1].copy()[::-1]):
         found = run(FUSED[norm], same, gamma, beta, np.asfortranarray(dout))
         assert all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))
+    beside = np.stack([gamma, beta], axis=1)  # each a column: strides of two
+    found = run(FUSED[norm], x, beside[:, 0], beside[:, 1], dout)
+    assert all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))
 
 
 def test_a_constant_upstream_leaves_no_gradient_beside_outliers():

@@ -54,7 +54,7 @@ def forward(images: Array, starts: Array, net: Net, state: State, work: Scratch,
         elif net.norm == 1:
             flat_x, flat_out = x.reshape(x.size), out.reshape(out.size)
             columns.moments(flat_x, n, width, 0, d, EPS, statistics)
-            columns.follow(statistics, MOMENTUM, state.running[layer])
+            columns.follow(statistics, 0, d, MOMENTUM, state.running[layer])
             columns.normalize(flat_x, n, width, 0, d, statistics, gamma, beta, flat_out, True, False)
         else:
             mean, rstd = statistics[0], statistics[1]

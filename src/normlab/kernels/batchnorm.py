@@ -10,7 +10,7 @@ from normlab import layers
 from normlab.errors import OptionError, ShapeError
 from normlab.kernels import columns
 from normlab.kernels.lanes import COUNT
-from normlab.kernels.sharing import by_the_book, destination, fits, past_caches, shared, threads_for
+from normlab.kernels.sharing import by_the_book, destination, fits, past_caches, plain, shared, threads_for
 from normlab.layers.checks import check_eps, check_mode, check_upstream
 from normlab.typing import Array
 
@@ -55,7 +55,7 @@ def batchnorm_forward(
     given, x = x, np.ascontiguousarray(x)
     out, given_out = destination(out, given), out
     flat, target, past, statistics = x.reshape(-1), out.reshape(-1), past_caches(out), np.empty((4, d))
-    g, b = np.ascontiguousarray(gamma, np.float64), np.ascontiguousarray(beta, np.float64)
+    g, b = plain(gamma, x), plain(beta, x)
     threads = threads_for(x.size, threads, WORTH_A_THREAD)
     if mode == "test":
         statistics[0], statistics[2] = _running(bn_param, d)
@@ -68,12 +68,13 @@ def batchnorm_forward(
     else:
         momentum, running = _momentum(bn_param), _running(bn_param, d)
         finite = shared(
-            lambda begin, end: columns.forward(flat, n, d, begin, end, eps, statistics, g, b, target, past),
+            lambda begin, end: columns.forward(
+                flat, n, d, begin, end, eps, statistics, g, b, momentum, running, target, past
+            ),
             d, COUNT, threads,
         )  # fmt: skip
         if not all(finite) or (eps == 0 and _squares_lost(x, statistics[2])):
             return by_the_book(layers.batchnorm_forward(given, gamma, beta, bn_param), given_out)
-        columns.follow(statistics, momentum, running)
         bn_param["running_mean"], bn_param["running_var"] = running
     return out, FusedBatchNormCache(x, statistics, gamma, mode == "test")
 
@@ -96,7 +97,7 @@ def batchnorm_backward(
     n, d = x.shape
     dout = np.ascontiguousarray(dout, dtype=x.dtype)
     flat, upstream, threads = x.reshape(-1), dout.reshape(-1), threads_for(x.size, threads, WORTH_A_THREAD)
-    dgamma, dbeta, g = np.empty(d), np.empty(d), np.ascontiguousarray(gamma, np.float64)
+    dgamma, dbeta, g = np.empty(d), np.empty(d), plain(gamma, x)
     dx = destination(out, x)
     target, past = dx.reshape(-1), past_caches(dx)
     shared(
@@ -126,12 +127,11 @@ def _momentum(bn_param: dict[str, Any]) -> float:
 def _running(bn_param: dict[str, Any], d: int) -> Array:
     """The running statistics, (2, D), zeros before the first batch. Raises ShapeError, by the book's sentence."""
     running = np.zeros((2, d))
-    for row, name in zip(running, RUNNING, strict=True):
-        value = bn_param.get(name)
-        if value is not None:
-            if np.size(value) != d:
-                raise ShapeError(
-                    f"bn_param[{name!r}] has shape {np.shape(value)}; expected ({d},): one value a feature"
-                )
-            row[:] = np.ravel(value)
+    for row, name in enumerate(RUNNING):
+        given = bn_param.get(name)
+        if given is not None:
+            value = np.asarray(given)
+            if value.size != d:
+                raise ShapeError(f"bn_param[{name!r}] has shape {value.shape}; expected ({d},): one value a feature")
+            running[row] = value.reshape(d)
     return running

@@ -278,14 +278,31 @@ def gradient(
                         store(dx, at, multiply_add(load(x, at) - m, c, inner))
 
 
+@njit(error_model="numpy", nogil=True, cache=True)
+def follow(
+    statistics: Array, begin: int, end: int, momentum: float, running: Array, sources: int = KERNELS
+) -> None:  # fmt: skip
+    """running, (2, columns): the mean and variance after a batch, momentum * running + (1 - momentum) * batch's.
+
+    A column whose statistics are not finite keeps what it had.
+    """
+    rest = 1 - momentum
+    for j in range(begin, end):
+        mean, var = statistics[0, j] + statistics[1, j], statistics[2, j]
+        if math.isfinite(mean) and math.isfinite(var):
+            running[0, j] = momentum * running[0, j] + rest * mean
+            running[1, j] = momentum * running[1, j] + rest * var
+
+
 # Each pass in one call: between two, threads would wait for each other, to be let into and out of compiled code.
 @njit(error_model="numpy", nogil=True, cache=True)
 def forward(
     x: Array, n: int, step: int, begin: int, end: int, eps: float, statistics: Array, gamma: Array, beta: Array,
-    out: Array, past_caches: bool, sources: int = KERNELS,
+    momentum: float, running: Array, out: Array, past_caches: bool, sources: int = KERNELS,
 ) -> bool:  # fmt: skip
-    """`moments` and `normalize`."""
+    """`moments`, `follow` and `normalize`."""
     finite = moments(x, n, step, begin, end, eps, statistics)
+    follow(statistics, begin, end, momentum, running)
     normalize(x, n, step, begin, end, statistics, gamma, beta, out, False, past_caches)
     return finite
 
@@ -298,17 +315,3 @@ def backward(
     """`sums_backward` and `gradient`."""
     sums_backward(dout, x, n, step, begin, end, statistics, dgamma, dbeta)
     gradient(dout, x, n, step, begin, end, statistics, gamma, dgamma, dbeta, fixed, dx, past_caches)
-
-
-@njit(error_model="numpy", nogil=True, cache=True)
-def follow(statistics: Array, momentum: float, running: Array, sources: int = KERNELS) -> None:
-    """running, (2, columns): the mean and variance after a batch, momentum * running + (1 - momentum) * batch's.
-
-    A column whose statistics are not finite keeps what it had.
-    """
-    rest = 1 - momentum
-    for j in range(running.shape[1]):
-        mean, var = statistics[0, j] + statistics[1, j], statistics[2, j]
-        if math.isfinite(mean) and math.isfinite(var):
-            running[0, j] = momentum * running[0, j] + rest * mean
-            running[1, j] = momentum * running[1, j] + rest * var

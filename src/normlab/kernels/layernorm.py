@@ -72,9 +72,9 @@ def layernorm_backward(
     n, d = x.shape
     dout = np.ascontiguousarray(dout, dtype=x.dtype)
     height = rows.chunk(x)
-    chunks, width = -(-n // height), -(-d // COUNT) * COUNT
     # a row a chunk, of whole lanes; these are added in their order, whoever filled them
-    of_gamma, of_beta, sums = np.empty(chunks * width), np.empty(chunks * width), np.empty((2, d))
+    parts, sums = np.empty((2, -(-n // height), -(-d // COUNT) * COUNT)), np.empty((2, d))
+    of_gamma, of_beta = parts.reshape(2, -1)
     dx = destination(out, x)
     flat, upstream, target, past = x.reshape(-1), dout.reshape(-1), dx.reshape(-1), past_caches(dx)
     g = np.ascontiguousarray(gamma, np.float64)
@@ -84,10 +84,8 @@ def layernorm_backward(
         ),
         n, height, threads_for(x.size, threads, WORTH_A_THREAD),
     )  # fmt: skip
-    rows.over_chunks(of_gamma, chunks, d, sums[0])
-    rows.over_chunks(of_beta, chunks, d, sums[1])
-    dgamma, dbeta = sums.astype(gamma.dtype)
-    return dx, dgamma, dbeta
+    rows.over_chunks(parts, d, sums)
+    return dx, *sums.astype(gamma.dtype)
 
 
 def _squares_lost(x: Array, rstd: Array) -> bool:

@@ -277,13 +277,15 @@ def _means(dout: Array, x: Array, start: int, d: int, centre: float, gamma: Arra
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
-def over_chunks(sums: Array, chunks: int, d: int, result: Array, sources: int = KERNELS) -> None:
-    """result = the sum of `chunks` rows of d numbers, and some to fill the lanes, in their order, rounding errors
-    carried along."""
-    width = (d + COUNT - 1) // COUNT * COUNT
-    for j in range(0, d, COUNT):
-        count = min(COUNT, d - j)
-        s, lost = load(sums, j), spread(0.0)
-        for row in range(1, chunks):
-            s, lost = _carried(s, lost, load(sums, row * width + j))
-        store(result, j, s + lost, count)
+def over_chunks(sums: Array, d: int, result: Array, sources: int = KERNELS) -> None:
+    """result[k] = the sum of the rows of sums[k], d numbers each and some to fill the lanes, in their order, rounding
+    errors carried along. sums is (2, chunks, width), result (2, d)."""
+    chunks, width = sums.shape[1], sums.shape[2]
+    for k in range(2):
+        rows, out = sums[k].reshape(chunks * width), result[k]
+        for j in range(0, d, COUNT):
+            count = min(COUNT, d - j)
+            s, lost = load(rows, j), spread(0.0)
+            for row in range(1, chunks):
+                s, lost = _carried(s, lost, load(rows, row * width + j))
+            store(out, j, s + lost, count)

@@ -31,7 +31,7 @@ def shared(work: Callable[[int, int], Any], length: int, unit: int, threads: int
     """[work(begin, end), …] over 0 … length, in up to `threads` shares of whole units, one a thread."""
     units = -(-length // unit)
     threads = min(threads, units)
-    if threads <= 1:
+    if threads == 1:
         return [work(0, length)]
     cuts = [min(length, unit * (units * share // threads)) for share in range(threads + 1)]
     others = [_pool().submit(work, cuts[n], cuts[n + 1]) for n in range(1, threads)]
@@ -66,7 +66,7 @@ def past_caches(out: Array) -> bool:
     )  # fmt: skip
 
 
-def fits(x: Any, *parameters: Array) -> bool:
+def fits(x: Any, gamma: Array, beta: Array) -> bool:
     """Whether the kernels take this input: a batch of at least two rows, in the machine's own floats, with parameters
     of one number a feature. The book takes all others, or says why not."""
     return (
@@ -76,8 +76,15 @@ def fits(x: Any, *parameters: Array) -> bool:
         and x.dtype.isnative
         and x.shape[0] >= 2
         and x.shape[1] >= 1
-        and {parameter.shape for parameter in parameters} == {x.shape[1:]}
+        and gamma.shape == beta.shape == x.shape[1:]
     )
+
+
+def plain(parameter: Array, x: Array) -> Array:
+    """gamma or beta as compiled code takes it: contiguous, of x's type or else of float64."""
+    if parameter.dtype == x.dtype and parameter.flags.c_contiguous:
+        return parameter
+    return np.ascontiguousarray(parameter, np.float64)
 
 
 def destination(given: Array | None, x: Array) -> Array:
