@@ -69,11 +69,13 @@ def _plain(x: Array, bias: Array) -> None:
 @njit(error_model="numpy")
 def _columns(x: Array, bias: Array, mean: Array, var: Array, gamma: Array, beta: Array) -> None:
     """In place, relu(gamma * (x + b - mean) / sqrt(var + eps) + beta): `layers.batchnorm_forward`, test mode."""
+    flat = x.reshape(x.size)
     for j in range(x.shape[0]):
-        m, rstd = mean[j], 1.0 / math.sqrt(var[j] + EPS)
-        for e in range(WIDE):
-            y = np.float32(gamma[j] * ((np.float32(x[j, e] + bias[j]) - m) * rstd) + beta[j])
-            x[j, e] = np.float32(0) if y <= 0 else y
+        slope = gamma[j] / math.sqrt(var[j] + EPS)
+        a, b = spread(slope), spread(beta[j] + (bias[j] - mean[j]) * slope)
+        for e in range(0, WIDE, COUNT):
+            at = j * WIDE + e
+            store(flat, at, positive(multiply_add(load(flat, at), a, b)))
 
 
 @njit(error_model="numpy")
