@@ -326,6 +326,18 @@ def test_a_damaged_checkpoint_is_refused(tmp_path):
         Solver.resume(path, make_net(), make_data())
 
 
+def test_a_whole_checkpoint_that_no_solver_wrote_is_refused_with_what_it_lacks(tmp_path):
+    path = Solver(make_net(), make_data(), batch_size=10, **QUIET).save(tmp_path / "x.safetensors")
+    tensors, state = checkpoints.load(path)
+    del state["epoch"]
+    checkpoints.save(path, tensors, state)
+    with pytest.raises(RecordsError) as caught:
+        Solver.resume(path, make_net(), make_data())
+    assert str(caught.value) == (
+        f"{path} is a whole checkpoint, and not one that a Solver saved: its content does not fit (KeyError: 'epoch')"
+    )
+
+
 def test_a_checkpoint_of_a_net_alone_has_no_training_to_resume(tmp_path):
     path = checkpoints.save(tmp_path / "net.safetensors", {"params/W1": np.zeros((2, 2))}, {"net": {}})
     with pytest.raises(RecordsError) as caught:
