@@ -20,7 +20,7 @@ from normlab.specs import History, NetSpec, RunSpec, TrainingSpec
 
 __all__ = ["Sweeps", "growth", "tree_bytes"]
 
-FIRST, FURTHER = 1000, 2000  # by the first thousand, caches of fixed size are full
+FIRST, FURTHER = 3000, 4000  # by the first three thousand, caches of fixed size are full
 IMAGES, UNITS = 100, 20
 
 
