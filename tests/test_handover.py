@@ -4,6 +4,7 @@ import errno
 import multiprocessing
 import os
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -83,3 +84,12 @@ def test_without_such_files_the_object_itself_is_given(monkeypatch, missing):
     with handed_over(value) as given:
         assert not isinstance(given, Handle)
         assert taken(given) is value
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device here on which nothing can be written")
+def test_where_no_memory_is_left_for_it_the_object_itself_is_given(monkeypatch):
+    monkeypatch.setattr(os, "memfd_create", lambda name: os.open("/dev/full", os.O_WRONLY), raising=False)
+    for length in (1, 100_000):  # refused as it is flushed, and as it is written
+        value = {"numbers": np.zeros(length)}
+        with handed_over(value) as given:
+            assert given is value

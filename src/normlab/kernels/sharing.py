@@ -81,7 +81,8 @@ def fits(x: Any, gamma: Array, beta: Array) -> bool:
 
 
 def plain(parameter: Array, x: Array) -> Array:
-    """gamma or beta as compiled code takes it: contiguous, of x's type or else of float64."""
+    """gamma or beta as compiled code takes it: contiguous, of x's type or else of float64. For what is read once a
+    column; what is read with every row is better made float64 beforehand."""
     if parameter.dtype == x.dtype and parameter.flags.c_contiguous:
         return parameter
     return np.ascontiguousarray(parameter, np.float64)
