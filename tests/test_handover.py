@@ -88,7 +88,7 @@ def test_without_such_files_the_object_itself_is_given(monkeypatch, missing):
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device here on which nothing can be written")
 def test_where_no_memory_is_left_for_it_the_object_itself_is_given(monkeypatch):
-    monkeypatch.setattr(os, "memfd_create", lambda name: os.open("/dev/full", os.O_WRONLY), raising=False)
+    monkeypatch.setattr(os, "memfd_create", lambda _: os.open("/dev/full", os.O_WRONLY), raising=False)
     for length in (1, 100_000):  # refused as it is flushed, and as it is written
         value = {"numbers": np.zeros(length)}
         with handed_over(value) as given:
