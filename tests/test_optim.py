@@ -5,7 +5,7 @@ import pytest
 
 from normlab import optim
 
-RULES = list(optim.UPDATE_RULES.values())
+RULES = [rule.step for rule in optim.UPDATE_RULES.values()]
 
 
 @pytest.mark.parametrize("rule", RULES)

@@ -79,7 +79,8 @@ def test_a_step_is_one_draw_and_one_update_of_every_parameter():
         losses.append(loss)
         for name in grads:
             configs.setdefault(name, {"learning_rate": 0.1})
-            net.params[name], configs[name] = UPDATE_RULES["sgd_momentum"](net.params[name], grads[name], configs[name])
+            step = UPDATE_RULES["sgd_momentum"].step
+            net.params[name], configs[name] = step(net.params[name], grads[name], configs[name])
     assert solver.loss_history == losses
 
 

@@ -2,11 +2,13 @@
 
 A rule keeps its state in `config`, a dictionary it fills with its defaults and updates; w and dw themselves are never
 written to. Shapes: w, dw and every state array are alike, whatever the shape, so a stack of nets is updated as one.
+Below each rule stands its record, with its defaults; `UPDATE_RULES` has them by name.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,20 @@ import numpy as np
 from normlab.typing import Array
 
 Config = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class UpdateRule:
+    """An update rule as the Solver, specs and engines look it up in `UPDATE_RULES`."""
+
+    name: str
+    """In specs and on the command line: 'sgd_momentum'."""
+    title: str
+    """In sentences and figures: 'SGD with momentum'."""
+    step: Callable[..., tuple[Array, Config]]
+    """The rule: (w, dw, config) -> (next_w, config)."""
+    defaults: dict[str, float]
+    """Its settings, the learning rate among them."""
 
 
 def sgd(w: Array, dw: Array, config: Config | None = None) -> tuple[Array, Config]:
@@ -24,8 +40,11 @@ def sgd(w: Array, dw: Array, config: Config | None = None) -> tuple[Array, Confi
     >>> print(sgd(np.array([1.0]), np.array([2.0]), {"learning_rate": 0.1})[0])
     [0.8]
     """
-    config = _with_defaults(config, learning_rate=1e-2)
+    config = _with_defaults(config, SGD)
     return w - config["learning_rate"] * dw, config
+
+
+SGD = UpdateRule("sgd", "SGD", sgd, {"learning_rate": 1e-2})
 
 
 def sgd_momentum(w: Array, dw: Array, config: Config | None = None) -> tuple[Array, Config]:
@@ -38,11 +57,16 @@ def sgd_momentum(w: Array, dw: Array, config: Config | None = None) -> tuple[Arr
     >>> print(w, config["velocity"])
     [1.25] [0.25]
     """
-    config = _with_defaults(config, learning_rate=1e-2, momentum=0.9)
+    config = _with_defaults(config, SGD_MOMENTUM)
     v = config.get("velocity", 0.0)
     v = config["momentum"] * v - config["learning_rate"] * dw
     config["velocity"] = v
     return w + v, config
+
+
+SGD_MOMENTUM = UpdateRule(
+    "sgd_momentum", "SGD with momentum", sgd_momentum, {"learning_rate": 1e-2, "momentum": 0.9}
+)
 
 
 def rmsprop(w: Array, dw: Array, config: Config | None = None) -> tuple[Array, Config]:
@@ -55,11 +79,16 @@ def rmsprop(w: Array, dw: Array, config: Config | None = None) -> tuple[Array, C
     >>> print(np.round(w, 6), config["cache"])
     [0.8] [1.]
     """
-    config = _with_defaults(config, learning_rate=1e-2, decay_rate=0.99, epsilon=1e-8)
+    config = _with_defaults(config, RMSPROP)
     cache = config.get("cache", 0.0)
     cache = config["decay_rate"] * cache + (1 - config["decay_rate"]) * dw**2
     config["cache"] = cache
     return w - config["learning_rate"] * dw / (np.sqrt(cache) + config["epsilon"]), config
+
+
+RMSPROP = UpdateRule(
+    "rmsprop", "RMSProp", rmsprop, {"learning_rate": 1e-2, "decay_rate": 0.99, "epsilon": 1e-8}
+)
 
 
 def adagrad(w: Array, dw: Array, config: Config | None = None) -> tuple[Array, Config]:
@@ -72,10 +101,13 @@ def adagrad(w: Array, dw: Array, config: Config | None = None) -> tuple[Array, C
     >>> print(np.round(w, 6), config["cache"])
     [0.94] [25.]
     """
-    config = _with_defaults(config, learning_rate=1e-2, epsilon=1e-8)
+    config = _with_defaults(config, ADAGRAD)
     cache = config.get("cache", 0.0) + dw**2
     config["cache"] = cache
     return w - config["learning_rate"] * dw / (np.sqrt(cache) + config["epsilon"]), config
+
+
+ADAGRAD = UpdateRule("adagrad", "Adagrad", adagrad, {"learning_rate": 1e-2, "epsilon": 1e-8})
 
 
 def adam(w: Array, dw: Array, config: Config | None = None) -> tuple[Array, Config]:
@@ -90,9 +122,9 @@ def adam(w: Array, dw: Array, config: Config | None = None) -> tuple[Array, Conf
     >>> print(np.round(w, 6), config["t"])  # the first step is learning_rate, whatever the gradient's size
     [0.9] 1
     """
-    config = _with_defaults(config, learning_rate=1e-3, beta1=0.9, beta2=0.999, epsilon=1e-8, t=0)
+    config = _with_defaults(config, ADAM)
     beta1, beta2 = config["beta1"], config["beta2"]
-    t = config["t"] + 1
+    t = config.get("t", 0) + 1
     m = beta1 * config.get("m", 0.0) + (1 - beta1) * dw
     v = beta2 * config.get("v", 0.0) + (1 - beta2) * dw**2
     config.update(t=t, m=m, v=v)
@@ -101,18 +133,19 @@ def adam(w: Array, dw: Array, config: Config | None = None) -> tuple[Array, Conf
     return w - config["learning_rate"] * m_hat / (np.sqrt(v_hat) + config["epsilon"]), config
 
 
-UPDATE_RULES: dict[str, Callable[..., tuple[Array, Config]]] = {
-    "sgd": sgd,
-    "sgd_momentum": sgd_momentum,
-    "rmsprop": rmsprop,
-    "adagrad": adagrad,
-    "adam": adam,
+ADAM = UpdateRule(
+    "adam", "Adam", adam, {"learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
+)
+
+
+UPDATE_RULES: dict[str, UpdateRule] = {
+    rule.name: rule for rule in tuple(globals().values()) if isinstance(rule, UpdateRule)
 }
 
 
-def _with_defaults(config: Config | None, **defaults: float) -> Config:
+def _with_defaults(config: Config | None, rule: UpdateRule) -> Config:
     """The config itself, its missing entries filled in."""
     config = {} if config is None else config
-    for name, value in defaults.items():
+    for name, value in rule.defaults.items():
         config.setdefault(name, value)
     return config

@@ -23,6 +23,7 @@ from normlab.errors import (
     not_one_of,
     refuse_unknown_keywords,
 )
+from normlab.layers.norm_record import RUNNING
 from normlab.nets.settings import settings_of
 from normlab.optim import UPDATE_RULES
 from normlab.typing import Array, Generator, Params
@@ -40,7 +41,6 @@ DEFAULTS: dict[str, Any] = {
     "verbose": True,
 }
 DATA = ("X_train", "y_train", "X_val", "y_val")
-RUNNING = ("running_mean", "running_var")
 
 
 class Solver:
@@ -91,7 +91,7 @@ class Solver:
                 f"most as many"
             )
         self.update_rule: str = settings["update_rule"]
-        self.update = UPDATE_RULES[self.update_rule]
+        self.update = UPDATE_RULES[self.update_rule].step
         self.optim_config: dict[str, Any] = dict(settings["optim_config"])
         self.lr_decay: float = settings["lr_decay"]
         self.batch_size: int = settings["batch_size"]

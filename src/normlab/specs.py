@@ -23,15 +23,14 @@ from functools import cached_property
 from typing import Any, Self
 
 from normlab.errors import OptionError, not_one_of, refuse_unknown_keywords
+from normlab.layers import norms
+from normlab.optim import UPDATE_RULES
 
-NORMALIZATIONS = (None, "batchnorm", "layernorm", "rmsnorm", "groupnorm")
-UPDATE_RULES = ("sgd", "sgd_momentum", "rmsprop", "adagrad", "adam")
+NORMALIZATIONS = (None, *norms.BY_NAME)
 DTYPES = ("float32", "float64")
 
 __all__ = [
     "DTYPES",
-    "NORMALIZATIONS",
-    "UPDATE_RULES",
     "DataSpec",
     "History",
     "NetSpec",
@@ -89,7 +88,7 @@ class TrainingSpec:
             if not math.isfinite(getattr(self, name)):
                 raise OptionError(f"{name}={getattr(self, name)!r} is not a finite number")
         if self.update_rule not in UPDATE_RULES:
-            raise not_one_of("update_rule", self.update_rule, UPDATE_RULES)
+            raise not_one_of("update_rule", self.update_rule, tuple(UPDATE_RULES))
         for name in ("batch_size", "num_epochs"):
             if not (isinstance(getattr(self, name), int) and getattr(self, name) >= 1):
                 raise OptionError(f"{name}={getattr(self, name)!r} is not a whole number >= 1")
@@ -213,25 +212,30 @@ def check_net_options(
     hidden_dims = tuple(hidden_dims)
     if any(dim < 1 for dim in hidden_dims):
         raise OptionError(f"hidden_dims={list(hidden_dims)} has a layer without units; each needs at least 1")
-    if normalization not in NORMALIZATIONS:
-        raise not_one_of("normalization", normalization, NORMALIZATIONS)
+    if normalization is not None and normalization not in norms.BY_NAME:
+        raise not_one_of("normalization", normalization, (None, *norms.BY_NAME))
     if not 0 < dropout <= 1:
         raise OptionError(
             f"dropout={dropout!r} is not a probability of keeping a unit, in (0, 1]; dropout=1 means no dropout"
         )
     if not (math.isfinite(reg) and reg >= 0):
         raise OptionError(f"reg={reg!r} is not a finite number >= 0")
-    if normalization != "groupnorm" and num_groups is not None:
-        raise OptionError(f"num_groups={num_groups!r} goes with normalization='groupnorm', not {normalization!r}")
-    if normalization == "groupnorm":
-        divisor = math.gcd(*hidden_dims)
-        if not (isinstance(num_groups, int) and num_groups >= 1 and divisor % num_groups == 0):
-            # the first few: a number of any size may come out of a file
-            possible = [g for g in range(1, min(divisor, 1000) + 1) if divisor % g == 0]
+    _check_norm_options(hidden_dims, normalization, {"num_groups": num_groups})
+
+
+def _check_norm_options(
+    hidden_dims: tuple[int, ...], normalization: str | None, options: Mapping[str, Any]
+) -> None:
+    """Refuse an option that is another norm's, and what the norm itself refuses."""
+    norm = norms.BY_NAME[normalization] if normalization is not None else None
+    for name, value in options.items():
+        if value is not None and (norm is None or name not in norm.options):
+            takers = [repr(known.name) for known in norms.BY_NAME.values() if name in known.options]
             raise OptionError(
-                f"normalization='groupnorm' needs num_groups, a divisor of every hidden dimension: "
-                f"num_groups={num_groups!r} is none for {list(hidden_dims)}; possible are {possible}"
+                f"{name}={value!r} goes with normalization={' or '.join(takers)}, not {normalization!r}"
             )
+    if norm is not None:
+        norm.check(hidden_dims, options)
 
 
 @contextlib.contextmanager

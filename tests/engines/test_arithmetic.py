@@ -92,7 +92,7 @@ def test_update_rules(call, rng, rule):
     for t in range(1, 6):
         dw = (rng.randn(40) * 10.0 ** rng.uniform(-6, 2, 40)).astype(np.float32)
         dw[0] = 0
-        theirs, config = optim.UPDATE_RULES[rule](theirs, dw, config)
+        theirs, config = optim.UPDATE_RULES[rule].step(theirs, dw, config)
         rate, correction = 0.01, 1.0
         if rule == "adam":
             rate, correction = 0.01 / (1 - 0.9**t), 1 / np.sqrt(1 - 0.999**t)

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from normlab.errors import OptionError, ShapeError
+from normlab.layers import norms
 from normlab.nets import FullyConnectedNet, TwoLayerNet
 from normlab.nets.regularization import l2_loss
 from normlab.randomness import generator
 
-NORMALIZATIONS = [None, "batchnorm", "layernorm", "rmsnorm", "groupnorm"]
+NORMALIZATIONS = [None, *norms.BY_NAME]
 N, D, C = 6, 7, 5
 HIDDEN = [8, 6]
 
@@ -81,9 +82,9 @@ def test_an_example_s_scores_do_not_depend_on_its_company(normalization):
 @pytest.mark.parametrize("normalization", NORMALIZATIONS)
 def test_parameters_and_their_types(normalization):
     net = make(normalization, dtype=np.float32)
-    norms = {None: (), "rmsnorm": ("gamma",)}.get(normalization, ("gamma", "beta"))
+    own = norms.BY_NAME[normalization].parameter_names if normalization else ()
     expected = {f"{kind}{layer}" for layer in (1, 2, 3) for kind in "Wb"}
-    expected |= {f"{name}{layer}" for layer in (1, 2) for name in norms}  # the scores are never normalized
+    expected |= {f"{name}{layer}" for layer in (1, 2) for name in own}  # the scores are never normalized
     assert set(net.params) == expected
     X, y = batch()
     _, grads = net.loss(X, y)
@@ -191,16 +192,16 @@ def test_each_layer_s_running_statistics_lie_at_its_own_place():
     assert [param["running_mean"].shape for param in net.bn_params] == [(8,), (6,)]
 
 
-@pytest.mark.parametrize("normalization", NORMALIZATIONS[1:])
+@pytest.mark.parametrize("normalization", [n.name for n in norms.BY_NAME.values() if n.over])
 def test_a_norm_begins_without_an_effect_of_its_own(normalization):
     """gamma is 1 and beta 0: what comes out of the norm has mean square 1 and, where it is centred, mean 0."""
     num_groups = 2 if normalization == "groupnorm" else None
     net = FullyConnectedNet([8], D, C, normalization=normalization, num_groups=num_groups, dtype=np.float64)
-    parameters = [net.params[f"{name}1"] for name in net.norm.parameters]
-    out, _ = net.norm.forward(1 + generator(1).randn(N, 8), parameters, net.bn_params[0])
+    parameters = [net.params[f"{name}1"] for name in net.norm.parameter_names]
+    out, _ = net.norm.forward(1 + generator(1).randn(N, 8), *parameters, net.bn_params[0])
     axis = 0 if normalization == "batchnorm" else 1
     np.testing.assert_allclose((out**2).mean(axis=axis), 1, rtol=1e-3)  # eps is 1e-5, and no variance below 0.02
-    assert normalization == "rmsnorm" or np.abs(out.mean(axis=axis)).max() < 1e-14
+    assert not net.norm.centred or np.abs(out.mean(axis=axis)).max() < 1e-14
 
 
 def test_images_are_flattened():

@@ -18,9 +18,13 @@ if TYPE_CHECKING:
     from normlab.data.dataset import Dataset
     from normlab.nets import FullyConnectedNet
 
-__all__ = ["COMPILED_RULES", "compiles", "explain_engine", "speed_up", "train_compiled", "why_not"]
+__all__ = [
+    "COMPILED_NORMS",
+    "COMPILED_RULES",
+    "compiles", "explain_engine", "speed_up", "train_compiled", "why_not"]
 
 COMPILED_RULES = ("sgd", "sgd_momentum", "rmsprop", "adam")  # others are left to the Solver
+COMPILED_NORMS = {None: 0, "batchnorm": 1, "layernorm": 2, "groupnorm": 2, "rmsnorm": 3}  # likewise
 
 
 def why_not() -> str | None:
@@ -39,7 +43,12 @@ def compiles(spec: RunSpec) -> bool:
     possible = min(spec.data.num_train, spec.data.num_val) > 0 and not (
         spec.net.normalization == "batchnorm" and spec.training.batch_size == 1
     )
-    return possible and spec.net.dtype == "float32" and spec.training.update_rule in COMPILED_RULES
+    return (
+        possible
+        and spec.net.dtype == "float32"
+        and spec.net.normalization in COMPILED_NORMS
+        and spec.training.update_rule in COMPILED_RULES
+    )
 
 
 def explain_engine(spec: RunSpec) -> str:

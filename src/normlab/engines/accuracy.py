@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from normlab.engines.layout import EPS, Net, State
+from normlab.engines.layout import Net, State
 from normlab.engines.processor import LINE, PANEL, TILE, WIDE
 from normlab.engines.tiles import outer_tile
 from normlab.kernels.lanes import COUNT, load, multiply_add, positive, root, spread, store
+from normlab.layers.checks import EPS
 from normlab.typing import Array
 
 

@@ -10,13 +10,19 @@ import math
 import numpy as np
 from numba import njit
 
+from normlab import optim
 from normlab.engines import COMPILED_RULES
 from normlab.typing import Array
 
 RULES = {rule: number for number, rule in enumerate(COMPILED_RULES)}
 SGD, SGD_MOMENTUM, RMSPROP, ADAM = (RULES[rule] for rule in ("sgd", "sgd_momentum", "rmsprop", "adam"))
-BETA1, BETA2, EPSILON = np.float32(0.9), np.float32(0.999), np.float32(1e-8)  # Adam's, and RMSProp's epsilon
-REST1, REST2 = np.float32(1 - 0.9), np.float32(1 - 0.999)
+BETA1, REST1 = np.float32(optim.ADAM.defaults["beta1"]), np.float32(1 - optim.ADAM.defaults["beta1"])
+BETA2, REST2 = np.float32(optim.ADAM.defaults["beta2"]), np.float32(1 - optim.ADAM.defaults["beta2"])
+EPSILON = np.float32(optim.ADAM.defaults["epsilon"])
+MOMENTUM = np.float32(optim.SGD_MOMENTUM.defaults["momentum"])
+DECAY = np.float32(optim.RMSPROP.defaults["decay_rate"])
+REST = np.float32(1 - optim.RMSPROP.defaults["decay_rate"])
+RMS_EPSILON = np.float32(optim.RMSPROP.defaults["epsilon"])
 
 
 @njit(error_model="numpy")
@@ -55,15 +61,13 @@ def update(
         for k in range(w.size):
             w[k] -= rate * dw[k]
     elif rule == SGD_MOMENTUM:
-        momentum = np.float32(0.9)
         for k in range(w.size):
-            first[k] = momentum * first[k] - rate * dw[k]
+            first[k] = MOMENTUM * first[k] - rate * dw[k]
             w[k] += first[k]
     elif rule == RMSPROP:
-        decay, rest = np.float32(0.99), np.float32(1 - 0.99)
         for k in range(w.size):
-            second[k] = decay * second[k] + rest * (dw[k] * dw[k])
-            w[k] -= rate * dw[k] / (np.sqrt(second[k]) + EPSILON)
+            second[k] = DECAY * second[k] + REST * (dw[k] * dw[k])
+            w[k] -= rate * dw[k] / (np.sqrt(second[k]) + RMS_EPSILON)
     else:
         for k in range(w.size):
             g = dw[k]

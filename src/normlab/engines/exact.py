@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from normlab import optim
 from normlab.optim import Config
 from normlab.typing import Array
 
@@ -25,31 +26,35 @@ def sgd_momentum(w: Array, dw: Array, config: Config) -> tuple[Array, Config]:
     """`optim.sgd_momentum`, in place."""
     number = w.dtype.type
     velocity = _state(config, "velocity", w)
-    _momentum_pass(w.reshape(-1), _flat(dw), velocity, number(0.9), number(config["learning_rate"]))
+    momentum = number((optim.SGD_MOMENTUM.defaults | config)["momentum"])
+    _momentum_pass(w.reshape(-1), _flat(dw), velocity, momentum, number(config["learning_rate"]))
     return w, config
 
 
 def rmsprop(w: Array, dw: Array, config: Config) -> tuple[Array, Config]:
     """`optim.rmsprop`, in place."""
-    number, decay = w.dtype.type, 0.99
-    settings = number(config["learning_rate"]), number(decay), number(1 - decay), number(1e-8)
+    number, own = w.dtype.type, optim.RMSPROP.defaults | config
+    decay, epsilon = own["decay_rate"], number(own["epsilon"])
+    settings = number(config["learning_rate"]), number(decay), number(1 - decay), epsilon
     _rmsprop_pass(w.reshape(-1), _flat(dw), _state(config, "cache", w), settings)
     return w, config
 
 
 def adagrad(w: Array, dw: Array, config: Config) -> tuple[Array, Config]:
     """`optim.adagrad`, in place."""
-    number = w.dtype.type
-    _adagrad_pass(w.reshape(-1), _flat(dw), _state(config, "cache", w), number(config["learning_rate"]), number(1e-8))
+    number, own = w.dtype.type, optim.ADAGRAD.defaults | config
+    settings = number(config["learning_rate"]), number(own["epsilon"])
+    _adagrad_pass(w.reshape(-1), _flat(dw), _state(config, "cache", w), *settings)
     return w, config
 
 
 def adam(w: Array, dw: Array, config: Config) -> tuple[Array, Config]:
     """`optim.adam`, in place."""
-    number, beta1, beta2 = w.dtype.type, 0.9, 0.999
+    number, own = w.dtype.type, optim.ADAM.defaults | config
+    beta1, beta2 = own["beta1"], own["beta2"]
     t = config["t"] = config.get("t", 0) + 1
     betas = number(beta1), number(1 - beta1), number(beta2), number(1 - beta2)
-    settings = number(config["learning_rate"]), number(1 - beta1**t), number(1 - beta2**t), number(1e-8)
+    settings = number(config["learning_rate"]), number(1 - beta1**t), number(1 - beta2**t), number(own["epsilon"])
     _adam_pass(w.reshape(-1), _flat(dw), _state(config, "m", w), _state(config, "v", w), betas, settings)
     return w, config
 

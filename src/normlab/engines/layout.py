@@ -19,14 +19,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from normlab import randomness
+from normlab.engines import COMPILED_NORMS
 from normlab.engines.arithmetic import RULES
 from normlab.engines.processor import LINE, PANEL, SPARE, TILE
 from normlab.specs import RunSpec
 from normlab.typing import Array, Generator
 
-NORMS = {None: 0, "batchnorm": 1, "layernorm": 2, "groupnorm": 2, "rmsnorm": 3}
 B, GAMMA, BETA = 0, 1, 2  # rows of State.vectors
-EPS, MOMENTUM = 1e-5, 0.9  # every norm's eps, and how much of its running statistics batch norm keeps
 
 
 class Net(NamedTuple):
@@ -34,7 +33,7 @@ class Net(NamedTuple):
 
     dims: Array  # (L + 1,) whole numbers
     starts: Array  # (L,) where each layer's weights start
-    norm: int  # of NORMS
+    norm: int  # of COMPILED_NORMS
     groups: int  # of a row that are normalized apart: 1 but for group norm
     keep: float  # dropout's probability of keeping a unit
     reg: float
@@ -92,7 +91,7 @@ def describe(spec: RunSpec) -> Net:
     return Net(
         dims=dims,
         starts=np.cumsum([0, *sizes[:-1]], dtype=np.int64),
-        norm=NORMS[spec.net.normalization],
+        norm=COMPILED_NORMS[spec.net.normalization],
         groups=spec.net.num_groups or 1,
         keep=spec.net.dropout,
         reg=spec.net.reg,

@@ -14,8 +14,8 @@ import math
 import numpy as np
 from numba import njit
 
-from normlab.engines.layout import EPS
 from normlab.kernels.lanes import COUNT, first, load, multiply_add, positive, spread, store, total
+from normlab.layers.checks import EPS
 from normlab.typing import Array
 
 

@@ -15,15 +15,19 @@ from numba import njit
 
 from normlab.engines.accuracy import right_in_block, scores_of_block
 from normlab.engines.arithmetic import ADAM, softmax_loss, update
-from normlab.engines.layout import EPS, MOMENTUM, Net, Scratch, State
+from normlab.engines.layout import Net, Scratch, State
 from normlab.engines.processor import PANEL, WIDE
 from normlab.engines.products import affine_forward, input_gradient, update_weights
 from normlab.engines.rows import rows_backward, rows_forward, standardize_rows
 from normlab.engines.tiles import copy_panel
 from normlab.kernels import columns
 from normlab.kernels.sources import KERNELS, digest
+from normlab.layers.checks import EPS
+from normlab.layers.norm_record import MOMENTUM
+from normlab.optim import ADAM as ADAM_RULE
 from normlab.typing import Array
 
+BETA1, BETA2 = ADAM_RULE.defaults["beta1"], ADAM_RULE.defaults["beta2"]
 SOURCES = digest(Path(__file__).parent, KERNELS)
 
 
@@ -178,8 +182,8 @@ def train_steps(
         rate, correction = learning_rate, 1.0
         if net.rule == ADAM:
             t = before + step + 1
-            rate = learning_rate / (1 - 0.9**t)
-            correction = 1 / math.sqrt(1 - 0.999**t)
+            rate = learning_rate / (1 - BETA1**t)
+            correction = 1 / math.sqrt(1 - BETA2**t)
         squares = backward_and_update(
             images, starts, ahead, net, state, work, kept[step], np.float32(rate), np.float32(correction)
         )

@@ -22,6 +22,7 @@ from normlab.layers.checks import (
     check_mode,
     check_upstream,
 )
+from normlab.layers.norm_record import BETA, GAMMA, MOMENTUM, Norm
 from normlab.layers.statistics import Moments, centred_moments, order_free_sum, scaled_std
 from normlab.typing import Array
 
@@ -209,7 +210,7 @@ def _upstream(dout: Array, cache: BatchNormCache | FrozenBatchNormCache) -> Arra
 
 
 def _check_momentum(bn_param: dict[str, Any]) -> float:
-    momentum = float(bn_param.get("momentum", 0.9))
+    momentum = float(bn_param.get("momentum", MOMENTUM))
     if not 0 <= momentum <= 1:
         raise OptionError(
             f"momentum={momentum!r} is not between 0 and 1; it is the weight of the old running value, usually 0.9"
@@ -243,3 +244,19 @@ def _updated(mean: Array, var: Array, batch: Moments, momentum: float) -> tuple[
             np.where(finite, momentum * mean + (1 - momentum) * batch_mean, mean),
             np.where(finite, momentum * var + (1 - momentum) * batch_var, var),
         )
+
+
+BATCH_NORM = Norm(
+    name="batchnorm",
+    title="batch norm",
+    parameters=(GAMMA, BETA),
+    over="batch",
+    forward=batchnorm_forward,
+    backward=batchnorm_backward_alt,
+    running=True,
+    foreign={
+        "pytorch": "BatchNorm1d",
+        "keras": "BatchNormalization",
+        "onnx": "BatchNormalization",
+    },
+)

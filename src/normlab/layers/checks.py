@@ -11,6 +11,7 @@ from normlab.errors import MissingKeyError, OptionError, ShapeError, not_one_of
 from normlab.typing import Array
 
 MODES = ("train", "test")
+EPS = 1e-5  # what every norm adds to a variance, unless told otherwise
 
 
 def check_mode(layer: str, param: Mapping[str, Any]) -> str:
@@ -24,7 +25,7 @@ def check_mode(layer: str, param: Mapping[str, Any]) -> str:
 
 def check_eps(param: Mapping[str, Any]) -> float:
     """`eps` of a layer's parameter dictionary, 1e-5 where none is given."""
-    eps = float(param.get("eps", 1e-5))
+    eps = float(param.get("eps", EPS))
     if not 0 <= eps < np.inf:
         raise OptionError(f"eps={eps!r} is not a finite number >= 0; the usual one is 1e-5")
     return eps

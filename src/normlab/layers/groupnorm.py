@@ -11,13 +11,15 @@ x (M, N, C, ...spatial).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from normlab.errors import OptionError, ShapeError
 from normlab.layers.checks import check_eps, check_input, check_upstream
+from normlab.layers.norm_record import BETA, GAMMA, Norm
 from normlab.layers.statistics import centred_moments, order_free_sum, scaled_std, standardize_backward
 from normlab.typing import Array
 
@@ -143,3 +145,40 @@ def _check_channels(x: Array, gamma: Array, beta: Array) -> None:
             f"group norm got gamma of shape {np.shape(gamma)} and beta of shape {np.shape(beta)} for x of shape "
             f"{x.shape}; expected one value a channel, shape (C,) with x (N, C, ...spatial)"
         )
+
+
+def _forward_of_a_net(
+    x: Array, gamma: Array, beta: Array, settings: Mapping[str, Any]
+) -> tuple[Array, GroupNormCache]:
+    return groupnorm_forward(x, gamma, beta, settings["num_groups"], settings)
+
+
+def _check_groups(hidden_dims: Sequence[int], options: Mapping[str, Any]) -> None:
+    """Refuse a number of groups that does not divide every hidden dimension."""
+    num_groups, divisor = options.get("num_groups"), math.gcd(*hidden_dims)
+    if not (
+        isinstance(num_groups, int | np.integer) and num_groups >= 1 and divisor % num_groups == 0
+    ):
+        # the first few: a number of any size may come out of a file
+        possible = [g for g in range(1, min(divisor, 1000) + 1) if divisor % g == 0]
+        raise OptionError(
+            f"normalization='groupnorm' needs num_groups, a divisor of every hidden dimension: "
+            f"num_groups={num_groups!r} is none for {list(hidden_dims)}; possible are {possible}"
+        )
+
+
+GROUP_NORM = Norm(
+    name="groupnorm",
+    title="group norm",
+    parameters=(GAMMA, BETA),
+    over="groups",
+    forward=_forward_of_a_net,
+    backward=groupnorm_backward,
+    options=("num_groups",),
+    check=_check_groups,
+    foreign={
+        "pytorch": "GroupNorm",
+        "keras": "GroupNormalization",
+        "onnx": "GroupNormalization",
+    },
+)

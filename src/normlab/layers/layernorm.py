@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from normlab.layers.checks import check_eps, check_features, check_input, check_upstream
+from normlab.layers.norm_record import BETA, GAMMA, Norm
 from normlab.layers.statistics import centred_moments, order_free_sum, scaled_std, standardize_backward
 from normlab.typing import Array
 
@@ -79,3 +80,18 @@ def layernorm_backward(dout: Array, cache: LayerNormCache) -> tuple[Array, Array
     dgamma = order_free_sum(dout * xhat, axis=-2)
     dx = standardize_backward(dout * gamma[..., None, :], xhat, rstd, axis=-1)
     return dx.astype(dtype), dgamma.astype(gamma.dtype), dbeta.astype(gamma.dtype)
+
+
+LAYER_NORM = Norm(
+    name="layernorm",
+    title="layer norm",
+    parameters=(GAMMA, BETA),
+    over="features",
+    forward=layernorm_forward,
+    backward=layernorm_backward,
+    foreign={
+        "pytorch": "LayerNorm",
+        "keras": "LayerNormalization",
+        "onnx": "LayerNormalization",
+    },
+)

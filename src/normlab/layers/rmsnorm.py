@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from normlab.layers.checks import check_eps, check_features, check_input, check_upstream
+from normlab.layers.norm_record import GAMMA, Norm
 from normlab.layers.statistics import order_free_mean, order_free_sum, power_of_two_above, scaled_std
 from normlab.typing import Array
 
@@ -77,3 +78,15 @@ def rmsnorm_backward(dout: Array, cache: RMSNormCache) -> tuple[Array, Array]:
     dxhat = dout * gamma[..., None, :]
     dx = rrms * (dxhat - xhat * order_free_mean(dxhat * xhat, axis=-1))
     return dx.astype(dtype), dgamma.astype(gamma.dtype)
+
+
+RMS_NORM = Norm(
+    name="rmsnorm",
+    title="RMS norm",
+    parameters=(GAMMA,),
+    over="features",
+    forward=rmsnorm_forward,
+    backward=rmsnorm_backward,
+    centred=False,
+    foreign={"pytorch": "RMSNorm", "keras": "RMSNormalization", "onnx": "RMSNormalization"},
+)

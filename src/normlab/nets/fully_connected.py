@@ -15,11 +15,11 @@ from normlab.layers import (
     affine_forward,
     dropout_backward,
     dropout_forward,
+    norms,
     relu_backward,
     relu_forward,
     softmax_loss,
 )
-from normlab.nets import normalization as norms
 from normlab.nets.regularization import l2_loss, regularized
 from normlab.specs import check_net_options
 from normlab.typing import Array, Generator, Params
@@ -29,7 +29,7 @@ class FullyConnectedNet:
     """A fully-connected net with optional normalization, dropout and L2 regularization, and softmax loss.
 
     Arguments: hidden_dims, the width of each hidden layer; input_dim; num_classes; dropout, the probability of
-    *keeping* a unit, 1 for no dropout; normalization, one of None, 'batchnorm', 'layernorm', 'rmsnorm' and 'groupnorm',
+    *keeping* a unit, 1 for no dropout; normalization, None or one of `layers.norms.BY_NAME`,
     applied before each ReLU and never to the scores; reg, the weight of `0.5 * reg * sum(W * W)` in the loss;
     weight_scale, the standard deviation of the initial weights; dtype, of parameters and arithmetic; seed, which makes
     dropout deterministic, so that the net can be gradient-checked; num_groups, for 'groupnorm'; rng, the generator that
@@ -49,8 +49,8 @@ class FullyConnectedNet:
     >>> FullyConnectedNet([20], normalization="batch")
     Traceback (most recent call last):
     ...
-    normlab.errors.OptionError: normalization='batch' is not one of None, 'batchnorm', 'layernorm', 'rmsnorm', \
-'groupnorm'; did you mean 'batchnorm'?
+    normlab.errors.OptionError: normalization='batch' is not one of None, 'batchnorm', 'groupnorm', 'layernorm', \
+'rmsnorm'; did you mean 'batchnorm'?
     """
 
     def __init__(
@@ -82,8 +82,9 @@ class FullyConnectedNet:
             self.params[f"W{layer}"] = randomness.initial_weights(rng, fan_in, fan_out, weight_scale)
             self.params[f"b{layer}"] = np.zeros(fan_out)
             if self.norm and layer < self.num_layers:
-                starts = {"gamma": np.ones(fan_out), "beta": np.zeros(fan_out)}
-                self.params |= {f"{name}{layer}": starts[name] for name in self.norm.parameters}
+                for parameter in self.norm.parameters:
+                    start = np.full(parameter.size(fan_out), parameter.start)
+                    self.params[f"{parameter.name}{layer}"] = start
         self.params = {name: value.astype(self.dtype) for name, value in self.params.items()}
 
         self.dropout_param: dict[str, Any] = {}
@@ -120,8 +121,8 @@ class FullyConnectedNet:
             h, affine_cache = affine_forward(h, self.params[f"W{layer}"], self.params[f"b{layer}"])
             norm_cache = dropout_cache = None
             if self.norm:
-                parameters = tuple(self.params[f"{name}{layer}"] for name in self.norm.parameters)
-                h, norm_cache = self.norm.forward(h, parameters, self.bn_params[layer - 1])
+                parameters = [self.params[f"{name}{layer}"] for name in self.norm.parameter_names]
+                h, norm_cache = self.norm.forward(h, *parameters, self.bn_params[layer - 1])
             h, relu_cache = relu_forward(h)
             if self.use_dropout:
                 h, dropout_cache = dropout_forward(h, self.dropout_param)
@@ -141,7 +142,7 @@ class FullyConnectedNet:
             dh = relu_backward(dh, relu_cache)
             if self.norm:
                 dh, *dparameters = self.norm.backward(dh, norm_cache)
-                for name, gradient in zip(self.norm.parameters, dparameters, strict=True):
+                for name, gradient in zip(self.norm.parameter_names, dparameters, strict=True):
                     grads[f"{name}{layer}"] = gradient
             dh, grads[f"W{layer}"], grads[f"b{layer}"] = affine_backward(dh, affine_cache)
         return grads

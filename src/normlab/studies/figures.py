@@ -11,10 +11,11 @@ import numpy as np
 
 from normlab import findings
 from normlab.findings import HeatPanel, LinePanel, Panel, Picture, PicturePanel, Series
+from normlab.layers import norms
 from normlab.studies import alt_text
 from normlab.studies.measures import CURVES, MEASURES
 from normlab.studies.observations import Observation, best_of, select
-from normlab.studies.spec import NORM_NAMES, Gallery, Heat, Lines, Study, Value
+from normlab.studies.spec import Gallery, Heat, Lines, Study, Value
 from normlab.studies.statistics import bands
 
 X_TITLES = {
@@ -143,8 +144,8 @@ def _along_curves(
 
 def _slot(name: str, position: int) -> int:
     """The same colour and shape for a norm on the whole page; other lines take them in turn."""
-    norms = list(NORM_NAMES.values())
-    return norms.index(name) if name in norms else position
+    titles = [norms.title_of(norm) for norm in (None, *norms.BY_NAME)]
+    return titles.index(name) if name in titles else position
 
 
 def _place_of_zero(xs: Sequence[float]) -> float:

@@ -10,18 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from normlab.layers.norms import title_of
+
 Value = str | int | float
 """What a reader sees at a point of an axis: 'batch norm', 50, 0.01."""
 
 Where = Mapping[str, Value | Sequence[Value]]
 """Points of a grid: for each axis named, the one value or the values that are meant."""
 
-NORM_NAMES: Mapping[str | None, str] = {
-    None: "no norm",
-    "batchnorm": "batch norm",
-    "layernorm": "layer norm",
-    "rmsnorm": "RMS norm",
-}
 
 
 @dataclass(frozen=True)
@@ -51,7 +47,7 @@ def over_norms(*normalizations: str | None) -> Axis:
     """The axis 'norm', under the names a reader knows."""
     return Axis(
         "norm",
-        tuple(NORM_NAMES[name] for name in normalizations),
+        tuple(title_of(name) for name in normalizations),
         tuple({"normalization": name} for name in normalizations),
     )
 

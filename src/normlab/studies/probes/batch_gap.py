@@ -17,6 +17,7 @@ import numpy as np
 from normlab import randomness
 from normlab.data import Dataset
 from normlab.errors import NonFiniteWarning
+from normlab.layers.checks import EPS
 from normlab.nets import FullyConnectedNet
 from normlab.specs import History, RunSpec
 from normlab.studies.measures import log10_or_floor
@@ -24,7 +25,6 @@ from normlab.train import trained_net
 from normlab.typing import Array
 
 IMAGES = 200
-EPS = 1e-5  # batch norm's own: what it adds to a variance before it divides by it
 
 
 def trained_and_measured(spec: RunSpec, data: Dataset, engine: str = "auto") -> tuple[History, dict[str, Any]]:

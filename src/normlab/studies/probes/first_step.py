@@ -11,7 +11,7 @@ from normlab import randomness
 from normlab.data import Dataset
 from normlab.errors import NonFiniteWarning
 from normlab.layers import affine_forward, relu_forward
-from normlab.nets import FullyConnectedNet, normalization
+from normlab.nets import FullyConnectedNet
 from normlab.specs import RunSpec
 from normlab.studies.measures import log10_or_floor
 from normlab.train import solver_for
@@ -47,11 +47,11 @@ def hidden_activations(net: FullyConnectedNet, X: Array) -> list[Array]:
     activations = []
     for layer in range(1, net.num_layers):
         h, _ = affine_forward(h, net.params[f"W{layer}"], net.params[f"b{layer}"])
-        if net.normalization is not None:
-            norm = normalization.BY_NAME[net.normalization]
+        if net.norm is not None:
             # a copy, so that looking does not move the running statistics
             settings = {**net.bn_params[layer - 1], "mode": "train"}
-            h, _ = norm.forward(h, [net.params[f"{name}{layer}"] for name in norm.parameters], settings)
+            parameters = [net.params[f"{name}{layer}"] for name in net.norm.parameter_names]
+            h, _ = net.norm.forward(h, *parameters, settings)
         h, _ = relu_forward(h)
         activations.append(h)
     return activations
