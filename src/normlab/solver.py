@@ -27,6 +27,7 @@ from normlab.layers.norm_record import RUNNING
 from normlab.nets.settings import settings_of
 from normlab.optim import UPDATE_RULES
 from normlab.typing import Array, Generator, Params
+from normlab.validation import finite_number, whole_number
 
 DEFAULTS: dict[str, Any] = {
     "update_rule": "sgd",
@@ -282,17 +283,14 @@ def _check_settings(settings: Mapping[str, Any]) -> None:
     if settings["update_rule"] not in UPDATE_RULES:
         raise not_one_of("update_rule", settings["update_rule"], UPDATE_RULES)
     for name in ("batch_size", "num_epochs", "print_every"):
-        value = settings[name]
-        if not (isinstance(value, int | np.integer) and value >= 1):
-            raise OptionError(f"{name}={value!r} is not a whole number >= 1")
+        whole_number(name, settings[name], 1)
     for name in ("num_train_samples", "num_val_samples"):
-        value = settings[name]
-        if value is not None and not (isinstance(value, int | np.integer) and value >= 1):
-            raise OptionError(f"{name}={value!r} is neither None nor a whole number >= 1")
+        if settings[name] is not None:
+            whole_number(name, settings[name], 1)
     if not isinstance(settings["checkpoint_name"], str | None):
         raise OptionError(f"checkpoint_name={settings['checkpoint_name']!r} is neither None nor a path")
-    if not settings["lr_decay"] > 0:
-        raise OptionError(f"lr_decay={settings['lr_decay']!r} is not above 0; 1.0 keeps the learning rate as it is")
+    if finite_number("lr_decay", settings["lr_decay"], 0) == 0:
+        raise OptionError("lr_decay=0 is not above 0; 1.0 keeps the learning rate as it is")
 
 
 def _checked_data(data: Mapping[str, Array], model: Any) -> list[Array]:

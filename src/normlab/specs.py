@@ -4,11 +4,16 @@ A spec is a value: it prints, compares, hashes, and survives a round trip throug
 canonical JSON is the key under which its result is stored, so two specs share a result exactly when they
 describe the same run on the same data.
 
+A field added after version 1 of the records is declared with `later(default)`, and enters the JSON only
+where it differs from that default: the keys of old results stay what they were. So a default never changes.
+
 >>> spec = RunSpec(NetSpec((100, 100), normalization="batchnorm"), TrainingSpec(batch_size=50), seed=7)
 >>> RunSpec.from_json(spec.to_json()) == spec
 True
 >>> spec.key == replace(spec, seed=8).key
 False
+>>> added_settings(replace(spec, net=replace(spec.net, eps=1e-3)))
+{'net.eps': 0.001}
 """
 
 from __future__ import annotations
@@ -18,35 +23,67 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import cached_property
 from typing import Any, Self
 
+from normlab import inputs, schedules
 from normlab.errors import OptionError, not_one_of, refuse_unknown_keywords
 from normlab.layers import norms
 from normlab.optim import UPDATE_RULES
+from normlab.validation import finite_number, truth, whole_number, whole_numbers
 
 NORMALIZATIONS = (None, *norms.BY_NAME)
 DTYPES = ("float32", "float64")
+KINDS = ("fully connected",)
+ACTIVATIONS = ("relu", "sigmoid", "tanh")
+STARTS = ("scale", "he", "glorot", "fan-in", "fixup")
+RESIDUALS = (None, "pre-norm", "post-norm")
+STATISTICS = ("batch", "population")
+NOTEBOOK_SEED = 231
+"""The seed of the assignment's notebooks."""
 
 __all__ = [
     "DTYPES",
+    "NORMALIZATIONS",
     "DataSpec",
     "History",
     "NetSpec",
     "RunSpec",
     "TrainingSpec",
+    "added_settings",
+    "as_values",
+    "check_net_options",
+    "later",
     "replace",
 ]
 
 
+def later(default: Any) -> Any:
+    """A field that version 1 of the records did not have: in the JSON only where it is not its default."""
+    return field(default=default, metadata={"added": True})
+
+
 @dataclass(frozen=True)
 class NetSpec:
-    """A fully-connected net: {affine, [norm], ReLU, [dropout]} for each hidden layer, then affine, softmax.
+    """A net: {affine, [norm], activation, [dropout]} for each hidden layer, then affine, softmax.
 
     `dropout` is the probability of keeping a unit (1 means no dropout). `num_groups` is needed by
     normalization='groupnorm' alone, and divides every hidden dimension. Initial weights are
     `weight_scale` times standard normal draws.
+
+    Added later, each by default what the assignment does:
+
+    - `kind`: the kind of net. `activation`: 'relu', 'sigmoid' or 'tanh'.
+    - `eps`: what each norm adds under its root. `norm_momentum`: how much of its running statistics batch
+      norm keeps at a step. `norm_noise`: standard deviation of Gaussian noise added after each norm in
+      training.
+    - `start`: 'scale' draws weights of standard deviation `weight_scale`; 'he', 'glorot', 'fan-in' and
+      'fixup' choose it from the layer's width.
+    - `residual`: None, or blocks with the norm before ('pre-norm') or after ('post-norm') the sum.
+    - `ghost_batch`: so many examples have their statistics taken together, where not the whole batch.
+    - `statistics`: 'batch', or 'population', which normalizes training batches too by the running
+      statistics, as constants of the gradient.
     """
 
     hidden_dims: tuple[int, ...]
@@ -56,16 +93,35 @@ class NetSpec:
     weight_scale: float = 1e-2
     reg: float = 0.0
     dtype: str = "float32"
+    kind: str = later("fully connected")
+    eps: float = later(1e-5)
+    activation: str = later("relu")
+    start: str = later("scale")
+    residual: str | None = later(None)
+    ghost_batch: int | None = later(None)
+    statistics: str = later("batch")
+    norm_noise: float = later(0.0)
+    norm_momentum: float = later(0.9)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "hidden_dims", tuple(int(dim) for dim in self.hidden_dims))
-        for name in ("dropout", "weight_scale", "reg"):
-            object.__setattr__(self, name, float(getattr(self, name)))
+        _set(self, "hidden_dims", whole_numbers("hidden_dims", self.hidden_dims, 0))
+        for name in ("dropout", "weight_scale", "reg", "eps", "norm_noise", "norm_momentum"):
+            _set(self, name, finite_number(name, getattr(self, name), 0))
+        for name, least in (("num_groups", 1), ("ghost_batch", 2)):
+            if getattr(self, name) is not None:
+                _set(self, name, whole_number(name, getattr(self, name), least))
         check_net_options(self.hidden_dims, self.normalization, self.num_groups, self.dropout, self.reg)
-        if self.dtype not in DTYPES:
-            raise not_one_of("dtype", self.dtype, DTYPES)
-        if not (math.isfinite(self.weight_scale) and self.weight_scale >= 0):
-            raise OptionError(f"weight_scale={self.weight_scale!r} is not a finite number >= 0")
+        for name, choices in (
+            ("dtype", DTYPES),
+            ("kind", KINDS),
+            ("activation", ACTIVATIONS),
+            ("start", STARTS),
+            ("residual", RESIDUALS),
+            ("statistics", STATISTICS),
+        ):
+            _check_choice(self, name, choices)
+        if self.norm_momentum > 1:
+            raise OptionError(f"norm_momentum={self.norm_momentum!r} is not from 0 to 1")
 
 
 @dataclass(frozen=True)
@@ -74,6 +130,16 @@ class TrainingSpec:
 
     `learning_rate` is multiplied by `lr_decay` after each epoch. An epoch is `num_train // batch_size`
     steps. Accuracy is measured after the first step, at each epoch's end and after the last step.
+
+    Added later, each by default what the assignment does:
+
+    - `inputs`: 'raw'; 'scaled', divided by the widest range of a feature in the training set (255 for
+      pixels); 'standardized', each feature by the training set's mean and standard deviation.
+    - `weight_decay`: each step takes learning rate * weight_decay * W off every weight W, beside the
+      update rule and not through it (Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019).
+    - `schedule`: 'constant', 'cosine', or 'warm-up cosine', which starts with `warmup_epochs` of a rate
+      that grows from step to step.
+    - `test`: whether each look measures accuracy on the test set and the loss on the validation set too.
     """
 
     batch_size: int = 100
@@ -81,17 +147,24 @@ class TrainingSpec:
     learning_rate: float = 1e-3
     update_rule: str = "adam"
     lr_decay: float = 1.0
+    inputs: str = later("raw")
+    weight_decay: float = later(0.0)
+    schedule: str = later("constant")
+    warmup_epochs: int = later(0)
+    test: bool = later(False)
 
     def __post_init__(self) -> None:
-        for name in ("learning_rate", "lr_decay"):
-            object.__setattr__(self, name, float(getattr(self, name)))
-            if not math.isfinite(getattr(self, name)):
-                raise OptionError(f"{name}={getattr(self, name)!r} is not a finite number")
-        if self.update_rule not in UPDATE_RULES:
-            raise not_one_of("update_rule", self.update_rule, tuple(UPDATE_RULES))
-        for name in ("batch_size", "num_epochs"):
-            if not (isinstance(getattr(self, name), int) and getattr(self, name) >= 1):
-                raise OptionError(f"{name}={getattr(self, name)!r} is not a whole number >= 1")
+        for name in ("learning_rate", "lr_decay", "weight_decay"):
+            _set(self, name, finite_number(name, getattr(self, name), 0))
+        if self.lr_decay == 0:
+            raise OptionError("lr_decay=0 is not above 0; 1.0 keeps the learning rate as it is")
+        for name, least in (("batch_size", 1), ("num_epochs", 1), ("warmup_epochs", 0)):
+            _set(self, name, whole_number(name, getattr(self, name), least))
+        _set(self, "test", truth("test", self.test))
+        _check_choice(self, "update_rule", UPDATE_RULES)
+        _check_choice(self, "inputs", inputs.BY_NAME)
+        _check_choice(self, "schedule", schedules.BY_NAME)
+        schedules.check_warmup(self.schedule, self.warmup_epochs, self.num_epochs)
 
 
 @dataclass(frozen=True)
@@ -100,6 +173,9 @@ class DataSpec:
 
     The fingerprint is the start of a SHA-256 over every array, so results on a decoded copy, another split
     or a newer edition of a data set are never taken for results on this one.
+
+    `split`, a seed added later, draws training and validation examples anew from both together; the test
+    examples stay. The notebook's seed, 231, is the data set's own split, and is kept as None.
     """
 
     name: str = "digits"
@@ -108,11 +184,17 @@ class DataSpec:
     input_dim: int = 0
     num_classes: int = 10
     fingerprint: str = ""
+    split: int | None = later(None)
 
     def __post_init__(self) -> None:
+        for name in ("name", "fingerprint"):
+            if not isinstance(getattr(self, name), str):
+                raise OptionError(f"{name}={getattr(self, name)!r} of a DataSpec is no text")
         for name in ("num_train", "num_val", "input_dim", "num_classes"):
-            if not (isinstance(getattr(self, name), int) and getattr(self, name) >= 0):
-                raise OptionError(f"{name}={getattr(self, name)!r} is not a whole number >= 0")
+            _set(self, name, whole_number(name, getattr(self, name), 0))
+        if self.split is not None:
+            split = whole_number("split", self.split, 0, 2**32 - 1)
+            _set(self, "split", None if split == NOTEBOOK_SEED else split)
 
 
 @dataclass(frozen=True)
@@ -128,8 +210,14 @@ class RunSpec:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.seed, int) and 0 <= self.seed < 2**32):
-            raise OptionError(f"seed={self.seed!r} is not a whole number from 0 to 2**32 - 1")
+        for name, kind in (("net", NetSpec), ("training", TrainingSpec), ("data", DataSpec)):
+            given = getattr(self, name)
+            if not isinstance(given, kind):
+                raise OptionError(
+                    f"RunSpec was given {_brief(given)} as its {name}; expected "
+                    f"RunSpec(NetSpec(...), TrainingSpec(...), DataSpec(...), seed)"
+                )
+        _set(self, "seed", whole_number("seed", self.seed, 0, 2**32 - 1))
 
     @cached_property
     def key(self) -> str:
@@ -137,8 +225,8 @@ class RunSpec:
         return hashlib.sha256(self.to_json().encode()).hexdigest()
 
     def to_json(self) -> str:
-        """Canonical JSON: sorted names, no spaces, every field present."""
-        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), allow_nan=False)
+        """Canonical JSON: sorted names, no spaces, every field but those added later at their default."""
+        return json.dumps(as_values(self), sort_keys=True, separators=(",", ":"), allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -161,6 +249,8 @@ class History:
     `loss` has one entry a step (the minibatch's, regularization included), `train_acc` and `val_acc` one
     for the first iteration and one for each epoch's end (and the last iteration, where that is not an
     epoch's end). `diverged` says that a loss was NaN or infinite; such a run is kept, and counted.
+    `test_acc` and `val_loss` stand beside `val_acc` where TrainingSpec.test asked for them: accuracy on the
+    test set, and the mean loss on the validation set, without regularization.
     """
 
     loss: tuple[float, ...]
@@ -170,9 +260,11 @@ class History:
     diverged: bool
     seconds: float = field(default=0.0, compare=False)
     engine: str = field(default="book", compare=False)
+    test_acc: tuple[float, ...] = later(())
+    val_loss: tuple[float, ...] = later(())
 
     def __post_init__(self) -> None:
-        for name in ("loss", "train_acc", "val_acc"):
+        for name in ("loss", "train_acc", "val_acc", "test_acc", "val_loss"):
             # every NaN becomes the one object math.nan, so that equal histories compare equal
             values = (float(value) for value in getattr(self, name))
             object.__setattr__(self, name, tuple(math.nan if v != v else v for v in values))
@@ -194,7 +286,7 @@ class History:
 
     def to_json(self) -> str:
         """Strict JSON, which has no NaN: non-finite losses are the strings "nan", "inf" and "-inf"."""
-        return json.dumps({name: _finite_or_text(value) for name, value in asdict(self).items()}, allow_nan=False)
+        return json.dumps({name: _finite_or_text(value) for name, value in as_values(self).items()}, allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -209,17 +301,16 @@ def check_net_options(
     hidden_dims: Iterable[int], normalization: str | None, num_groups: int | None, dropout: float, reg: float
 ) -> None:
     """Refuse a net that cannot be built, with what was given, what was expected and what to try."""
-    hidden_dims = tuple(hidden_dims)
+    hidden_dims = whole_numbers("hidden_dims", hidden_dims, 0)
     if any(dim < 1 for dim in hidden_dims):
         raise OptionError(f"hidden_dims={list(hidden_dims)} has a layer without units; each needs at least 1")
     if normalization is not None and normalization not in norms.BY_NAME:
         raise not_one_of("normalization", normalization, (None, *norms.BY_NAME))
-    if not 0 < dropout <= 1:
+    if not 0 < finite_number("dropout", dropout) <= 1:
         raise OptionError(
             f"dropout={dropout!r} is not a probability of keeping a unit, in (0, 1]; dropout=1 means no dropout"
         )
-    if not (math.isfinite(reg) and reg >= 0):
-        raise OptionError(f"reg={reg!r} is not a finite number >= 0")
+    finite_number("reg", reg, 0)
     _check_norm_options(hidden_dims, normalization, {"num_groups": num_groups})
 
 
@@ -236,6 +327,28 @@ def _check_norm_options(
             )
     if norm is not None:
         norm.check(hidden_dims, options)
+
+
+def added_settings(spec: RunSpec) -> dict[str, Any]:
+    """What a run sets of the fields added after version 1, by their paths; those at their default left out.
+
+    An engine that does not know one of them must refuse the run, never ignore the setting.
+    """
+    return {
+        f"{part}.{item.name}": getattr(values, item.name)
+        for part, values in (("net", spec.net), ("training", spec.training), ("data", spec.data))
+        for item in fields(values)
+        if item.metadata.get("added") and getattr(values, item.name) != item.default
+    }
+
+
+def as_values(spec: Any) -> dict[str, Any]:
+    """A spec or history as JSON's values: every field but those added later at their default."""
+    return {
+        item.name: as_values(value) if is_dataclass(value) else value
+        for item in fields(spec)
+        if (value := getattr(spec, item.name)) != item.default or not item.metadata.get("added")
+    }
 
 
 @contextlib.contextmanager
@@ -257,6 +370,20 @@ def _finite_or_text(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return repr(value)
     return value
+
+
+def _set(spec: Any, name: str, value: Any) -> None:
+    object.__setattr__(spec, name, value)
+
+
+def _check_choice(spec: Any, name: str, choices: Iterable[object]) -> None:
+    value = getattr(spec, name)
+    if not isinstance(value, str | None) or value not in choices:
+        raise not_one_of(name, value, choices)
+
+
+def _brief(value: Any) -> str:
+    return f"a {type(value).__name__}" if is_dataclass(value) else f"{value!r:.60}"
 
 
 def _from_mapping(cls: type[Any], values: Mapping[str, Any]) -> Any:

@@ -24,7 +24,8 @@ from normlab.machine import available_cores, one_blas_thread
 from normlab.nets import FullyConnectedNet
 from normlab.records import Records
 from normlab.solver import Solver
-from normlab.specs import DataSpec, History, RunSpec
+from normlab.specs import DataSpec, History, RunSpec, added_settings
+from normlab.validation import whole_number
 from normlab.workers import Losses, finished_tasks
 
 __all__ = [
@@ -38,6 +39,9 @@ __all__ = [
     "train_solver",
     "trained_net",
 ]
+
+IMPLEMENTED: frozenset[str] = frozenset()
+"""Of the settings added after version 1, those that the nets and the Solver know, by their paths."""
 
 Engine: TypeAlias = Callable[[RunSpec, Dataset], History]
 
@@ -161,6 +165,9 @@ def trained_net(spec: RunSpec, data: Dataset, engine: str = "auto") -> tuple[His
 
 def solver_for(spec: RunSpec, data: Dataset) -> Solver:
     """The Solver of a run before its first step, with its freshly built net; its generator stands after the weights."""
+    refused = not_taken(spec)
+    if refused is not None:
+        raise OptionError(refused)
     rng = randomness.generator(spec.seed)
     net, training = spec.net, spec.training
     model = FullyConnectedNet(
@@ -186,6 +193,12 @@ def solver_for(spec: RunSpec, data: Dataset) -> Solver:
         num_epochs=training.num_epochs,
         verbose=False,
     )
+
+
+def not_taken(spec: RunSpec) -> str | None:
+    """Why no engine trains a run yet; None where one does."""
+    unknown = [f"{path}={value!r}" for path, value in added_settings(spec).items() if path not in IMPLEMENTED]
+    return f"no engine trains {', '.join(unknown)} yet; leave it at its default" if unknown else None
 
 
 def train_solver(solver: Solver) -> History:
@@ -227,9 +240,8 @@ def pick_engine(name: str) -> Engine:
 
 def _check(specs: list[RunSpec], data: Dataset, records: Records | None, workers: int, retries: int) -> None:
     """Refuse what could only fail later."""
-    for name, value, least in (("workers", workers, 1), ("retries", retries, 0)):
-        if not (isinstance(value, int) and value >= least):
-            raise OptionError(f"{name}={value!r} is not a whole number >= {least}")
+    whole_number("workers", workers, 1)
+    whole_number("retries", retries, 0)
     if records is not None and records.mode == "r":
         raise RecordsError(f"the records {records.path} are open for reading only; open them with mode='a' to train")
     for number, spec in enumerate(specs):
@@ -239,6 +251,9 @@ def _check(specs: list[RunSpec], data: Dataset, records: Records | None, workers
                 f"specs[{number}] is a run on {spec.data}, but the data given is {data.spec}: they differ in "
                 f"{', '.join(differing)}. Load that data, or make the spec for this one: replace(spec, data=data.spec)"
             )
+        refused = not_taken(spec)
+        if refused is not None:
+            raise OptionError(f"specs[{number}] cannot be trained: {refused}")
         if spec.training.batch_size > data.spec.num_train:
             raise OptionError(
                 f"specs[{number}] has batch_size={spec.training.batch_size}, and {data.spec.name} has "

@@ -12,7 +12,7 @@ from __future__ import annotations
 import importlib.util
 from typing import TYPE_CHECKING, Any
 
-from normlab.specs import History, RunSpec
+from normlab.specs import History, RunSpec, added_settings
 
 if TYPE_CHECKING:
     from normlab.data.dataset import Dataset
@@ -45,6 +45,7 @@ def compiles(spec: RunSpec) -> bool:
     )
     return (
         possible
+        and not added_settings(spec)
         and spec.net.dtype == "float32"
         and spec.net.normalization in COMPILED_NORMS
         and spec.training.update_rule in COMPILED_RULES

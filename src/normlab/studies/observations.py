@@ -9,11 +9,11 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from normlab.records import Records
-from normlab.specs import DataSpec, History, RunSpec
+from normlab.specs import DataSpec, History, RunSpec, as_values
 from normlab.studies import grid
 from normlab.studies.measures import CURVES, MEASURES
 from normlab.studies.spec import Study, Value, Where
@@ -89,7 +89,7 @@ def spec_text(spec: RunSpec) -> str:
 
 def demonstration_text(place: Mapping[str, Value], data: DataSpec, seed: int) -> str:
     """One step of a demonstration as the records' measurements know it: canonical JSON."""
-    return json.dumps({"place": dict(place), "data": asdict(data), "seed": seed}, sort_keys=True)
+    return json.dumps({"place": dict(place), "data": as_values(data), "seed": seed}, sort_keys=True)
 
 
 def measurement_key(probe: str, text: str) -> str:

@@ -10,7 +10,7 @@ import contextlib
 import json
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -18,7 +18,7 @@ from normlab.data import Dataset
 from normlab.errors import RecordsError
 from normlab.machine import available_cores, one_blas_thread
 from normlab.records import Records
-from normlab.specs import History, RunSpec
+from normlab.specs import History, RunSpec, as_values
 from normlab.studies import grid
 from normlab.studies.observations import demonstration_text, measurement_key, spec_text
 from normlab.studies.probes import first_step, preprocessing, trained_and_measured
@@ -91,7 +91,7 @@ def run(
 def plan_of(studies: Sequence[Study], data: Dataset, seeds: int | None, workers: int, command: str) -> dict[str, Any]:
     """What a call asks for, as the records keep it: enough to find everything again."""
     return {
-        "data": asdict(data.spec),
+        "data": as_values(data.spec),
         "source": data.source,
         "studies": {
             study.name: {"seeds": list(grid.seeds_of(study, seeds)), "expected": grid.expected(study, seeds)}

@@ -19,6 +19,7 @@ from normlab.records import Records
 from normlab.records.schema import APPLICATION_ID, VERSION
 from normlab.specs import DataSpec, History, NetSpec, RunSpec, TrainingSpec, replace
 
+ROOT = Path(__file__).parents[2]
 SPEC = RunSpec(NetSpec((20, 30), normalization="batchnorm"), TrainingSpec(batch_size=5), DataSpec(num_train=50), seed=3)
 HISTORY = History((2.5, 1.1 + 2.2), (0.1, 0.35), (0.1, 0.3), 0.3, False, seconds=1.5)
 DIVERGED = History((2.5, math.inf, math.nan), (0.1, 0.1), (0.1, 0.1), 0.1, True, seconds=0.5)
@@ -374,7 +375,7 @@ LIMITED = """
 import resource, sys
 from normlab.errors import RecordsError
 from normlab.records import Records
-from tests.test_records import HISTORY, SPEC, replace
+from tests.records.test_records import HISTORY, SPEC, replace
 resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
 with Records(sys.argv[1]) as records:
     try:
@@ -388,7 +389,7 @@ with Records(sys.argv[1]) as records:
 
 def run_python(code, *arguments):
     return subprocess.Popen(
-        [sys.executable, "-c", code, *arguments], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parent.parent
+        [sys.executable, "-c", code, *arguments], stdout=subprocess.PIPE, text=True, cwd=ROOT
     )
 
 
@@ -420,7 +421,7 @@ def test_a_busy_file_is_a_sentence_after_the_wait(filled):
 PUT_MANY = """
 import sys
 from normlab.records import Records
-from tests.test_records import HISTORY, SPEC, replace
+from tests.records.test_records import HISTORY, SPEC, replace
 with Records(sys.argv[1]) as records:
     print("ready", flush=True)
     for seed in map(int, sys.argv[2:]):
