@@ -32,6 +32,13 @@ def initial_weights(rng: Generator, fan_in: int, fan_out: int, weight_scale: flo
     return weight_scale * rng.randn(fan_in, fan_out)
 
 
+def initial_filters(
+    rng: Generator, shape: tuple[int, int, int, int], weight_scale: float
+) -> Array:
+    """`weight_scale` times standard normal draws for filters (F, C, HH, WW), float64."""
+    return weight_scale * rng.randn(*shape)
+
+
 def minibatch(rng: Generator, num_train: int, batch_size: int) -> Array:
     """`batch_size` indices below `num_train`, with replacement, as the assignment's Solver draws them."""
     return rng.choice(num_train, batch_size)

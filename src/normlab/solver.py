@@ -6,6 +6,7 @@ step, and resumes from a checkpoint to the same bits.
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,6 +24,7 @@ from normlab.errors import (
     not_one_of,
     refuse_unknown_keywords,
 )
+from normlab.files import write_atomically
 from normlab.layers.norm_record import RUNNING
 from normlab.nets.settings import settings_of
 from normlab.optim import UPDATE_RULES
@@ -138,6 +140,19 @@ class Solver:
             if epoch_ends and self.checkpoint_name is not None:
                 self.save(f"{self.checkpoint_name}_epoch_{self.epoch}.safetensors")
         self._leave_the_best()
+
+    def record_histories_as_npz(self, filename: str | os.PathLike[str]) -> None:
+        """Write the histories to a NumPy archive: train_losses, train_accs and val_accs, as one edition's notebooks
+        read them. Raises OSError where the file cannot be written."""
+        content = io.BytesIO()
+        np.savez(
+            content,
+            train_losses=np.array(self.loss_history),
+            train_accs=np.array(self.train_acc_history),
+            val_accs=np.array(self.val_acc_history),
+        )
+        name = os.fspath(filename)  # as np.savez names its file
+        write_atomically(name if name.endswith(".npz") else f"{name}.npz", content.getvalue())
 
     def check_accuracy(self, X: Array, y: Array, num_samples: int | None = None, batch_size: int = 100) -> float:
         """Share of X (N, …) that the model puts into the classes y (N,), predicted `batch_size` examples at a time.
@@ -310,12 +325,13 @@ def _checked_data(data: Mapping[str, Array], model: Any) -> list[Array]:
             raise ShapeError(f"y_{part} has type {y.dtype}; labels are whole numbers from 0")
         classes = getattr(model, "num_classes", None)
         if y.min() < 0 or (classes is not None and y.max() >= classes):
-            expected = f"from 0 to {classes - 1}" if classes is not None else "from 0"
-            raise ShapeError(f"y_{part} has labels from {y.min()} to {y.max()}; the model takes labels {expected}")
-        values, expected_values = int(np.prod(X.shape[1:])), getattr(model, "input_dim", None)
-        if expected_values is not None and values != expected_values:
+            labels = f"from 0 to {classes - 1}" if classes is not None else "from 0"
+            raise ShapeError(f"y_{part} has labels from {y.min()} to {y.max()}; the model takes labels {labels}")
+        expected = getattr(model, "input_dim", None)  # a number of values, or an image's shape
+        given = X.shape[1:] if isinstance(expected, tuple) else int(np.prod(X.shape[1:]))
+        if expected is not None and given != expected:
             raise ShapeError(
-                f"X_{part} has {values} values an example, and the model takes {expected_values}; build it with "
-                f"input_dim={values}"
+                f"X_{part} has {given} values an example, and the model takes {expected}; build it with "
+                f"input_dim={given}"
             )
     return arrays

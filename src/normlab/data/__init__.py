@@ -14,7 +14,12 @@ bounded, and whatever is not exactly the data set is a DataError that names the 
 ((1000, 1, 8, 8), 400)
 """
 
-from normlab.data.assignment import get_CIFAR10_data, load_CIFAR10, load_CIFAR_batch
+from normlab.data.assignment import (
+    get_CIFAR10_data,
+    get_mnist_data,
+    load_CIFAR10,
+    load_CIFAR_batch,
+)
 from normlab.data.dataset import Dataset
 from normlab.data.download import fetch
 from normlab.data.loading import load
@@ -27,6 +32,7 @@ __all__ = [
     "fetch",
     "find",
     "get_CIFAR10_data",
+    "get_mnist_data",
     "load",
     "load_CIFAR10",
     "load_CIFAR_batch",

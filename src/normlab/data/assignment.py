@@ -1,4 +1,4 @@
-"""The assignment's three functions for CIFAR-10: `load_CIFAR_batch`, `load_CIFAR10`, `get_CIFAR10_data`.
+"""The assignment's functions for data: `load_CIFAR_batch`, `load_CIFAR10`, `get_CIFAR10_data`, `get_mnist_data`.
 
 Names, arguments and results are the course's (`cs682.data_utils`). What differs is behind the door: either
 edition of the data set is read, in its folder or its archive, and no pickle is ever executed.
@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from normlab.data import cifar10
-from normlab.data.loading import check_count
+from normlab.data.loading import check_count, load
 from normlab.data.parts import Wanted, gather
 from normlab.data.places import advice, find
 from normlab.typing import Array
@@ -73,3 +73,26 @@ def get_CIFAR10_data(
     with advice("cifar10"):
         parts = gather(cifar10.chunks(place), cifar10.LAYOUT, wanted, subtract_mean)
     return parts._asdict()
+
+
+def get_mnist_data(
+    num_training: int = 50_000,
+    num_validation: int = 10_000,
+    num_test: int = 10_000,
+    subtract_mean: bool = True,
+    *,
+    data_dir: str | os.PathLike[str] | None = None,
+) -> dict[str, Array]:
+    """MNIST as get_CIFAR10_data has CIFAR-10: X_train (num_training, 1, 28, 28), y_train, and so on.
+
+    Validation images are those from the 50,000th on. The data are looked for in `data_dir`, or NORMLAB_DATA, or the
+    usual places. Raises DataError where they are missing or broken, OptionError for more images than exist.
+    """
+    return load(
+        "mnist",
+        data_dir,
+        num_training=num_training,
+        num_validation=num_validation,
+        num_test=num_test,
+        subtract_mean=subtract_mean,
+    ).as_dict()

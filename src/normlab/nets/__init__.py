@@ -1,6 +1,7 @@
 """Whole nets: parameters, loss and gradients."""
 
 from normlab.nets.fully_connected import FullyConnectedNet
+from normlab.nets.three_layer_conv import ThreeLayerConvNet
 from normlab.nets.two_layer import TwoLayerNet
 
-__all__ = ["FullyConnectedNet", "TwoLayerNet"]
+__all__ = ["FullyConnectedNet", "ThreeLayerConvNet", "TwoLayerNet"]

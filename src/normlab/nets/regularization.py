@@ -7,7 +7,15 @@ from normlab.typing import Array, Params
 
 def l2_loss(params: Params, reg: float) -> Array | float:
     """0.5 * reg * the sum over every W of its squares; one number a net where the weights are stacked."""
-    return sum(0.5 * reg * (W * W).sum(axis=(-2, -1)) for name, W in params.items() if name[0] == "W") if reg else 0.0
+    if not reg:
+        return 0.0
+    weights = {name: W for name, W in params.items() if name[0] == "W"}
+    # a layer's bias is a line of numbers: whatever axes it has before that stack nets
+    stacked = {name: params[f"b{name[1:]}"].ndim - 1 for name in weights}
+    return sum(
+        0.5 * reg * (W * W).sum(axis=tuple(range(stacked[name], W.ndim)))
+        for name, W in weights.items()
+    )
 
 
 def regularized(grads: Params, params: Params, reg: float) -> Params:
