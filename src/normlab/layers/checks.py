@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Mapping
 from typing import Any
 
@@ -66,14 +65,3 @@ def check_upstream(layer: str, dout: Array, shape: tuple[int, ...]) -> None:
     """Refuse an upstream gradient that does not have the output's shape."""
     if np.shape(dout) != shape:
         raise ShapeError(f"{layer} got dout of shape {np.shape(dout)}; expected the output's, {shape}")
-
-
-def check_whole_number(name: str, value: Any, least: int) -> int:
-    """A setting that is a whole number, as an int; NumPy's are welcome, True and False are none."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = least - 1
-    if number < least or isinstance(value, bool | np.bool_):
-        raise OptionError(f"{name}={value!r} is not a whole number >= {least}")
-    return number

@@ -25,8 +25,9 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from normlab.errors import MissingKeyError, ShapeError
-from normlab.layers.checks import check_upstream, check_whole_number
+from normlab.layers.checks import check_upstream
 from normlab.typing import Array
+from normlab.validation import whole_number
 
 
 class ConvCache(NamedTuple):
@@ -137,7 +138,7 @@ def positions(layer: str, x: Array, w: Array, axis: int, stride: int, pad: int) 
             f"{layer} got a window of {w.shape[2]} x {w.shape[3]} for images of {x.shape[2]} x "
             f"{x.shape[3]} with pad={pad}; it must fit into the padded image"
         )
-    return 1 + (length - window) // stride
+    return int(1 + (length - window) // stride)
 
 
 def padded(x: Array, pad: int) -> Array:
@@ -160,6 +161,6 @@ def _setting(layer: str, conv_param: Mapping[str, Any], name: str) -> int:
         raise MissingKeyError(
             f"{layer} needs conv_param[{name!r}]; a usual one is {{'stride': 1, 'pad': (HH - 1) // 2}}"
         )
-    return check_whole_number(
+    return whole_number(
         f"conv_param[{name!r}]", conv_param[name], {"stride": 1, "pad": 0}[name]
     )

@@ -18,9 +18,10 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from normlab.errors import MissingKeyError, ShapeError
-from normlab.layers.checks import check_upstream, check_whole_number
+from normlab.layers.checks import check_upstream
 from normlab.layers.convolution import positions
 from normlab.typing import Array
+from normlab.validation import whole_number
 
 
 class MaxPoolCache(NamedTuple):
@@ -93,7 +94,7 @@ def pool_shape(layer: str, x: Array, pool_param: Mapping[str, Any]) -> PoolShape
         if name not in pool_param:
             raise MissingKeyError(f"{layer} needs pool_param[{name!r}]; a usual one is 2")
     pool_height, pool_width, stride = (
-        check_whole_number(f"pool_param[{name!r}]", pool_param[name], 1)
+        whole_number(f"pool_param[{name!r}]", pool_param[name], 1)
         for name in ("pool_height", "pool_width", "stride")
     )
     window = np.empty((0, 0, pool_height, pool_width))
