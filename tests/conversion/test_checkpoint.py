@@ -7,7 +7,7 @@ import pytest
 
 from normlab import FullyConnectedNet, Solver, checkpoints, randomness
 from normlab.conversion import load_net, save_net
-from normlab.conversion.parts import put_together, take_apart
+from normlab.conversion.net_parts import put_together, take_apart
 from normlab.errors import OptionError, RecordsError
 from normlab.selftest.conversion import same_net
 
@@ -18,7 +18,12 @@ def trained(folder, model, epochs=3):
     y = (X[:, 0] > 0).astype(int) + 2 * (X[:, 1] > 0)
     data = {"X_train": X[:40], "y_train": y[:40], "X_val": X[40:], "y_val": y[40:]}
     config = {"learning_rate": 0.05}
-    options = {"num_epochs": epochs, "batch_size": 10, "verbose": False, "checkpoint_name": f"{folder}/net"}
+    options = {
+        "num_epochs": epochs,
+        "batch_size": 10,
+        "verbose": False,
+        "checkpoint_name": f"{folder}/net",
+    }
     solver = Solver(model, data, update_rule="adam", optim_config=config, rng=rng, **options)
     solver.train()
     return solver, folder / f"net_epoch_{epochs}.safetensors"
@@ -26,7 +31,9 @@ def trained(folder, model, epochs=3):
 
 def build(normalization, **options):
     options = {"num_groups": 2 if normalization == "groupnorm" else None} | options
-    return FullyConnectedNet([8, 8], 6, 4, 0.9, normalization, weight_scale=0.3, rng=randomness.generator(1), **options)
+    return FullyConnectedNet(
+        [8, 8], 6, 4, 0.9, normalization, weight_scale=0.3, rng=randomness.generator(1), **options
+    )
 
 
 @pytest.mark.parametrize("normalization", [None, "batchnorm", "layernorm", "rmsnorm", "groupnorm"])
@@ -40,7 +47,9 @@ def test_best_and_last_are_different_nets_where_they_differ(tmp_path):
     tensors, _ = checkpoints.load(path)
     for take, params, running in (("best", "best", "best_running"), ("last", "params", "running")):
         net = load_net(path, take)
-        assert all(np.array_equal(value, tensors[f"{params}/{name}"]) for name, value in net.params.items())
+        assert all(
+            np.array_equal(value, tensors[f"{params}/{name}"]) for name, value in net.params.items()
+        )
         assert np.array_equal(net.bn_params[0]["running_var"], tensors[f"{running}/0/running_var"])
     assert not same_net(load_net(path, "best"), load_net(path, "last"))
     with pytest.raises(OptionError, match="take='newest' is not one of 'best', 'last'"):
@@ -62,7 +71,9 @@ def test_an_older_checkpoint_s_norm_is_known_by_what_it_holds(tmp_path, normaliz
 
 def test_where_an_older_checkpoint_leaves_doubt_it_is_asked_for(tmp_path):
     path = without_settings(trained(tmp_path, build("layernorm"))[1])
-    with pytest.raises(OptionError, match=r"layer norm's or group norm's; say .*--normalization layernorm"):
+    with pytest.raises(
+        OptionError, match=r"group norm or layer norm; say .*--normalization layernorm"
+    ):
         load_net(path)
     assert load_net(path, normalization="layernorm").normalization == "layernorm"
     assert load_net(path, num_groups=4).bn_params[1]["num_groups"] == 4
@@ -89,9 +100,15 @@ def test_somebody_s_own_net_goes_by_its_names(tmp_path):
 def test_a_net_without_a_training_cannot_be_resumed_and_says_so(tmp_path):
     solver, _ = trained(tmp_path, build("batchnorm"))
     path = save_net(tmp_path / "net", solver.model)
-    data = {"X_train": solver.X_train, "y_train": solver.y_train, "X_val": solver.X_val, "y_val": solver.y_val}
+    data = {
+        "X_train": solver.X_train,
+        "y_train": solver.y_train,
+        "X_val": solver.X_val,
+        "y_val": solver.y_val,
+    }
     with pytest.raises(
-        RecordsError, match=r"without a training to continue: load it with normlab\.conversion\.load_net"
+        RecordsError,
+        match=r"without a training to continue: load it with normlab\.conversion\.load_net",
     ):
         Solver.resume(path, solver.model, data)
 

@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 
 from normlab import checkpoints
-from normlab.conversion.parts import Parts, Take, parts_of, put_together, take_apart
-from normlab.errors import OptionError, RecordsError, not_one_of
+from normlab.conversion.net_parts import Parts, Take, parts_of, put_together, take_apart
+from normlab.errors import OptionError, RecordsError, not_one_of, quoted
+from normlab.layers.norms import BY_NAME
 from normlab.nets import FullyConnectedNet
 from normlab.nets.settings import settings_of
 from normlab.solver import RUNNING
-from normlab.specs import NORMALIZATIONS
 from normlab.typing import Array, Generator
 
+_WITH_GROUPS = next(norm.name for norm in BY_NAME.values() if "num_groups" in norm.options)
 TAKES: tuple[Take, ...] = ("best", "last")
 
 
@@ -51,7 +52,9 @@ def load_net(
     Raises RecordsError for a file that is no sound checkpoint, ShapeError or OptionError where it holds no net that
     normlab can build.
     """
-    return put_together(parts_in(path, take, normalization=normalization, num_groups=num_groups), rng)
+    return put_together(
+        parts_in(path, take, normalization=normalization, num_groups=num_groups), rng
+    )
 
 
 def parts_in(
@@ -69,14 +72,18 @@ def parts_in(
     which = "best_running" if params else "running"
     params = params or _under(tensors, "params/")
     if not params:
-        raise RecordsError(f"the checkpoint {path} holds no parameters; it was saved neither by a Solver nor as a net")
+        raise RecordsError(
+            f"the checkpoint {path} holds no parameters; it was saved neither by a Solver nor as a net"
+        )
     layers = sum(name[0] == "W" for name in params) - 1
     running = [_under(tensors, f"{which}/{layer}/") for layer in range(layers)]
     settings = state.get("net") or {"normalization": None, "dropout": 1.0, "reg": 0.0, "norms": []}
-    if normalization is not None and normalization not in NORMALIZATIONS:
-        raise not_one_of("normalization", normalization, NORMALIZATIONS)
+    if normalization is not None and normalization not in BY_NAME:
+        raise not_one_of("normalization", normalization, (None, *BY_NAME))
     if normalization is not None or settings["normalization"] is None:
-        known = normalization or ("groupnorm" if num_groups else _guessed(path, params, running))
+        known = normalization or (
+            _WITH_GROUPS if num_groups else _known_by_its_arrays(path, params, running)
+        )
         settings = settings | {"normalization": known}
     if num_groups is not None:
         norms = settings["norms"] or [{}] * layers
@@ -84,19 +91,36 @@ def parts_in(
     return parts_of(params, running, settings)
 
 
-def _guessed(path: str | os.PathLike[str], params: dict[str, Array], running: list[dict[str, Array]]) -> str | None:
+def _known_by_its_arrays(
+    path: str | os.PathLike[str], params: dict[str, Array], running: list[dict[str, Array]]
+) -> str | None:
     """The norm, by the names of what the net has, where these leave no doubt."""
-    if any(running):
-        return "batchnorm"
-    if "gamma1" not in params:
+    names = {name.rstrip("0123456789") for name in params} - {"W", "b"}
+    if not names:
         return None
-    if "beta1" not in params:
-        return "rmsnorm"
+    possible = [
+        norm
+        for norm in BY_NAME.values()
+        if names == {*norm.parameter_names} and norm.running == any(running)
+    ]
+    if len(possible) == 1:
+        return possible[0].name
+    options = [
+        f"normalization={norm.name!r} (--normalization {norm.name})"
+        if "num_groups" not in norm.options
+        else "num_groups=G (--num-groups G)"
+        for norm in possible
+    ]
+    titles = " or ".join(norm.title for norm in possible) or "a norm that normlab has"
     raise OptionError(
-        f"the checkpoint {path} does not say whether its gamma and beta are layer norm's or group norm's; say "
-        f"normalization='layernorm' (--normalization layernorm) or num_groups=G (--num-groups G)"
+        f"the checkpoint {path} does not say whether its {quoted(sorted(names))} are of {titles}"
+        + (f"; say {' or '.join(options)}" if options else "; save the net again with this version")
     )
 
 
 def _under(tensors: dict[str, Array], prefix: str) -> dict[str, Array]:
-    return {name.removeprefix(prefix): np.array(value) for name, value in tensors.items() if name.startswith(prefix)}
+    return {
+        name.removeprefix(prefix): np.array(value)
+        for name, value in tensors.items()
+        if name.startswith(prefix)
+    }

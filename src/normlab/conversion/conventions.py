@@ -7,7 +7,7 @@
 | running variance | biased, divided by N | unbiased, divided by N - 1 | biased | biased |
 | running statistics start at | 0 and 0 | 0 and 1 | 0 and 1 | – |
 | running statistics are | float64 | the layer's type | the layer's type | the graph's type |
-| eps if not told | 1e-5 | 1e-5; RMSNorm the type's own | 1e-3; RMSNormalization 1e-6 | 1e-5 |
+| eps by default | 1e-5 | 1e-5; RMSNorm the type's own | 1e-3; RMSNormalization 1e-6 | 1e-5 |
 | dropout's number is | the chance to keep | to drop | to drop | to drop |
 
 In eval mode every library computes gamma * (x - running_mean) / sqrt(running_var + eps) + beta, with the running
@@ -48,16 +48,9 @@ def biased(running_var: Array, batch_size: int) -> Array:
     return np.asarray(running_var, np.float64) * ((_checked(batch_size) - 1) / batch_size)
 
 
-def shortest_float32(value: float) -> float:
-    """The shortest decimal that is this float32: ONNX keeps eps so, and 1e-5 is meant.
-
-    >>> float(np.float32(1e-5)), shortest_float32(float(np.float32(1e-5)))
-    (9.999999747378752e-06, 1e-05)
-    """
-    return float(str(np.float32(value)))
-
-
 def _checked(batch_size: int) -> int:
     if batch_size < 2:
-        raise OptionError(f"the batch size {batch_size!r} is not above 1: a variance of one example is no variance")
+        raise OptionError(
+            f"the batch size {batch_size!r} is not above 1: a variance of one example is no variance"
+        )
     return batch_size

@@ -8,9 +8,8 @@ from typing import Any, Protocol, cast
 
 from normlab.conversion import keras, onnx, pytorch
 from normlab.conversion.bounded import read_whole, write_whole
-from normlab.conversion.completing import Told
 from normlab.conversion.errors import ForeignNetError
-from normlab.conversion.parts import Parts, put_together, take_apart
+from normlab.conversion.net_parts import Parts, put_together, take_apart
 from normlab.errors import OptionError, not_one_of
 from normlab.nets import FullyConnectedNet
 from normlab.typing import Generator
@@ -25,8 +24,8 @@ class Library(Protocol):
     def to_bytes(self, parts: Parts, unbiased_for: int | None = None) -> bytes:
         """The content of the file that the library reads."""
 
-    def from_bytes(self, content: bytes, name: str, told: Told) -> tuple[Parts, list[str]]:
-        """The net in a file's content, and what was taken for granted."""
+    def from_bytes(self, content: bytes, name: str) -> Parts:
+        """The net in the content of a file with our label."""
 
     def snippet(self, parts: Parts, name: str) -> str:
         """Python that builds the net there and loads the file."""
@@ -39,7 +38,9 @@ LIBRARIES: dict[str, Library] = {
 }
 
 
-def export_net(model: Any, path: str | os.PathLike[str], to: str, *, unbiased_for: int | None = None) -> str:
+def export_net(
+    model: Any, path: str | os.PathLike[str], to: str, *, unbiased_for: int | None = None
+) -> str:
     """Write a net for 'torch', 'keras' or 'onnx', and return the Python that builds it there and loads the file.
 
     `model` is a FullyConnectedNet, a TwoLayerNet, or anybody's net of the assignment. In eval mode the net gives there
@@ -72,35 +73,42 @@ def export_net(model: Any, path: str | os.PathLike[str], to: str, *, unbiased_fo
     return write_parts(take_apart(model), path, to, unbiased_for=unbiased_for)
 
 
-def write_parts(parts: Parts, path: str | os.PathLike[str], to: str, *, unbiased_for: int | None = None) -> str:
+def write_parts(
+    parts: Parts, path: str | os.PathLike[str], to: str, *, unbiased_for: int | None = None
+) -> str:
     """`export_net` of a net taken apart."""
     library = library_named(to)
     path = Path(path)
     if not path.name.endswith(library.SUFFIX):
-        raise OptionError(f"{path} does not end in {library.SUFFIX}, as {library.TITLE}'s loader expects")
+        raise OptionError(
+            f"{path} does not end in {library.SUFFIX}, as {library.TITLE}'s loader expects"
+        )
     if unbiased_for is not None and parts.normalization != "batchnorm":
-        raise OptionError("unbiased_for is about batch norm's running variances, and this net has none")
+        raise OptionError(
+            "unbiased_for is about batch norm's running variances, and this net has none"
+        )
     write_whole(path, library.to_bytes(parts, unbiased_for))
     return library.snippet(parts, str(path))
 
 
 def import_net(
-    path: str | os.PathLike[str], source: str, told: Told | None = None, *, rng: Generator | None = None
+    path: str | os.PathLike[str], source: str, *, rng: Generator | None = None
 ) -> FullyConnectedNet:
-    """The net in a file of 'torch', 'keras' or 'onnx'. `told` says what such a file does not.
+    """The net in a file that `export_net` wrote for 'torch', 'keras' or 'onnx', also after training there.
 
-    Nothing in the file is executed. `rng` draws dropout's masks, by default NumPy's global one.
-    Raises ForeignNetError for whatever is not a plain net of fully-connected layers, naming the tensor or layer, what
-    was found and what was expected.
+    Such a file has a label in its metadata, which says what the net is. Nothing in the file is
+    executed. `rng` draws dropout's masks, by default NumPy's global one.
+    Raises ForeignNetError for a file without the label, and for one whose arrays are not those of the
+    label's net, naming what was found and what was expected.
     """
-    return put_together(read_parts(path, source, told)[0], rng)
+    return put_together(read_parts(path, source), rng)
 
 
-def read_parts(path: str | os.PathLike[str], source: str, told: Told | None = None) -> tuple[Parts, list[str]]:
-    """`import_net`, taken apart, with what was taken for granted because the file does not say it."""
+def read_parts(path: str | os.PathLike[str], source: str) -> Parts:
+    """`import_net`, taken apart."""
     library = library_named(source)
     try:
-        return library.from_bytes(read_whole(path), str(path), told or Told())
+        return library.from_bytes(read_whole(path), str(path))
     except MemoryError as error:
         raise ForeignNetError(f"{path} needs more memory than there is") from error
 

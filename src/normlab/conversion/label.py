@@ -1,8 +1,9 @@
-"""The label: one line of JSON in an exported file's metadata, for what the other library's file has no place for.
+"""The label: one line of JSON in an exported file's metadata. A file without it is not read.
 
-Those are the running statistics in float64, where the file's own are float32, and settings such as eps that a
-`state_dict` does not hold. With it an exported file comes back to the bit. It is a remark, never a command: a statistic
-is taken from it only where the file's own number is that one rounded, so a net that was trained on keeps what it
+It holds what the other library's file has no place for: which norm the net has, settings such as
+eps that a `state_dict` does not hold, and the running statistics in float64, where the file's own
+are float32. With it an exported file comes back to the bit. A statistic is taken from the label
+only where the file's own number is that one rounded, so a net that was trained on keeps what it
 learned.
 """
 
@@ -18,7 +19,10 @@ import numpy as np
 
 from normlab.conversion.conventions import biased, unbiased
 from normlab.conversion.errors import ForeignNetError
-from normlab.conversion.parts import Norm, Parts
+from normlab.conversion.net_parts import Affine, NormLayer, Parts
+from normlab.errors import not_one_of
+from normlab.layers.norm_record import Norm
+from normlab.layers.norms import BY_NAME
 from normlab.typing import Array
 
 KEY = "normlab-net"
@@ -40,19 +44,46 @@ class Label:
     unbiased_for: int | None
     version: int = VERSION
 
-    def exact(self, number: int, norm: Norm) -> Norm:
+    @property
+    def norm(self) -> Norm | None:
+        """The record of the net's norm. Raises OptionError for a norm that normlab does not have."""
+        if self.normalization is None:
+            return None
+        if self.normalization not in BY_NAME:
+            raise not_one_of("normalization", self.normalization, (None, *BY_NAME))
+        return BY_NAME[self.normalization]
+
+    def parts(self, affines: Sequence[Affine], norms: Sequence[NormLayer]) -> Parts:
+        """The net of the file's arrays and the label's settings. Raises ForeignNetError where they differ."""
+        if len(self.eps) != len(norms) or len(self.momentum) != len(norms):
+            raise _contradiction(f"{len(self.eps)} norm layers", f"{len(norms)}")
+        statistics = sum(norm.running_mean is not None for norm in norms)
+        if len(self.mean) != statistics or len(self.var) != statistics:
+            raise _contradiction(f"running statistics of {len(self.mean)} layers", f"{statistics}")
+        exact = [
+            self._exact(number, norm)._replace(eps=self.eps[number], momentum=self.momentum[number])
+            for number, norm in enumerate(norms)
+        ]
+        return Parts(
+            tuple(affines), tuple(exact), self.normalization, self.num_groups, self.keep, self.reg
+        )
+
+    def _exact(self, number: int, norm: NormLayer) -> NormLayer:
         """The norm of hidden layer `number` with its running statistics as they were before they were written."""
         if norm.running_mean is None or norm.running_var is None:
             return norm
-        dtype = norm.gamma.dtype
         mean, var = (np.array(values[number], np.float64) for values in (self.mean, self.var))
         if mean.shape != norm.running_mean.shape or var.shape != norm.running_var.shape:
-            raise contradiction(f"{len(mean)} running statistics", f"{len(norm.running_mean)} in layer {number + 1}")
+            raise _contradiction(
+                f"{len(mean)} running statistics", f"{len(norm.running_mean)} in layer {number + 1}"
+            )
+        found = norm.running_var
+        learned = found if self.unbiased_for is None else biased(found, self.unbiased_for)
+        written = written_var(var, self.unbiased_for)
+        dtype = norm.parameters[0].dtype
         return norm._replace(
             running_mean=_where_same(mean, mean, norm.running_mean, norm.running_mean, dtype),
-            running_var=_where_same(
-                var, written_var(var, self.unbiased_for), norm.running_var, read_var(norm, self.unbiased_for), dtype
-            ),
+            running_var=_where_same(var, written, found, learned, dtype),
         )
 
 
@@ -74,34 +105,49 @@ def label_of(parts: Parts, unbiased_for: int | None = None) -> str:
     return json.dumps(values, separators=(",", ":"))
 
 
-def read_label(text: str | None, norms: Sequence[Norm]) -> Label | None:
-    """The label in a file's metadata, if it has one. Raises ForeignNetError where it is none, or of another net."""
+def read_label(text: object, name: str, keeping: str) -> Label:
+    """The label in a file's metadata.
+
+    `keeping` says how a file of the library is saved again with its label. Raises ForeignNetError
+    where there is none (`text` is None), or what is there is no label.
+    """
     if text is None:
-        return None
+        raise ForeignNetError(
+            f"{name} has no label of normlab (metadata {KEY!r}): `normlab export` did not write it, "
+            f"or it was saved again without the label. normlab reads only what it wrote, because "
+            f"a file without the label does not say what the whole net is. {keeping}. For a net that "
+            f"was made elsewhere, build it here and copy its arrays: docs/conversion.md shows how"
+        )
     try:
-        values = json.loads(text)
+        values = json.loads(text)  # type: ignore[arg-type]
         label = Label(
             **values
-            | {name: tuple(map(float, values[name])) for name in ("eps", "momentum")}
-            | {name: tuple(tuple(map(float, row)) for row in values[name]) for name in ("mean", "var")}
+            | {entry: tuple(map(float, values[entry])) for entry in ("eps", "momentum")}
+            | {
+                entry: tuple(tuple(map(float, row)) for row in values[entry])
+                for entry in ("mean", "var")
+            }
         )
-    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
-        raise ForeignNetError(f"the file's metadata {KEY!r} is damaged; remove it, or export the net again") from error
+    except (
+        AttributeError,
+        KeyError,
+        OverflowError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as error:
+        raise ForeignNetError(
+            f"{name}: the label {KEY!r} is damaged; export the net again"
+        ) from error
     if label.version != VERSION:
-        raise ForeignNetError(f"the file's metadata {KEY!r} is of another version of normlab than this one")
+        raise ForeignNetError(
+            f"{name}: the label {KEY!r} is of another version of normlab than this one"
+        )
     if not _is_sound(label):
-        raise ForeignNetError(f"the file's metadata {KEY!r} is damaged: it has settings that no net has; remove it")
-    if len(label.eps) != len(norms) or len(label.momentum) != len(norms):
-        raise contradiction(f"{len(label.eps)} norm layers", f"{len(norms)}")
-    statistics = sum(norm.running_mean is not None for norm in norms)
-    if len(label.mean) != statistics or len(label.var) != statistics:
-        raise contradiction(f"running statistics of {len(label.mean)} layers", f"{statistics}")
+        raise ForeignNetError(
+            f"{name}: the label {KEY!r} is damaged: it has settings that no net has; export the net again"
+        )
     return label
-
-
-def contradiction(said: str, found: str) -> ForeignNetError:
-    """The error for a label that its own file denies."""
-    return ForeignNetError(f"the file's metadata {KEY!r} speaks of {said}, but its tensors are of {found}; remove it")
 
 
 def written_var(var: Array, unbiased_for: int | None) -> Array:
@@ -109,15 +155,18 @@ def written_var(var: Array, unbiased_for: int | None) -> Array:
     return var if unbiased_for is None else unbiased(var, unbiased_for)
 
 
-def read_var(norm: Norm, unbiased_for: int | None) -> Array:
-    """A file's running variance in normlab's convention."""
-    assert norm.running_var is not None
-    return norm.running_var if unbiased_for is None else biased(norm.running_var, unbiased_for)
+def _contradiction(said: str, found: str) -> ForeignNetError:
+    return ForeignNetError(
+        f"the label {KEY!r} speaks of {said}, but the file's arrays are of {found}; export the net again"
+    )
 
 
-def _where_same(exact: Array, written: Array, found: Array, otherwise: Array, dtype: np.dtype[Any]) -> Array:
+def _where_same(
+    exact: Array, written: Array, found: Array, otherwise: Array, dtype: np.dtype[Any]
+) -> Array:
     with np.errstate(over="ignore"):
-        return np.where(written.astype(dtype) == found, exact, otherwise)
+        narrow = written.astype(dtype)
+    return np.where((narrow == found) | (np.isnan(narrow) & np.isnan(found)), exact, otherwise)
 
 
 def _numbers(values: Array | None) -> list[float]:
@@ -128,8 +177,20 @@ def _is_sound(label: Label) -> bool:
     """Whether every setting is one that a net can have; those of the net as a whole are checked as it is built."""
     numbers = (label.keep, label.reg, *label.eps, *label.momentum)
     return (
-        all(isinstance(value, int | float) and math.isfinite(value) for value in numbers)
+        all(_is_number(value) for value in numbers)
         and all(eps >= 0 for eps in label.eps)
         and all(0 <= momentum <= 1 for momentum in label.momentum)
-        and (label.unbiased_for is None or (isinstance(label.unbiased_for, int) and label.unbiased_for >= 2))
+        and (label.normalization is None or isinstance(label.normalization, str))
+        and all(
+            each is None or (isinstance(each, int) and not isinstance(each, bool) and each < 2**31)
+            for each in (label.num_groups, label.unbiased_for)
+        )
+        and (label.unbiased_for is None or label.unbiased_for >= 2)
     )
+
+
+def _is_number(value: object) -> bool:
+    """A finite float, or a whole number that is one: JSON's whole numbers may have 400 digits."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return math.isfinite(value) if isinstance(value, float) else abs(value) < 2**53

@@ -10,9 +10,8 @@ import numpy as np
 
 from normlab import randomness
 from normlab.conversion import export_net, import_net
-from normlab.conversion.completing import Told
 from normlab.conversion.files import LIBRARIES
-from normlab.conversion.parts import put_together, take_apart
+from normlab.conversion.net_parts import put_together, take_apart
 from normlab.errors import UserError
 from normlab.layers import batchnorm_forward
 from normlab.nets import FullyConnectedNet
@@ -58,7 +57,9 @@ def same_net(one: FullyConnectedNet, other: FullyConnectedNet) -> bool:
 
     def described(net: FullyConnectedNet) -> list[object]:
         parts = take_apart(net)
-        arrays = [array for layer in (*parts.affines, *parts.norms) for array in layer if isinstance(array, np.ndarray)]
+        arrays = [array for affine in parts.affines for array in affine]
+        for norm in parts.norms:
+            arrays += [*norm.parameters, *(each for each in norm if isinstance(each, np.ndarray))]
         settings = [(norm.eps, norm.momentum, norm.batches) for norm in parts.norms]
         whole = (parts.normalization, parts.num_groups, parts.keep, parts.reg)
         return [[(array.dtype, array.shape, array.tobytes()) for array in arrays], settings, whole]
@@ -160,7 +161,7 @@ def _cut_short(library: str, times: int) -> Measured:
         for number in range(times):
             part = content[: len(content) * number // times]
             try:
-                right += same_net(net, put_together(module.from_bytes(part, f"net{module.SUFFIX}", Told())[0]))
+                right += same_net(net, put_together(module.from_bytes(part, f"net{module.SUFFIX}")))
             except UserError:
                 right += 1
         return Measured("conversion", promise, bound, f"{right} of {times}", right == times, times)
