@@ -1,4 +1,4 @@
-"""All normalization layers under one signature, and an independent slow definition of each in 50 digits.
+"""All norms that take statistics under one signature, and an independent slow definition of each in 50 digits.
 
 The definition shares nothing with the book: it walks over index groups, sums with mpmath, and differentiates by the
 full Jacobian, δ_ij - 1/K - xhat_i xhat_j / K, entry by entry.
@@ -13,6 +13,7 @@ import mpmath
 import numpy as np
 
 from normlab import layers
+from normlab.layers import norms
 
 Index = tuple[int, ...]
 
@@ -48,56 +49,37 @@ def _channel_groups(num_groups):
     return groups
 
 
-NORMS = {
-    "batchnorm": Norm(
-        lambda x, gamma, beta, eps: layers.batchnorm_forward(x, gamma, beta, {"mode": "train", "eps": eps}),
-        layers.batchnorm_backward,
-        (7, 4),
-        1,
-        True,
-        _batch,
-    ),
-    "batchnorm_alt": Norm(
-        lambda x, gamma, beta, eps: layers.batchnorm_forward(x, gamma, beta, {"mode": "train", "eps": eps}),
-        layers.batchnorm_backward_alt,
-        (7, 4),
-        1,
-        True,
-        _batch,
-    ),
-    "layernorm": Norm(
-        lambda x, gamma, beta, eps: layers.layernorm_forward(x, gamma, beta, {"eps": eps}),
-        layers.layernorm_backward,
-        (4, 7),
-        1,
-        True,
-        _rows,
-    ),
-    "rmsnorm": Norm(
-        lambda x, gamma, _beta, eps: layers.rmsnorm_forward(x, gamma, {"eps": eps}),
-        lambda dout, cache: (*layers.rmsnorm_backward(dout, cache), None),
-        (4, 7),
-        1,
-        False,
-        _rows,
-    ),
-    "groupnorm": Norm(
-        lambda x, gamma, beta, eps: layers.groupnorm_forward(x, gamma, beta, 2, {"eps": eps}),
-        layers.groupnorm_backward,
-        (3, 4, 3),
-        1,
-        True,
-        _channel_groups(2),
-    ),
-    "instancenorm": Norm(
-        lambda x, gamma, beta, eps: layers.instancenorm_forward(x, gamma, beta, {"eps": eps}),
-        layers.instancenorm_backward,
-        (2, 3, 2, 3),
-        1,
-        True,
-        _channel_groups(None),
-    ),
-}
+def _of(record: norms.Norm) -> Norm:
+    """A norm's record under this signature, with two groups where it has groups."""
+    shape, groups = {
+        "batch": ((7, 4), _batch),
+        "features": ((4, 7), _rows),
+        "groups": ((3, 4, 3), _channel_groups(2)),
+    }[record.over]
+
+    def forward(x, gamma, beta, eps):
+        parameters = {"gamma": gamma, "beta": beta}
+        own = [parameters[name] for name in record.parameter_names]
+        return record.forward(x, *own, {"mode": "train", "eps": eps, "num_groups": 2})
+
+    def backward(dout, cache):
+        dx, *gradients = record.backward(dout, cache)
+        named = dict(zip(record.parameter_names, gradients, strict=True))
+        return dx, named["gamma"], named.get("beta")
+
+    return Norm(forward, backward, shape, 1, record.centred, groups)
+
+
+NORMS = {name: _of(record) for name, record in norms.BY_NAME.items() if record.over is not None}
+NORMS["batchnorm_staged"] = NORMS["batchnorm"]._replace(backward=layers.batchnorm_backward)
+NORMS["instancenorm"] = Norm(
+    lambda x, gamma, beta, eps: layers.instancenorm_forward(x, gamma, beta, {"eps": eps}),
+    layers.instancenorm_backward,
+    (2, 3, 2, 3),
+    1,
+    True,
+    _channel_groups(None),
+)
 
 
 def draw(norm: Norm, rng: np.random.RandomState, dtype=np.float64, mean=0.0, scale=1.0, shape=None):

@@ -61,6 +61,17 @@ def check_features(layer: str, x: Array, minimum_ndim: int = 2, **parameters: Ar
             )
 
 
+def check_scalars(layer: str, x: Array, **parameters: Array) -> None:
+    """Refuse parameters that are not one number a layer: shape (..., 1) for x of shape (..., N, D)."""
+    expected = (*x.shape[:-2], 1)
+    for name, value in parameters.items():
+        if np.shape(value) != expected:
+            raise ShapeError(
+                f"{layer} got {name} of shape {np.shape(value)} for x of shape {x.shape}; "
+                f"expected {expected}: one number for the whole layer"
+            )
+
+
 def check_upstream(layer: str, dout: Array, shape: tuple[int, ...]) -> None:
     """Refuse an upstream gradient that does not have the output's shape."""
     if np.shape(dout) != shape:
