@@ -13,7 +13,7 @@ import normlab
 from normlab.checker.api import check_path
 from normlab.checker.grading import grade_one
 from normlab.checker.grading.judging import REFUSED, require_sandbox
-from normlab.checker.subject import Limits
+from normlab.checker.process import Limits
 from normlab.errors import UserError
 from tests.checker.attacks import AT_IMPORT, IN_A_CALL
 
@@ -142,7 +142,7 @@ def test_without_a_sandbox_grading_refuses(tmp_path, monkeypatch):
     assert "no sandbox" in told
 
     def refuses(*_, **__):
-        from normlab.checker.subject import NoSandbox
+        from normlab.checker.process import NoSandbox
 
         raise NoSandbox("no sandbox for it")
 

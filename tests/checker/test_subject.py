@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from normlab.checker.child.framing import Kept
-from normlab.checker.subject import ChildSubject, Limits, LocalSubject, SubjectLost
+from normlab.checker.process import ChildSubject, Limits
+from normlab.checker.subject import LocalSubject, SubjectLost
 
 SOURCE = """import numpy as np
 def affine_forward(x, w, b):
@@ -86,7 +87,7 @@ def test_the_child_ends_with_its_parent(how, tmp_path):
         "import os\nprint(os.getpid(), file=open('pid', 'w'), flush=True)\nwhile True: pass\n"
     )
     code = (
-        "from pathlib import Path; from normlab.checker.subject import ChildSubject, Limits\n"
+        "from pathlib import Path; from normlab.checker.process import ChildSubject, Limits\n"
         f"folder = Path({str(tmp_path)!r})\n"
         "ChildSubject(folder / 'layers.py', limits=Limits(file_size=100), working_folder=folder)"
     )

@@ -12,7 +12,8 @@ from typing import Any
 
 from normlab.checker.diagnose import diagnose
 from normlab.checker.findings import Finding, Report
-from normlab.checker.subject import ChildSubject, Limits, LocalSubject, Subject, SubjectLost
+from normlab.checker.process import ChildSubject, Limits
+from normlab.checker.subject import LocalSubject, Subject, SubjectLost
 from normlab.errors import OptionError
 
 
@@ -55,17 +56,27 @@ def check_path(path: Path, *, seed: int, limits: Limits, **options: Any) -> Repo
 
 def lost_before_start(name: str, reason: str, seed: int) -> Report:
     """The report on code that cannot even be loaded."""
+    hints = (
+        "Import the file by itself.",
+        "What runs at the top level, outside of functions?",
+        "Only definitions belong there.",
+    )
+    return _only(name, "loading.lost", f"cannot be loaded: {reason}", seed, hints, "none: a notebook would hang")
+
+
+def not_read(name: str, reason: str, seed: int) -> Report:
+    """The report on what holds nothing that could be judged, with the reason."""
+    return _only(name, "loading.not_read", reason, seed, (), "")
+
+
+def _only(name: str, fault: str, sentence: str, seed: int, hints: tuple[str, ...], cell: str) -> Report:
     told = Finding(
         function="(loading)",
         verdict="wrong",
-        fault="loading.lost",
-        sentence=f"cannot be loaded: {reason}",
+        fault=fault,
+        sentence=sentence,
         severity="fault",
-        hints=(
-            "Import the file by itself.",
-            "What runs at the top level, outside of functions?",
-            "Only definitions belong there.",
-        ),
-        cell="none: a notebook would hang",
+        hints=hints,
+        cell=cell,
     )
     return Report(name, (told,), seed=seed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from normlab.checker import unjudged
 from normlab.checker.exam import Case, Examination
 from normlab.checker.findings import Report
 from normlab.checker.probes import (
@@ -74,6 +75,30 @@ def _run(exam: Examination, probe: Callable[[Examination], None], functions: tup
             case.wrong("lost", message=str(lost))
             case.close()
             exam.gone.add(guilty)
+        except Exception as error:
+            present = [function for function in functions if exam.has(function)]
+            if not _take_failure(exam, present, before, error):
+                return
+
+
+def _take_failure(exam: Examination, functions: list[str], before: int, error: Exception) -> bool:
+    """A probe has failed on what it read. True: one function is set aside, and the others are to be asked again."""
+    done = {finding.function for finding in exam.findings[before:]}
+    left = [function for function in functions if function not in done]
+    name, value = exam.subject.latest
+    case = exam.case
+    guilty = next((f for f in (name, case.function if case else "", *left[:1]) if f in left), "")
+    if not guilty:
+        return False
+    del exam.findings[before:]
+    if case is not None and case.function == guilty and case.verdict == "wrong":
+        case.close()  # what it had found already
+    elif unjudged.odd(value):
+        exam.findings.append(unjudged.wrong_result(exam, guilty, value))
+    else:
+        exam.findings.append(unjudged.bug_report(exam, guilty, error))
+    exam.gone.add(guilty)
+    return True
 
 
 def _give_up(exam: Examination, functions: list[str], why: str) -> None:

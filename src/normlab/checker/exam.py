@@ -40,6 +40,7 @@ class Examination:
         self.fine: dict[str, bool] = {}
         self.gone: set[str] = set()
         self.findings: list[Finding] = []
+        self.case: Case | None = None  # the one that is being made
 
     def has(self, name: str) -> bool:
         """Whether the function is there at all."""
@@ -59,6 +60,7 @@ class Case:
 
     def __init__(self, exam: Examination, function: str, topic: str, **words: str) -> None:
         self.exam, self.function, self.topic = exam, function, topic
+        exam.case = self
         self.words = {"function": function, **words}
         self.verdict = "right"
         self.findings: list[Finding] = []

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-VERDICTS = ("right", "wrong", "unimplemented", "waiting")
+VERDICTS = ("right", "wrong", "unimplemented", "waiting", "unjudged")
 SEVERITIES = ("fault", "robustness", "remark", "convention", "none")
 SCHEMA = 1
 
@@ -108,7 +108,7 @@ class Report:
 
 def worse(one: str, other: str) -> str:
     """The graver of two verdicts."""
-    return max(one, other, key=["right", "unimplemented", "waiting", "wrong"].index)
+    return max(one, other, key=["right", "unimplemented", "waiting", "unjudged", "wrong"].index)
 
 
 def of_function(findings: Sequence[Finding], function: str) -> tuple[Finding, ...]:

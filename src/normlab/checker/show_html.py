@@ -11,6 +11,7 @@ STYLE = """
 .normlab-check { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; color: #1b1b1f; }
 .normlab-check .f { border-left: 4px solid; padding: .1rem 0 .1rem .8rem; margin: .8rem 0; }
 .normlab-check .wrong { border-color: #c62828; } .normlab-check .waiting { border-color: #b7791f; }
+.normlab-check .unjudged { border-color: #b7791f; }
 .normlab-check .unimplemented { border-color: #2b6cb0; } .normlab-check .right { border-color: #2e7d32; }
 .normlab-check .remark { border-color: #7b5ea7; }
 .normlab-check code { font-family: ui-monospace, monospace; background: #8881; padding: 0 .2em; }
@@ -31,7 +32,7 @@ def fragment(report: Report) -> str:
         f"<style>{STYLE}</style><div class='normlab-check'>",
         f"<h2>{escape(report.subject)}: {counts or 'nothing to check'}</h2>",
     ]
-    for verdict in ("wrong", "waiting", "unimplemented"):
+    for verdict in ("wrong", "waiting", "unimplemented", "unjudged"):
         parts += [_finding(f) for f in report.findings if f.verdict == verdict]
     right = [f"<code>{escape(name)}</code>" for name, verdict in verdicts.items() if verdict == "right"]
     if right:

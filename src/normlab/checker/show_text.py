@@ -8,9 +8,11 @@ from typing import NamedTuple
 
 from normlab.checker.findings import Finding, Report
 
-MARKS = {"right": "✓", "wrong": "✗", "waiting": "…", "unimplemented": "○"}
-WORDS = {"right": "right", "wrong": "wrong", "waiting": "waits", "unimplemented": "not written yet"}
-STYLES = {"wrong": "bold red", "waiting": "yellow", "unimplemented": "cyan", "right": "green", "remark": "magenta",
+MARKS = {"right": "✓", "wrong": "✗", "waiting": "…", "unimplemented": "○", "unjudged": "?"}
+WORDS = {"right": "right", "wrong": "wrong", "waiting": "waits", "unimplemented": "not written yet",
+         "unjudged": "not judged"}  # fmt: skip
+STYLES = {"wrong": "bold red", "waiting": "yellow", "unimplemented": "cyan",
+          "unjudged": "yellow", "right": "green", "remark": "magenta",
           "label": "dim", "head": "bold", "text": ""}  # fmt: skip
 WIDTH = 100
 
@@ -30,7 +32,7 @@ def as_lines(report: Report, hint: int = 0, width: int = WIDTH) -> list[Line]:
         Line("head", f"{report.subject}: " + (", ".join(counts) if counts else "nothing of the assignment is in it")),
         Line("text", ""),
     ]
-    for verdict in ("wrong", "waiting", "unimplemented"):
+    for verdict in ("wrong", "waiting", "unimplemented", "unjudged"):
         for finding in report.findings:
             if finding.verdict == verdict:
                 lines += _finding(finding, hint if verdict != "waiting" else 0, width)

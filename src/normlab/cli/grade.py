@@ -50,6 +50,7 @@ def grade(
             isolation=isolation,
             seed=seed,
             progress=bar.show,
+            leave_out=() if rubric is None else (rubric,),
         )
     _summary(graded, out)
 

@@ -20,6 +20,7 @@ def main() -> None:
     here = os.path.dirname(os.path.abspath(__file__))
     sys.path.insert(0, os.path.dirname(here))
     sys.dont_write_bytecode = True
+    sys.path += [path for path in sys.argv[1:] if path not in sys.path]  # where NumPy lies, should -I hide it
     from child import framing, limits, loading, machine  # type: ignore[import-not-found]
 
     sys.path.remove(os.path.dirname(here))
@@ -58,7 +59,11 @@ def main() -> None:
         except (confinement.ConfinementError, OSError) as error:
             give({"refused": str(error)})
             return
+    if order.get("folder"):
+        os.chdir(order["folder"])
     give({"held": held})  # said before a line of the person's code has run: it cannot be forged
+    if order.get("refused"):
+        limits.refuse_answers(tuple(order["refused"]))
     loaded = loading.load(order)
     served = machine.Machine(loaded.namespace)
     inventory = machine.inventory(loaded.namespace, order["names"])

@@ -2,9 +2,14 @@
 # the tables of system calls are kept compact
 """Landlock and seccomp through ctypes: the child may read Python, NumPy and its own folder, and do arithmetic.
 
-Linux on x86-64 and aarch64. Landlock takes away every file outside a list, and all writing; seccomp lets an
-allow-list of system calls through and answers EPERM to the rest: no new process or thread, no network, no
-signal to others, no ptrace. Both last until the process ends and cannot be undone from inside.
+Linux on x86-64 and aarch64. Every capability is dropped, so that root is nobody special in here. Landlock takes
+away every file outside a list, and all writing. seccomp lets an allow-list of system calls through and answers
+EPERM to the rest: no new process or thread, no network, no signal to others, no ptrace. Of `open`, `fcntl`,
+`ioctl` and `madvise` it looks at the arguments too. What Landlock learned only in later kernels (truncation in
+ABI 3, the network in 4, devices in 5, signals and abstract sockets in 6) is thereby closed on the older ones as
+well. All of it lasts until the process ends and cannot be undone from inside.
+
+Not covered: whether a path exists, its size and its times (`stat`) can be asked for any file.
 """
 
 from __future__ import annotations
@@ -47,6 +52,22 @@ LANDLOCK_CREATE, LANDLOCK_ADD, LANDLOCK_RESTRICT = 444, 445, 446
 READ_FILE, READ_DIRECTORY = 1 << 2, 1 << 3
 SET_NO_NEW_PRIVILEGES, SET_SECCOMP = 38, 22
 ALLOW, REFUSE, KILL = 0x7FFF0000, 0x00050001, 0x80000000  # REFUSE answers EPERM
+LOAD, EQUAL, AT_LEAST, ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06  # the filter's instructions
+CAPSET = {"x86_64": 126, "aarch64": 91}
+CAPABILITIES_VERSION_3 = 0x20080522
+
+# A condition on one argument of a system call: its index, how it is compared, and the values.
+# "one of": allowed where it equals a value; "no bit of": where none of the bits is set; "below": where smaller.
+WRITING = 0o1 | 0o2 | 0o100 | 0o1000 | 0o20000  # O_WRONLY, O_RDWR, O_CREAT, O_TRUNC, O_ASYNC
+CONDITIONS: dict[str, tuple[int, str, tuple[int, ...]]] = {
+    "open": (1, "no bit of", (WRITING,)),
+    "openat": (2, "no bit of", (WRITING,)),
+    # F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_DUPFD_CLOEXEC: no owner, no signal, no lease, no lock
+    "fcntl": (1, "one of", (0, 1, 2, 3, 1030)),
+    # TCGETS, TCGETS2, FIONCLEX, FIOCLEX: is it a terminal, and is it inherited; no attribute of a file
+    "ioctl": (1, "one of", (0x5401, 0x802C542A, 0x5450, 0x5451)),
+    "madvise": (2, "below", (100,)),  # 100 and 101 take pages out of the machine
+}
 
 
 class ConfinementError(Exception):
@@ -65,9 +86,29 @@ def apply(order: dict[str, Any]) -> list[str]:
     library.syscall.restype = ctypes.c_long
     if library.prctl(SET_NO_NEW_PRIVILEGES, 1, 0, 0, 0) != 0:
         raise ConfinementError("new privileges cannot be given up")
-    version = _landlock(library, [*python_folders(), *order["read"]])
+    folders = [*python_folders(), *order["read"]]
+    _drop_capabilities(library, machine)
+    for path in folders:
+        if os.path.isdir(path) and not os.access(path, os.R_OK | os.X_OK):
+            raise ConfinementError(
+                f"without root's capabilities {path} cannot be read; grade as its owner"
+            )
+    version = _landlock(library, folders)
     _seccomp(library, machine)
-    return [f"landlock ABI {version}", f"seccomp allow-list ({machine})"]
+    closed = (
+        "" if version >= 6 else f", with what Landlock leaves open below ABI 6 ({version} here)"
+    )
+    return [
+        "no capabilities",
+        f"landlock ABI {version}",
+        f"seccomp allow-list ({machine}), arguments of open, fcntl, ioctl and madvise too{closed}",
+    ]
+
+
+def _drop_capabilities(library: ctypes.CDLL, machine: str) -> None:
+    header = struct.pack("<Ii", CAPABILITIES_VERSION_3, 0)
+    if library.syscall(CAPSET[machine], header, bytes(24)) != 0:
+        raise ConfinementError("the capabilities cannot be given up")
 
 
 def python_folders() -> list[str]:
@@ -94,7 +135,9 @@ def _landlock(library: ctypes.CDLL, readable: list[str]) -> int:
     )
     network = 0b11 if version >= 4 else 0
     scoped = 0b11 if version >= 6 else 0
-    attributes = struct.pack("<QQQ", files, network, scoped)[: 24 if version >= 6 else 16 if version >= 4 else 8]
+    attributes = struct.pack("<QQQ", files, network, scoped)[
+        : 24 if version >= 6 else 16 if version >= 4 else 8
+    ]
     ruleset = int(library.syscall(LANDLOCK_CREATE, attributes, len(attributes), 0))
     if ruleset < 0:
         raise ConfinementError("Landlock refused its rules")
@@ -114,24 +157,25 @@ def _landlock(library: ctypes.CDLL, readable: list[str]) -> int:
 def _seccomp(library: ctypes.CDLL, machine: str) -> None:
     """The filter, as a little program for the kernel: load a word, compare, jump, return."""
     numbers = dict(SYSCALLS[machine])
-    signal_self = numbers.pop("tgkill")
+    conditions = {
+        **CONDITIONS,
+        "tgkill": (0, "one of", (os.getpid(),)),
+    }  # as abort() sends it, to itself
     program = [
-        _step(0x20, 0, 0, 4),  # the architecture
-        _step(0x15, 1, 0, AUDIT[machine]),
-        _step(0x06, 0, 0, KILL),
-        _step(0x20, 0, 0, 0),  # the system call's number
-        _step(0x35, 0, 1, 0x40000000),  # x32's numbers begin here
-        _step(0x06, 0, 0, KILL),
+        _step(LOAD, 0, 0, 4),  # the architecture
+        _step(EQUAL, 1, 0, AUDIT[machine]),
+        _step(RETURN, 0, 0, KILL),
+        _step(LOAD, 0, 0, 0),  # the system call's number
+        _step(AT_LEAST, 0, 1, 0x40000000),  # x32's numbers begin here
+        _step(RETURN, 0, 0, KILL),
     ]
-    for number in numbers.values():
-        program += [_step(0x15, 0, 1, number), _step(0x06, 0, 0, ALLOW)]
-    program += [
-        _step(0x15, 0, 3, signal_self),  # a signal: to this process alone, as abort() sends it
-        _step(0x20, 0, 0, 16),
-        _step(0x15, 0, 1, os.getpid()),
-        _step(0x06, 0, 0, ALLOW),
-        _step(0x06, 0, 0, REFUSE),
-    ]
+    for name, number in numbers.items():
+        if name not in conditions:
+            program += [_step(EQUAL, 0, 1, number), _step(RETURN, 0, 0, ALLOW)]
+    for name in conditions.keys() & numbers.keys():
+        check = _condition(*conditions[name])
+        program += [_step(EQUAL, 0, len(check), numbers[name]), *check]
+    program += [_step(RETURN, 0, 0, REFUSE)]
     code = ctypes.create_string_buffer(b"".join(program), 8 * len(program))
 
     class Program(ctypes.Structure):
@@ -140,6 +184,20 @@ def _seccomp(library: ctypes.CDLL, machine: str) -> None:
     whole = Program(len(program), ctypes.addressof(code))
     if library.prctl(SET_SECCOMP, 2, ctypes.byref(whole), 0, 0) != 0:
         raise ConfinementError("this kernel has no seccomp filters")
+
+
+def _condition(index: int, how: str, values: tuple[int, ...]) -> list[bytes]:
+    """Steps that allow or refuse by an argument. The kernel reads 32 bits of each of these, and so does this."""
+    steps = [_step(LOAD, 0, 0, 16 + 8 * index)]
+    for value in values:
+        if how == "one of":
+            steps += [_step(EQUAL, 0, 1, value), _step(RETURN, 0, 0, ALLOW)]
+        else:  # these two jump over the permission where the condition does not hold
+            steps += [
+                _step(ANY_BIT if how == "no bit of" else AT_LEAST, 1, 0, value),
+                _step(RETURN, 0, 0, ALLOW),
+            ]
+    return [*steps, _step(RETURN, 0, 0, REFUSE)]
 
 
 def _step(code: int, if_true: int, if_false: int, value: int) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import struct
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -22,6 +23,9 @@ MAX_BYTES = 256 * 2**20
 MAX_DEPTH = 24
 FLOATS = {"float32": np.float32, "float64": np.float64}
 DTYPES = ("|b1", "|i1", "|u1", "<i2", "<u2", "<i4", "<u4", "<i8", "<u8", "<f2", "<f4", "<f8", "<c8", "<c16")
+
+
+UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class FrameError(Exception):
@@ -53,8 +57,11 @@ def encode(value: Any) -> bytes:
     return MARK + struct.pack("<I", len(header)) + header + body
 
 
-def read(take: Callable[[int], bytes]) -> Any:
-    """The value of the next frame; `take(n)` gives exactly n bytes. Raises FrameError for anything else."""
+def read(take: Callable[[int], bytes], *, strip: bool = False) -> Any:
+    """The value of the next frame; `take(n)` gives exactly n bytes. Raises FrameError for anything else.
+
+    `strip` takes out of every text what would act on a terminal or cannot be written: the parent reads so.
+    """
     start = take(8)
     if start[:4] != MARK:
         raise FrameError("these bytes are not a frame")
@@ -76,7 +83,7 @@ def read(take: Callable[[int], bytes]) -> Any:
         for (dtype, shape), size in zip(described, sizes, strict=True)
     ]
     try:
-        return _from_tree(tree, arrays, 0)
+        return _from_tree(_stripped(tree, 0) if strip else tree, arrays, 0)
     except (TypeError, ValueError, KeyError, IndexError) as error:
         raise FrameError(f"the tree of a frame cannot be read: {error}") from None
 
@@ -146,6 +153,24 @@ def _from_tree(tree: Any, arrays: list[np.ndarray], depth: int) -> Any:
     if tag == "d":
         return {str(key): _from_tree(item, arrays, depth + 1) for key, item in content}
     raise ValueError(f"unknown tag {tag!r}")
+
+
+def plain(text: str) -> str:
+    """The text without control characters, halves of surrogate pairs, and marks that turn its direction."""
+    return UNPRINTABLE.sub("\ufffd", text)
+
+
+def _stripped(tree: Any, depth: int) -> Any:
+    """The tree with every text plain."""
+    if depth > 3 * MAX_DEPTH:
+        raise ValueError("nested too deeply")
+    if isinstance(tree, str):
+        return plain(tree)
+    if isinstance(tree, list):
+        return [_stripped(item, depth + 1) for item in tree]
+    if isinstance(tree, dict):
+        return {plain(key): _stripped(item, depth + 1) for key, item in tree.items()}
+    return tree
 
 
 def _index(content: Any) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import importlib.machinery
+import os
 import signal
 import sys
 from typing import Any
@@ -13,6 +15,24 @@ def end_with_parent() -> None:
     """On Linux the kernel ends this process when its parent ends, however that happens."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG
+
+
+def refuse_answers(packages: tuple[str, ...]) -> None:
+    """No file of these installed packages is opened from now on; the hook cannot be taken out from Python.
+
+    Confined, they cannot be read at all. This is for the isolations in which they could be.
+    """
+    folders = []
+    for name in packages:
+        spec = importlib.machinery.PathFinder.find_spec(name)
+        folders += [os.path.realpath(place) + os.sep for place in (spec and spec.submodule_search_locations) or ()]
+
+    def watch(event: str, args: tuple[Any, ...], folders: tuple[str, ...] = tuple(folders)) -> None:
+        if event == "open" and isinstance(args[0], str) and realpath(args[0]).startswith(folders):
+            raise PermissionError("this file is not available here: a submission answers for itself")
+
+    realpath = os.path.realpath
+    sys.addaudithook(watch)
 
 
 def apply(limits: dict[str, Any]) -> list[str]:

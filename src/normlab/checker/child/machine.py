@@ -124,7 +124,7 @@ class Machine:
             )
         if depth < 8 and isinstance(value, dict) and len(value) <= 1000:
             return {str(key): self._leaving(item, depth + 1) for key, item in value.items()}
-        return Opaque(type(value).__name__)
+        return Opaque("an array of dtype object" if isinstance(value, np.ndarray) else type(value).__name__)
 
 
 class _Nowhere(io.TextIOBase):

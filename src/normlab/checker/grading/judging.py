@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from normlab.checker.api import check_path, lost_before_start
+import normlab
+from normlab.checker.api import check_path, lost_before_start, not_read
 from normlab.checker.grading import records, submissions, tables
 from normlab.checker.grading.records import Graded
 from normlab.checker.grading.rubric import Rubric
 from normlab.checker.grading.submissions import Submission
-from normlab.checker.subject import ChildSubject, Limits, NoSandbox
+from normlab.checker.process import HOME, ONE_THREAD, PACKAGES, ChildSubject, Limits, NoSandbox
 from normlab.errors import DataError, OptionError, UserError
 from normlab.files import write_atomically
 
 ISOLATIONS = ("sandbox", "container", "none")
 LIMITS = Limits(seconds_a_call=4.0, seconds_to_load=15.0, seconds_in_all=60.0, memory=2 * 2**30, processes=None)
 REFUSED = ("normlab", "cs682")
+ONE = Path(__file__).with_name("one.py")
 
 
 class Progress(NamedTuple):
@@ -46,8 +49,11 @@ def grade(
     isolation: str = "sandbox",
     seed: int | None = None,
     progress: Callable[[Progress], None] | None = None,
+    leave_out: Collection[Path] = (),
 ) -> list[Graded]:
     """Judge every submission in `folder`, and write the tables, records and results below `out`.
+
+    Every entry of the folder is a submission, but `out` itself and those in `leave_out`.
 
     Submissions whose record is already there, for the same content, rubric and seed, are not judged again.
     `isolation` is 'sandbox' (Landlock and seccomp; an error where the machine lacks them), 'container' (you say
@@ -57,22 +63,23 @@ def grade(
     if isolation not in ISOLATIONS:
         raise OptionError(f"isolation={isolation!r} is not one of {', '.join(ISOLATIONS)}")
     rubric = rubric or Rubric()
-    found = submissions.find(folder)
+    found = submissions.find(folder, leave_out=(out, *leave_out))
     if isolation == "sandbox":
         require_sandbox()
     kept = out / "records"
     kept.mkdir(parents=True, exist_ok=True)
     seed = _seed(out) if seed is None else seed
     graded: dict[str, Graded] = {}
-    salt = json.dumps([records.VERSION, dict(rubric.points), dict(rubric.keeps), seed, isolation])
+    salt = json.dumps([records.VERSION, records.judge(), dict(rubric.points), dict(rubric.keeps), seed, isolation])
     open_ = []
     for submission in found:
-        earlier = records.load(submission.name, kept, records.fingerprint(submission.path, salt))
+        content = records.fingerprint(submission.path, salt)
+        earlier = records.load(submission.name, kept, content)
         if earlier is None:
-            open_.append(submission)
+            open_.append((submission, content))
         else:
             graded[submission.name] = earlier
-    _judge_all(open_, kept, rubric, workers, isolation, seed, salt, graded, len(found), progress)
+    _judge_all(open_, kept, rubric, workers, isolation, seed, graded, len(found), progress)
     ordered = [graded[submission.name] for submission in found]
     tables.write_all(ordered, rubric, out)
     return ordered
@@ -89,31 +96,36 @@ def grade_one(
 ) -> Graded:
     """Judge one submission (a folder, zip or file), here and now."""
     rubric, seed = rubric or Rubric(), secrets.randbits(31) if seed is None else seed
-    name = name or path.stem
+    name = name or submissions.safe_name(path.stem)
     with tempfile.TemporaryDirectory(prefix="normlab-") as scratch:
-        place = path
-        if path.suffix == ".zip":
-            place = Path(scratch) / "submission"
-            place.mkdir()
-            try:
-                submissions.unpack(path, place)
-            except DataError as error:
-                report = lost_before_start(name, str(error), seed)
-                return Graded(name, content, rubric.score(report), rubric.total, (), report)
-        confine = {"read": [str(place.resolve())]} if isolation == "sandbox" else None
+        place, left_out = Path(scratch) / "submission", []
+        place.mkdir()
+        try:
+            found = submissions.collect(path)
+            submissions.write(found, place)
+            left_out = found.left_out
+        except (DataError, OSError) as error:
+            report = not_read(name, str(error), seed)
+            return Graded(name, content, rubric.score(report), rubric.total, (), report)
+        only = [place.joinpath(*parts) for parts in found.files]
         report = check_path(
-            place,
+            only[0] if len(only) == 1 and only[0].parent == place else place,
             seed=seed,
             limits=LIMITS,
-            confine=confine,
+            confine={"read": [str(place.resolve())]} if isolation == "sandbox" else None,
             refused=REFUSED,
-            working_folder=Path(scratch) if confine is None else None,
+            working_folder=place,
         )
+        if not report.findings:
+            reasons = [f"there is {count} file(s) that can hold code" if (count := len(only)) else "there is no code"]
+            report = not_read(name, "; ".join(["nothing of the assignment is in it", *(left_out or reasons)]), seed)
+    notes = (*report.notes, *(f"left out: {reason}" for reason in left_out[:20]))
+    report = replace(report, subject=name, notes=notes)
     protections = (
         *report.held,
         *(() if isolation == "sandbox" else (f"isolation: {isolation}, by the instructor's word",)),
     )
-    return Graded(name, content, rubric.score(report), rubric.total, protections, replace(report, subject=name))
+    return Graded(name, content, rubric.score(report), rubric.total, protections, report)
 
 
 def require_sandbox() -> tuple[str, ...]:
@@ -134,27 +146,34 @@ def require_sandbox() -> tuple[str, ...]:
 
 
 def _judge_all(
-    waiting: list[Submission], kept: Path, rubric: Rubric, workers: int, isolation: str, seed: int, salt: str,
+    waiting: list[tuple[Submission, str]], kept: Path, rubric: Rubric, workers: int, isolation: str, seed: int,
     graded: dict[str, Graded], total: int, progress: Callable[[Progress], None] | None,
 ) -> None:  # fmt: skip
     """Each in an interpreter of its own, several at a time; each record is on the disk before the next begins."""
     started, before = time.monotonic(), len(graded)
+    packages = os.pathsep.join(dict.fromkeys([str(Path(normlab.__file__).parents[1]), PACKAGES]))
     rubric_text = json.dumps({"points": dict(rubric.points), "keeps": dict(rubric.keeps)})
 
-    def judge(submission: Submission) -> Graded:
-        content = records.fingerprint(submission.path, salt)
-        order = [str(submission.path), submission.name, str(kept), rubric_text, isolation, str(seed), content]
+    def judge(submission: Submission, content: str) -> Graded:
+        order = [str(submission.path.absolute()), submission.name, str(kept.resolve())]
+        order += [rubric_text, isolation, str(seed), content]
         allowed = LIMITS.seconds_in_all + LIMITS.seconds_to_load + 60
         try:
             done = subprocess.run(
-                [sys.executable, "-m", "normlab.checker.grading.one", *order],
-                capture_output=True,
+                [sys.executable, "-I", "-B", str(ONE), packages, *order],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env={**os.environ, **dict.fromkeys(ONE_THREAD, "1")},
+                cwd=HOME,
                 timeout=allowed,
                 check=False,
             )
             reason = f"the judging process ended with status {done.returncode}"
         except subprocess.TimeoutExpired:
             reason = f"judging took more than {allowed:g} seconds"
+        except (OSError, ValueError) as error:
+            reason = f"judging could not begin: {error}"
         record = records.load(submission.name, kept, content)
         if record is None:
             report = lost_before_start(submission.name, reason, seed)
@@ -163,7 +182,7 @@ def _judge_all(
         return record
 
     with ThreadPoolExecutor(max_workers=max(1, workers)) as pool:
-        futures: set[Future[Graded]] = {pool.submit(judge, submission) for submission in waiting}
+        futures: set[Future[Graded]] = {pool.submit(judge, *pair) for pair in waiting}
         try:
             while futures:
                 done, futures = wait(futures, return_when=FIRST_COMPLETED)

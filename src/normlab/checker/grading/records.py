@@ -6,10 +6,16 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+import normlab
 from normlab.checker.findings import Finding, Report
+from normlab.checker.grading import submissions
 from normlab.files import write_atomically
 
 VERSION = 1
@@ -70,12 +76,23 @@ def load(name: str, folder: Path, content: str) -> Graded | None:
 
 
 def fingerprint(path: Path, salt: str) -> str:
-    """SHA-256 of a file or of a folder's Python files, with what else decides the outcome."""
-    hasher = hashlib.sha256(salt.encode())
-    files = [path] if path.is_file() else sorted(f for f in path.rglob("*.py") if f.is_file() and not f.is_symlink())
-    for file in files:
-        hasher.update(str(file.relative_to(path.parent)).encode() + b"\0" + file.read_bytes() + b"\0")
-    return hasher.hexdigest()
+    """SHA-256 of a submission's content, with what else decides the outcome."""
+    return hashlib.sha256(f"{salt} {submissions.digest(path)}".encode()).hexdigest()
+
+
+@cache
+def judge() -> str:
+    """Who judges: the versions of this package and of NumPy, and a digest of the checker's own source.
+
+    After an upgrade every submission is judged anew.
+    """
+    hasher = hashlib.sha256()
+    package = Path(normlab.__file__).parent
+    for part in ("checker", "layers", "optim.py", "nets"):
+        place = package / part
+        for file in sorted(place.rglob("*.py")) if place.is_dir() else [place] * place.is_file():
+            hasher.update(file.read_bytes())
+    return f"normlab {version('normlab')}, NumPy {np.__version__}, checker {hasher.hexdigest()[:12]}"
 
 
 def as_values(graded: Graded) -> dict[str, Any]:

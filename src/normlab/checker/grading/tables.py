@@ -36,7 +36,7 @@ def as_csv(graded: Sequence[Graded], rubric: Rubric) -> str:
     writer = csv.writer(text)
     writer.writerow(["submission", *rubric.points, "points", "of", "faults", "protections"])
     for one in graded:
-        faults = " ".join(f.fault for f in one.report.wrong)
+        faults = " ".join(f.fault for f in one.report.wrong) or _reasons(one)
         row = [
             one.name,
             *(f"{one.scores.get(name, 0):g}" for name in rubric.points),
@@ -101,6 +101,13 @@ table { border-collapse: collapse; } td, th { border-bottom: 1px solid #8884; pa
 th span { writing-mode: vertical-rl; font-weight: normal; } td.right { color: #2e7d32; } td.wrong { color: #c62828; }
 .normlab-check { max-width: none; margin: 1rem; }
 """
+
+
+def _reasons(one: Graded) -> str:
+    """Why points are missing where no fault says it: `adam.unimplemented`, `adam.not_there`; otherwise `none`."""
+    verdicts = one.report.functions
+    missing = [f"{name}.{verdicts.get(name, 'not_there')}" for name in one.scores if verdicts.get(name) != "right"]
+    return " ".join(missing) or "none"
 
 
 def _plain(cell: str) -> str:
