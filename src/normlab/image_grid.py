@@ -22,9 +22,7 @@ def visualize_grid(Xs: Array, ubound: float = 255.0, padding: int = 1) -> Array:
     """
     Xs = np.asarray(Xs, dtype=float)
     if Xs.ndim != 4:
-        raise ShapeError(
-            f"visualize_grid got Xs of shape {Xs.shape}; expected (N, H, W, C): images, channels last"
-        )
+        raise ShapeError(f"visualize_grid got Xs of shape {Xs.shape}; expected (N, H, W, C): images, channels last")
     N, H, W, C = Xs.shape
     n = math.ceil(math.sqrt(N))
     grid = np.zeros((n * (H + padding), n * (W + padding), C))

@@ -14,6 +14,7 @@ import functools
 import importlib
 import importlib.metadata
 import platform
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -21,16 +22,27 @@ import threadpoolctl
 
 
 @functools.cache
-def versions() -> dict[str, str]:
-    """Versions of what takes part in the arithmetic (Numba's where it is installed), and of the interpreter."""
+def versions(*more: str) -> dict[str, str]:
+    """Versions of what takes part in the arithmetic, and of `more` packages: the installed ones."""
     found = {
         "normlab": importlib.metadata.version("normlab"),
         "numpy": np.__version__,
         "python": platform.python_version(),
     }
-    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-        found["numba"] = importlib.metadata.version("numba")
+    for package in ("numba", *more):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[package] = importlib.metadata.version(package)
     return found
+
+
+def provenance(command: str, *more: str) -> dict[str, Any]:
+    """What a file of figures says of itself: the command, when, versions (of `more` too), machine."""
+    return {
+        "command": command,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": versions(*more),
+        "machine": machine(),
+    }
 
 
 def machine() -> dict[str, Any]:

@@ -64,9 +64,7 @@ def sgd_momentum(w: Array, dw: Array, config: Config | None = None) -> tuple[Arr
     return w + v, config
 
 
-SGD_MOMENTUM = UpdateRule(
-    "sgd_momentum", "SGD with momentum", sgd_momentum, {"learning_rate": 1e-2, "momentum": 0.9}
-)
+SGD_MOMENTUM = UpdateRule("sgd_momentum", "SGD with momentum", sgd_momentum, {"learning_rate": 1e-2, "momentum": 0.9})
 
 
 def rmsprop(w: Array, dw: Array, config: Config | None = None) -> tuple[Array, Config]:
@@ -86,9 +84,7 @@ def rmsprop(w: Array, dw: Array, config: Config | None = None) -> tuple[Array, C
     return w - config["learning_rate"] * dw / (np.sqrt(cache) + config["epsilon"]), config
 
 
-RMSPROP = UpdateRule(
-    "rmsprop", "RMSProp", rmsprop, {"learning_rate": 1e-2, "decay_rate": 0.99, "epsilon": 1e-8}
-)
+RMSPROP = UpdateRule("rmsprop", "RMSProp", rmsprop, {"learning_rate": 1e-2, "decay_rate": 0.99, "epsilon": 1e-8})
 
 
 def adagrad(w: Array, dw: Array, config: Config | None = None) -> tuple[Array, Config]:
@@ -133,9 +129,7 @@ def adam(w: Array, dw: Array, config: Config | None = None) -> tuple[Array, Conf
     return w - config["learning_rate"] * m_hat / (np.sqrt(v_hat) + config["epsilon"]), config
 
 
-ADAM = UpdateRule(
-    "adam", "Adam", adam, {"learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
-)
+ADAM = UpdateRule("adam", "Adam", adam, {"learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8})
 
 
 UPDATE_RULES: dict[str, UpdateRule] = {

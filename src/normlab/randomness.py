@@ -32,9 +32,7 @@ def initial_weights(rng: Generator, fan_in: int, fan_out: int, weight_scale: flo
     return weight_scale * rng.randn(fan_in, fan_out)
 
 
-def initial_filters(
-    rng: Generator, shape: tuple[int, int, int, int], weight_scale: float
-) -> Array:
+def initial_filters(rng: Generator, shape: tuple[int, int, int, int], weight_scale: float) -> Array:
     """`weight_scale` times standard normal draws for filters (F, C, HH, WW), float64."""
     return weight_scale * rng.randn(*shape)
 

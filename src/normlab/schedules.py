@@ -68,9 +68,7 @@ def check_warmup(schedule: str, warmup_epochs: int, num_epochs: int) -> None:
     """Refuse a warm-up where there is none, none where there is one, and one that never ends."""
     if not BY_NAME[schedule].warms_up:
         if warmup_epochs:
-            raise OptionError(
-                f"warmup_epochs={warmup_epochs} goes with schedule='warm-up cosine', not {schedule!r}"
-            )
+            raise OptionError(f"warmup_epochs={warmup_epochs} goes with schedule='warm-up cosine', not {schedule!r}")
     elif not 1 <= warmup_epochs < num_epochs:
         raise OptionError(
             f"schedule={schedule!r} needs warmup_epochs from 1 to {num_epochs - 1}, fewer than its "

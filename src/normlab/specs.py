@@ -314,17 +314,13 @@ def check_net_options(
     _check_norm_options(hidden_dims, normalization, {"num_groups": num_groups})
 
 
-def _check_norm_options(
-    hidden_dims: tuple[int, ...], normalization: str | None, options: Mapping[str, Any]
-) -> None:
+def _check_norm_options(hidden_dims: tuple[int, ...], normalization: str | None, options: Mapping[str, Any]) -> None:
     """Refuse an option that is another norm's, and what the norm itself refuses."""
     norm = norms.BY_NAME[normalization] if normalization is not None else None
     for name, value in options.items():
         if value is not None and (norm is None or name not in norm.options):
             takers = [repr(known.name) for known in norms.BY_NAME.values() if name in known.options]
-            raise OptionError(
-                f"{name}={value!r} goes with normalization={' or '.join(takers)}, not {normalization!r}"
-            )
+            raise OptionError(f"{name}={value!r} goes with normalization={' or '.join(takers)}, not {normalization!r}")
     if norm is not None:
         norm.check(hidden_dims, options)
 

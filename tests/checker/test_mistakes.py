@@ -39,7 +39,7 @@ BACKWARD = [p for p in PLANTS if set(p.edits) == {"batchnorm_backward"} and p.sh
 
 
 def test_most_pairs_of_mistakes_are_both_named():
-    """Two terms wrong at once, in one backward pass: the measured rate is in the table of benchmarks/checker.py."""
+    """Two terms wrong at once, in one backward pass: the measured rate is in the table of proof/checker.py."""
     pairs = list(combinations(BACKWARD, 2))
     chosen = np.random.default_rng(0).permutation(len(pairs))[:40]
     named = tried = 0

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import pytest
 
 from normlab.cli import main
-from normlab.selftest.small_study import TINY
 from normlab.studies.catalog import STUDIES
+from proof.small_study import TINY
 
 
 class Said(NamedTuple):
@@ -27,10 +27,15 @@ Run = Callable[..., Said]
 @pytest.fixture
 def normlab(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Run a command line: normlab("results", "--limit", "3")."""
+    return program(main, monkeypatch, capsys)
+
+
+def program(main: Callable[[], None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """A program in this process: call it with its words."""
     monkeypatch.setenv("COLUMNS", "200")
 
     def run(*words: str) -> Said:
-        monkeypatch.setattr(sys, "argv", ["normlab", *words])
+        monkeypatch.setattr(sys, "argv", ["program", *words])
         with pytest.raises(SystemExit) as ended:
             main()
         code = ended.value.code

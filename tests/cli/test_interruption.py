@@ -23,7 +23,7 @@ PROGRAM = """
 import sys
 sys.path.insert(0, {root!r})
 from normlab.studies.catalog import STUDIES
-from normlab.selftest.small_study import TINY
+from proof.small_study import TINY
 STUDIES.clear()
 STUDIES["depth"] = TINY
 import normlab.report

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -21,7 +23,7 @@ def rows(monkeypatch: pytest.MonkeyPatch) -> list[Measured | BaseException]:
     """What the parts find, in place of measuring."""
     found: list[Measured | BaseException] = []
 
-    def run(_full: bool, _only: object) -> object:
+    def run(_full: bool, _only: object, _parts: object) -> object:
         for row in found:
             if isinstance(row, BaseException):
                 raise row
@@ -64,8 +66,30 @@ def test_an_unknown_area_and_a_file_without_format_are_sentences(normlab: Run) -
     assert "does not end in .json, .csv, .md" in normlab("selftest", "--out", "found").err
 
 
-def test_an_area_for_real(normlab: Run) -> None:
-    said = normlab("selftest", "--only", "identities")
-    assert said.code == 0, said.out
-    assert "any strides: the same bits" in said.out
-    assert "numerics" not in said.out
+def test_the_full_self_test_takes_the_same_words(
+    rows: list[Measured], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`python -m proof` knows the areas that `normlab selftest` does not ship."""
+    from proof.__main__ import main
+
+    rows.append(GOOD)
+    monkeypatch.setattr("sys.argv", ["proof", "--only", "files", "--only", "numerics"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 0
+    assert "all is well" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("absent", ["resource", "fcntl"])
+def test_the_self_test_needs_no_module_that_only_unix_has(absent: str) -> None:
+    """Windows has neither; an area that could not be imported there would be called broken."""
+    code = f"""
+import sys
+sys.modules[{absent!r}] = None
+from importlib import import_module
+from normlab.selftest.run import PARTS
+import normlab.cli.app, normlab.cli.selftest
+for module in PARTS.values():
+    import_module(module)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -4,8 +4,8 @@ import pytest
 
 pytest.importorskip("jax", reason="JAX is not installed")
 
-from normlab.selftest.conformance import jax_gradients
-from normlab.selftest.conformance.subjects import LAYOUTS, SUBJECTS, Subject, all_subjects
+from proof.conformance import jax_gradients
+from proof.conformance.subjects import LAYOUTS, SUBJECTS, Subject, all_subjects
 
 
 @pytest.mark.parametrize("name", all_subjects())

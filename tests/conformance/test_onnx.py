@@ -12,7 +12,7 @@ if not onnx.__version__.startswith("1.23."):
     pytest.skip(f"the cases are those of onnx 1.23; this is {onnx.__version__}", allow_module_level=True)
 
 from normlab.errors import OptionError  # noqa: E402
-from normlab.selftest.conformance import onnx_backend, onnx_suite, onnx_training  # noqa: E402
+from proof.conformance import onnx_backend, onnx_suite, onnx_training  # noqa: E402
 
 SKIPPED = Path(__file__).parents[2] / "docs" / "conformance-skipped.md"
 

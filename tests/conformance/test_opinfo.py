@@ -6,7 +6,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from normlab.selftest.conformance import extended, opinfo
+from proof.conformance import extended, opinfo
 from tests.layers.norms import NORMS, draw, exact
 from tests.layers.test_parameterless import LAYERS
 

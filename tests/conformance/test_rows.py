@@ -4,8 +4,8 @@ import importlib.util
 
 import pytest
 
-from normlab.selftest import conformance
-from normlab.selftest.conformance import _counted, _where_installed
+from proof import conformance
+from proof.conformance import _counted, _where_installed
 
 
 def test_the_quick_rows_hold_or_say_what_is_missing():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from normlab.selftest.conformance.subjects import LAYOUTS, all_subjects, laid_out
+from proof.conformance.subjects import LAYOUTS, all_subjects, laid_out
 
 
 @pytest.mark.parametrize("name", all_subjects())

@@ -6,8 +6,8 @@ import pytest
 pytest.importorskip("torch", reason="PyTorch is not installed")
 
 from normlab import layers
-from normlab.selftest.conformance import torch_gradients
-from normlab.selftest.conformance.subjects import LAYOUTS, SUBJECTS, Subject, all_subjects
+from proof.conformance import torch_gradients
+from proof.conformance.subjects import LAYOUTS, SUBJECTS, Subject, all_subjects
 
 
 @pytest.mark.parametrize("name", all_subjects())

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from normlab import randomness
-from normlab.selftest.elsewhere import inputs, trained_nets
+from proof.elsewhere import inputs, trained_nets
 
 NETS = trained_nets()
 

@@ -1,7 +1,7 @@
 """Every number that the assignment's notebooks print comes out: seed 231, float64, every printed digit.
 
 The one printed figure without a test here is the speedup of the simplified backward pass, since a test that asserts
-a time fails on a busy machine: `benchmarks/` measures it.
+a time fails on a busy machine: `proof/` measures it.
 """
 
 import numpy as np

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from normlab.selftest.hostile import making
+from proof.hostile import making
 
 ROOT = Path(__file__).parents[2]
 

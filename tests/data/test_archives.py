@@ -7,8 +7,8 @@ import pytest
 
 from normlab.data import archives
 from normlab.errors import DataError
-from normlab.selftest.hostile import making
-from normlab.selftest.hostile.tars import ARCHIVES, FIRST, FOLDER
+from proof.hostile import making
+from proof.hostile.tars import ARCHIVES, FIRST, FOLDER
 
 WANTED = {FIRST, f"{FOLDER}/test_batch.bin"}
 NOTHING_WANTED_INSIDE = {"no members", "the batch is a folder"}

@@ -8,7 +8,7 @@ import pytest
 
 from normlab.data import get_CIFAR10_data, load, load_CIFAR10, load_CIFAR_batch
 from normlab.errors import DataError, OptionError
-from normlab.selftest.hostile import making
+from proof.hostile import making
 
 
 def test_signatures_are_the_courses():

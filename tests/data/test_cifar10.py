@@ -9,8 +9,8 @@ import pytest
 
 from normlab.data import cifar10
 from normlab.errors import DataError
-from normlab.selftest.hostile import making
-from normlab.selftest.hostile.pickled import EXECUTING, a_value
+from proof.hostile import making
+from proof.hostile.pickled import EXECUTING, a_value
 
 COUNT = 20
 

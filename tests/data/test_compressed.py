@@ -9,8 +9,8 @@ import pytest
 from normlab.data import compressed
 from normlab.data.compressed import ByteStream, read_whole
 from normlab.errors import DataError
-from normlab.selftest.hostile import making
-from normlab.selftest.hostile.gzips import GZIPS
+from proof.hostile import making
+from proof.hostile.gzips import GZIPS
 
 
 def read_all(path):

@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, example, given, settings
 
 from normlab.data import archives, cifar10, mnist, pickles
 from normlab.errors import DataError
-from normlab.selftest.hostile import making
-from normlab.selftest.hostile.gzips import WHOLE
-from normlab.selftest.hostile.idx import LABELS
-from normlab.selftest.hostile.tars import FIRST
+from proof.hostile import making
+from proof.hostile.gzips import WHOLE
+from proof.hostile.idx import LABELS
+from proof.hostile.tars import FIRST
 
 SETTINGS = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 # Bytes that mean something to the reader, so that the machine gets beyond its first instruction.

@@ -9,8 +9,8 @@ import pytest
 
 from normlab.data import mnist
 from normlab.errors import DataError
-from normlab.selftest.hostile import making
-from normlab.selftest.hostile.idx import IDX_FILES, LABELS
+from proof.hostile import making
+from proof.hostile.idx import IDX_FILES, LABELS
 
 
 @pytest.mark.parametrize("wrap", [bytes, making.gz])

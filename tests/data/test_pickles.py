@@ -10,8 +10,8 @@ import pytest
 from normlab.data import pickles
 from normlab.data.pickled_arrays import PickledArray
 from normlab.errors import DataError
-from normlab.selftest.hostile import making
-from normlab.selftest.hostile.pickled import BROKEN, EXECUTING, a_value
+from proof.hostile import making
+from proof.hostile.pickled import BROKEN, EXECUTING, a_value
 
 
 @pytest.mark.parametrize("keys", ["str", "bytes"])

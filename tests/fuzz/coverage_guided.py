@@ -2,7 +2,7 @@
 
     python tests/fuzz/coverage_guided.py batch -max_total_time=120
 
-The readers are those of `normlab.selftest.fuzzing`; what follows the name are options of libFuzzer. The first crash
+The readers are those of `proof.fuzzing`; what follows the name are options of libFuzzer. The first crash
 ends it, with the input in a file `crash-…`. Needs atheris and Linux or macOS.
 """
 
@@ -25,7 +25,7 @@ def main() -> None:
     import atheris  # here, so that the test suite may import this file without it
 
     with atheris.instrument_imports(include=["normlab", "json", "nbformat"]):
-        from normlab.selftest import fuzzing
+        from proof import fuzzing
 
     name = sys.argv[1] if len(sys.argv) > 1 else ""
     if name not in fuzzing.targets():

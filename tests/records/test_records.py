@@ -388,9 +388,7 @@ with Records(sys.argv[1]) as records:
 
 
 def run_python(code, *arguments):
-    return subprocess.Popen(
-        [sys.executable, "-c", code, *arguments], stdout=subprocess.PIPE, text=True, cwd=ROOT
-    )
+    return subprocess.Popen([sys.executable, "-c", code, *arguments], stdout=subprocess.PIPE, text=True, cwd=ROOT)
 
 
 def test_an_allowed_file_size_that_is_reached_loses_nothing(path):

@@ -11,9 +11,11 @@ from importlib.util import find_spec
 import pytest
 
 from normlab.errors import OptionError
+from normlab.machine import provenance
 from normlab.selftest import run as running
 from normlab.selftest import tables
 from normlab.selftest.measured import Measured
+from proof.__main__ import ALL_PARTS
 
 GOOD = Measured("numerics", "all is well", "1e-07", "6.0e-08", True, 10, peer="1.4e-01, 62% within", note="worst by x")
 BAD = Measured("files", "nothing is executed", "0", "1 of 3", False, 3, note="the third file")
@@ -27,8 +29,8 @@ def parts(monkeypatch, tmp_path):
     def make(**code):
         for area, lines in code.items():
             (tmp_path / f"planted_{area}.py").write_text(PREAMBLE + textwrap.indent(textwrap.dedent(lines), "    "))
-        monkeypatch.setattr(running, "PARTS", [(area, f"planted_{area}") for area in code])
-        monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+        monkeypatch.syspath_prepend(tmp_path)
+        return {area: f"planted_{area}" for area in code}
 
     return make
 
@@ -45,45 +47,42 @@ def rows(full):
 
 
 def test_rows_come_in_the_order_of_the_parts_and_know_the_size(parts):
-    parts(
+    planted = parts(
         numerics="time.sleep(0.3); yield row('numerics', f'full is {full}')",
         files="print('noise'); yield row('files', 'one'); yield row('files', 'two')",
     )
-    assert [row.promise for row in running.run(full=True)] == ["full is True", "one", "two"]
-    assert [row.promise for row in running.run(only=["files"])] == ["one", "two"]
+    assert [row.promise for row in running.run(full=True, parts=planted)] == ["full is True", "one", "two"]
+    assert [row.promise for row in running.run(only=["files"], parts=planted)] == ["one", "two"]
 
 
 def test_a_part_that_breaks_down_is_a_broken_row_and_the_others_go_on(parts):
-    parts(
+    planted = parts(
         numerics="yield row('numerics', 'before'); raise KeyError('planted')",
         identities="yield row('identities', 'before'); os.kill(os.getpid(), signal.SIGKILL)",
         conformance="print('no way', file=sys.stderr); yield from (); os._exit(3)",
         files="yield row('files', 'all is well')",
     )
-    found = list(running.run())
-    told = [(row.area, row.measured, row.holds) for row in found if not row.promise.startswith(("before", "all"))]
-    assert told == [
-        ("numerics", "KeyError: 'planted'", False),
-        ("identities", "ended by SIGKILL", False),
-        ("conformance", "exit code 3", False),
-    ]
-    assert [row.promise for row in found if row.holds] == ["before", "before", "all is well"]
-    notes = [row.note for row in found if row.holds is False]
-    assert "planted_numerics.py, line" in notes[0]
-    assert notes[1:] == ["it left no word", "no way"]
+    found = list(running.run(parts=planted))
+    assert [row.promise for row in found if row.holds] == ["before", "all is well"]
+    raised, killed, left = (row for row in found if row.holds is False)
+    assert (raised.area, raised.measured) == ("numerics", "KeyError: 'planted'")
+    assert "planted_numerics.py, line" in raised.note
+    assert killed.area == "identities"
+    assert killed.measured.endswith("ended by SIGKILL; it last said: nothing")
+    assert left.area == "conformance"
+    assert left.measured.endswith("ended with exit code 3; it last said: no way")
 
 
-def test_a_module_that_is_missing_is_a_broken_row(parts, monkeypatch):
-    parts(files="yield row('files', 'all is well')")
-    monkeypatch.setattr(running, "PARTS", [("crashes", "planted_nowhere"), *running.PARTS])
-    missing, good = running.run()
+def test_a_module_that_is_missing_is_a_broken_row(parts):
+    planted = parts(files="yield row('files', 'all is well')")
+    missing, good = running.run(parts={"crashes": "planted_nowhere"} | planted)
     assert missing.measured == "ModuleNotFoundError: No module named 'planted_nowhere'"
     assert good.holds
 
 
 def test_stopped_in_the_middle_the_processes_are_interrupted_and_clean_up(parts, tmp_path):
     marks = [tmp_path / "began", tmp_path / "cleaned up"]
-    parts(
+    planted = parts(
         numerics="yield row('numerics', 'first')",
         files=f"""
         try:
@@ -95,7 +94,7 @@ def test_stopped_in_the_middle_the_processes_are_interrupted_and_clean_up(parts,
         """,
         crashes="open('never', 'w'); yield row('crashes', 'never')",
     )
-    rows = running.run()
+    rows = running.run(parts=planted)
     assert next(rows).promise == "first"
     while not marks[0].exists():
         time.sleep(0.01)
@@ -105,12 +104,12 @@ def test_stopped_in_the_middle_the_processes_are_interrupted_and_clean_up(parts,
     assert marks[1].exists()
 
 
-def test_the_parts_exist_in_the_order_of_the_areas_and_an_unknown_one_is_refused():
-    names = [area for area, _ in running.PARTS]
-    assert names == [area for area in running.areas(()) if area in names]
-    assert all(find_spec(module) for _, module in running.PARTS)
+@pytest.mark.parametrize("table", [running.PARTS, ALL_PARTS], ids=["selftest", "proof"])
+def test_the_parts_exist_and_an_unknown_one_is_refused(table):
+    assert running.areas((), table) == tuple(table)
+    assert all(find_spec(module) for module in table.values())
     with pytest.raises(OptionError, match="did you mean 'numerics'"):
-        next(running.run(only=["numeric"]))
+        next(running.run(only=["numeric"], parts=table))
 
 
 def test_the_table_has_a_section_an_area_and_a_column_for_pytorch_where_it_was_measured():
@@ -136,9 +135,8 @@ def test_a_document_s_table_escapes_its_bars():
 @pytest.mark.parametrize("ending", ["json", "csv", "md"])
 def test_a_file_holds_every_row_and_what_it_was_measured_with(tmp_path, ending):
     path = tmp_path / f"found.{ending}"
-    provenance = running.provenance(True, ["numerics", "files"])
-    tables.write([GOOD, BAD, UNKNOWN], path, provenance)
-    command = "normlab selftest --full --only numerics --only files"
+    command = "normlab selftest --full --only numerics"
+    tables.write([GOOD, BAD, UNKNOWN], path, provenance(command))
     if ending == "json":
         content = json.loads(path.read_text())
         assert [row["promise"] for row in content["rows"]] == ["all is well", "nothing is executed", "ONNX"]

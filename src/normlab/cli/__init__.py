@@ -7,15 +7,22 @@ caught here and nowhere else: its sentence goes to standard error, and the exit 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 
 def main() -> None:
     """The program `normlab`."""
     from normlab.cli.app import app
+
+    run(app, "normlab")
+
+
+def run(app: Callable[..., object], name: str) -> None:
+    """Run a command line; what a person can mend becomes a sentence and exit code 2."""
     from normlab.errors import UserError
 
     try:
-        app(prog_name="normlab")
+        app(prog_name=name)
     except UserError as error:
         print(f"normlab: {error}", file=sys.stderr)
         raise SystemExit(2) from error

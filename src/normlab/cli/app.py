@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from normlab.cli.bench import bench
 from normlab.cli.check import check
 from normlab.cli.data import data
 from normlab.cli.explain import explain
@@ -38,7 +37,6 @@ app.command()(selftest)
 app.command()(export)
 app.command("import")(import_net)
 app.add_typer(study, name="study")
-app.add_typer(bench, name="bench")
 app.add_typer(data, name="data")
 app.add_typer(notebook, name="notebook")
 

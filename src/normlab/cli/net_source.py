@@ -52,9 +52,7 @@ def net_from(
         spec, history = _recorded(place, key)
         return _trained(spec, data_dir, engine, history)
     if key is not None:
-        raise OptionError(
-            f"a key is for a results folder or its records file, and {source} is neither"
-        )
+        raise OptionError(f"a key is for a results folder or its records file, and {source} is neither")
     if source.is_file() and source.suffix == ".json":
         return _trained(_spec(source), data_dir, engine, None)
     parts = parts_in(place, take, normalization=normalization, num_groups=num_groups)
@@ -65,24 +63,16 @@ def _recorded(place: Path, key: str | None) -> tuple[RunSpec, History]:
     listing = f"normlab results {place} --sort -best_val_acc --columns key,best_val_acc,hidden_dims,normalization,seed"
     with Records(place, mode="r") as records:
         if key is None:
-            raise OptionError(
-                f"{place} holds {len(records)} runs; name one with --key. To see them:  {listing}"
-            )
+            raise OptionError(f"{place} holds {len(records)} runs; name one with --key. To see them:  {listing}")
         found = [each for each in records.keys() if each.startswith(key)]  # noqa: SIM118
         if len(found) != 1:
             few = quoted(each[:12] for each in found[:5])
-            what = (
-                f"{len(found)} runs have keys that begin so: {few}"
-                if found
-                else "no run has a key that begins so"
-            )
+            what = f"{len(found)} runs have keys that begin so: {few}" if found else "no run has a key that begins so"
             raise OptionError(f"--key {key}: {what}. To see them:  {listing}")
         for spec, history in records:
             if spec.key == found[0]:
                 return spec, history
-    raise OptionError(
-        f"--key {key}: the run has another key than its own spec. To see all:  {listing}"
-    )
+    raise OptionError(f"--key {key}: the run has another key than its own spec. To see all:  {listing}")
 
 
 def _spec(path: Path) -> RunSpec:
@@ -94,14 +84,10 @@ def _spec(path: Path) -> RunSpec:
     except OptionError as error:
         raise OptionError(f"{path}: {error}") from error
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
-        raise OptionError(
-            f"{path} is not a run's spec as RunSpec.to_json writes it: {error}"
-        ) from error
+        raise OptionError(f"{path} is not a run's spec as RunSpec.to_json writes it: {error}") from error
 
 
-def _trained(
-    spec: RunSpec, data_dir: str | os.PathLike[str] | None, engine: str, recorded: History | None
-) -> Net:
+def _trained(spec: RunSpec, data_dir: str | os.PathLike[str] | None, engine: str, recorded: History | None) -> Net:
     with _about(spec):
         data = load(
             spec.data.name,
@@ -116,9 +102,7 @@ def _trained(
             f"the run {spec.key[:12]} was trained on {spec.data}, and what can be loaded here is {data.spec}: other "
             f"data would give another net"
         )
-    history, net = trained_net(
-        spec, data, recorded.engine if recorded and engine == "auto" else engine
-    )
+    history, net = trained_net(spec, data, recorded.engine if recorded and engine == "auto" else engine)
     origin = f"the run {spec.key[:12]}, trained again on {data.name}"
     if recorded is not None and history == recorded:
         origin += ", with the recorded history to the bit"
@@ -135,9 +119,7 @@ def _about(spec: RunSpec) -> Iterator[None]:
     try:
         yield
     except OptionError as error:
-        raise OptionError(
-            f"the run {spec.key[:12]} is on data that cannot be loaded by name: {error}"
-        ) from error
+        raise OptionError(f"the run {spec.key[:12]} is on data that cannot be loaded by name: {error}") from error
 
 
 def _starts_with(path: Path, start: bytes) -> bool:

@@ -1,51 +1,55 @@
-"""`normlab selftest`: the promises, measured on this machine."""
+"""`normlab selftest`: numerics and determinism, measured on this machine."""
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from normlab.cli.reproduce import terminated_like_interrupted
+from normlab.cli.reproduce import STOPPED, terminated_like_interrupted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from rich.console import Console
 
     from normlab.selftest import Measured
 
-STOPPED = 130  # what a shell says of a program that Ctrl-C ended
-AREAS = "numerics, identities, conformance, conversion, files, crashes or determinism"
+PEERS = ("torch", "onnx", "jax", "keras")  # measured beside, where they are installed
+
+Full = Annotated[bool, typer.Option("--full", help="All inputs and settings, not the quick part of each.")]
+Only = Annotated[list[str] | None, typer.Option(metavar="AREA", help="One area. May be given again.")]
+Out = Annotated[Path | None, typer.Option(help="Also write the table to this file: .json, .csv or .md.")]
 
 
-def selftest(
-    full: Annotated[
-        bool, typer.Option("--full", help="All inputs, files and kills, not the quick part of each.")
-    ] = False,
-    only: Annotated[
-        list[str] | None, typer.Option(metavar="AREA", help=f"One area: {AREAS}. May be given again.")
-    ] = None,
-    out: Annotated[Path | None, typer.Option(help="Also write the table to this file: .json, .csv or .md.")] = None,
-) -> None:
-    """Measure every promise on this machine: what is promised, what was found, and PyTorch on the same inputs.
+def selftest(full: Full = False, only: Only = None, out: Out = None) -> None:
+    """Measure on this machine how exact the norms are, and what gives the same bits.
 
+    Areas: numerics, determinism. PyTorch is measured on the same inputs where it is installed.
     Exit code: 0 every promise that was measured holds, 1 one is broken.
     """
+    from normlab.selftest.run import PARTS
+
+    measure(PARTS, "normlab selftest", full, only or (), out)
+
+
+def measure(parts: Mapping[str, str], program: str, full: bool, only: list[str] | tuple[()], out: Path | None) -> None:
+    """Measure these parts, show the table, write it, and leave with the exit code."""
     from rich.console import Console
 
-    from normlab.selftest.run import areas, provenance, run
+    from normlab.machine import provenance
+    from normlab.selftest.run import areas, run
     from normlab.selftest.tables import check_path, summary, table, write
 
-    wanted = areas(only or ())
+    asked = areas(only, parts)
     if out is not None:
         check_path(out)
     console = Console()
     found: list[Measured] = []
     try:
         with terminated_like_interrupted():
-            found.extend(_shown(run(full, wanted), console))
+            found.extend(_shown(run(full, asked, parts), console))
     except KeyboardInterrupt:
         typer.echo("Stopped. This is what had been measured:", err=True)
         console.print(table(found))
@@ -53,7 +57,8 @@ def selftest(
     console.print(table(found))
     console.print(summary(found), highlight=False, soft_wrap=True)
     if out is not None:
-        write(found, out, provenance(full, only or ()))
+        words = ["--full"] * full + [word for area in only for word in ("--only", area)]
+        write(found, out, provenance(f"{program} {shlex.join(words)}".strip(), *PEERS))
         console.print(f"Written: {out}", highlight=False, soft_wrap=True)
     raise typer.Exit(int(any(row.holds is False for row in found)))
 

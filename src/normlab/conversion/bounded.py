@@ -43,9 +43,7 @@ def read_whole(path: str | os.PathLike[str]) -> bytes:
     except OSError as error:
         raise ForeignNetError(f"{path} cannot be read: {error.strerror or error}") from error
     if len(content) > MOST_BYTES:
-        raise ForeignNetError(
-            f"{path} is larger than 1 GiB; no net of fully-connected layers that normlab trains is"
-        )
+        raise ForeignNetError(f"{path} is larger than 1 GiB; no net of fully-connected layers that normlab trains is")
     return content
 
 
@@ -70,13 +68,9 @@ def read_safetensors(content: bytes, name: str) -> tuple[dict[str, Array], dict[
         length = int.from_bytes(content[:8], "little")
         metadata = json.loads(content[8 : 8 + length]).get("__metadata__") or {}
     except (safetensors.SafetensorError, RecursionError, ValueError) as error:
-        raise ForeignNetError(
-            f"{name} is not a safetensors file, or a damaged one: {error}"
-        ) from error
+        raise ForeignNetError(f"{name} is not a safetensors file, or a damaged one: {error}") from error
     if len(entries) > MOST_TENSORS:
-        raise ForeignNetError(
-            f"{name} holds {len(entries):,} tensors; expected at most {MOST_TENSORS:,}"
-        )
+        raise ForeignNetError(f"{name} holds {len(entries):,} tensors; expected at most {MOST_TENSORS:,}")
     tensors = {}
     for tensor, entry in entries:
         if entry["dtype"] not in DTYPES:
@@ -91,9 +85,7 @@ def read_safetensors(content: bytes, name: str) -> tuple[dict[str, Array], dict[
 
 def check_floats(tensors: dict[str, Array], counts: tuple[str, ...] = ()) -> None:
     """Refuse tensors of mixed or whole-number types, but for names that end in one of `counts`."""
-    floats = {
-        name: value for name, value in tensors.items() if not name.endswith(counts or ("\0",))
-    }
+    floats = {name: value for name, value in tensors.items() if not name.endswith(counts or ("\0",))}
     types = {str(value.dtype) for value in floats.values()}
     for name, value in floats.items():
         if value.dtype.kind != "f":

@@ -52,9 +52,7 @@ def load_net(
     Raises RecordsError for a file that is no sound checkpoint, ShapeError or OptionError where it holds no net that
     normlab can build.
     """
-    return put_together(
-        parts_in(path, take, normalization=normalization, num_groups=num_groups), rng
-    )
+    return put_together(parts_in(path, take, normalization=normalization, num_groups=num_groups), rng)
 
 
 def parts_in(
@@ -72,18 +70,14 @@ def parts_in(
     which = "best_running" if params else "running"
     params = params or _under(tensors, "params/")
     if not params:
-        raise RecordsError(
-            f"the checkpoint {path} holds no parameters; it was saved neither by a Solver nor as a net"
-        )
+        raise RecordsError(f"the checkpoint {path} holds no parameters; it was saved neither by a Solver nor as a net")
     layers = sum(name[0] == "W" for name in params) - 1
     running = [_under(tensors, f"{which}/{layer}/") for layer in range(layers)]
     settings = state.get("net") or {"normalization": None, "dropout": 1.0, "reg": 0.0, "norms": []}
     if normalization is not None and normalization not in BY_NAME:
         raise not_one_of("normalization", normalization, (None, *BY_NAME))
     if normalization is not None or settings["normalization"] is None:
-        known = normalization or (
-            _WITH_GROUPS if num_groups else _known_by_its_arrays(path, params, running)
-        )
+        known = normalization or (_WITH_GROUPS if num_groups else _known_by_its_arrays(path, params, running))
         settings = settings | {"normalization": known}
     if num_groups is not None:
         norms = settings["norms"] or [{}] * layers
@@ -98,11 +92,7 @@ def _known_by_its_arrays(
     names = {name.rstrip("0123456789") for name in params} - {"W", "b"}
     if not names:
         return None
-    possible = [
-        norm
-        for norm in BY_NAME.values()
-        if names == {*norm.parameter_names} and norm.running == any(running)
-    ]
+    possible = [norm for norm in BY_NAME.values() if names == {*norm.parameter_names} and norm.running == any(running)]
     if len(possible) == 1:
         return possible[0].name
     options = [
@@ -119,8 +109,4 @@ def _known_by_its_arrays(
 
 
 def _under(tensors: dict[str, Array], prefix: str) -> dict[str, Array]:
-    return {
-        name.removeprefix(prefix): np.array(value)
-        for name, value in tensors.items()
-        if name.startswith(prefix)
-    }
+    return {name.removeprefix(prefix): np.array(value) for name, value in tensors.items() if name.startswith(prefix)}

@@ -50,7 +50,5 @@ def biased(running_var: Array, batch_size: int) -> Array:
 
 def _checked(batch_size: int) -> int:
     if batch_size < 2:
-        raise OptionError(
-            f"the batch size {batch_size!r} is not above 1: a variance of one example is no variance"
-        )
+        raise OptionError(f"the batch size {batch_size!r} is not above 1: a variance of one example is no variance")
     return batch_size

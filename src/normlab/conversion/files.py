@@ -38,9 +38,7 @@ LIBRARIES: dict[str, Library] = {
 }
 
 
-def export_net(
-    model: Any, path: str | os.PathLike[str], to: str, *, unbiased_for: int | None = None
-) -> str:
+def export_net(model: Any, path: str | os.PathLike[str], to: str, *, unbiased_for: int | None = None) -> str:
     """Write a net for 'torch', 'keras' or 'onnx', and return the Python that builds it there and loads the file.
 
     `model` is a FullyConnectedNet, a TwoLayerNet, or anybody's net of the assignment. In eval mode the net gives there
@@ -73,27 +71,19 @@ def export_net(
     return write_parts(take_apart(model), path, to, unbiased_for=unbiased_for)
 
 
-def write_parts(
-    parts: Parts, path: str | os.PathLike[str], to: str, *, unbiased_for: int | None = None
-) -> str:
+def write_parts(parts: Parts, path: str | os.PathLike[str], to: str, *, unbiased_for: int | None = None) -> str:
     """`export_net` of a net taken apart."""
     library = library_named(to)
     path = Path(path)
     if not path.name.endswith(library.SUFFIX):
-        raise OptionError(
-            f"{path} does not end in {library.SUFFIX}, as {library.TITLE}'s loader expects"
-        )
+        raise OptionError(f"{path} does not end in {library.SUFFIX}, as {library.TITLE}'s loader expects")
     if unbiased_for is not None and parts.normalization != "batchnorm":
-        raise OptionError(
-            "unbiased_for is about batch norm's running variances, and this net has none"
-        )
+        raise OptionError("unbiased_for is about batch norm's running variances, and this net has none")
     write_whole(path, library.to_bytes(parts, unbiased_for))
     return library.snippet(parts, str(path))
 
 
-def import_net(
-    path: str | os.PathLike[str], source: str, *, rng: Generator | None = None
-) -> FullyConnectedNet:
+def import_net(path: str | os.PathLike[str], source: str, *, rng: Generator | None = None) -> FullyConnectedNet:
     """The net in a file that `export_net` wrote for 'torch', 'keras' or 'onnx', also after training there.
 
     Such a file has a label in its metadata, which says what the net is. Nothing in the file is

@@ -23,6 +23,4 @@ def need_h5py() -> None:
 
 def _need(module: str, what: str, title: str) -> None:
     if find_spec(module) is None:
-        raise MissingPackageError(
-            f"{what} need {title}: install with  pip install 'normlab[conversion]'"
-        )
+        raise MissingPackageError(f"{what} need {title}: install with  pip install 'normlab[conversion]'")

@@ -73,9 +73,7 @@ def _walk(group: Any, path: str, datasets: dict[str, Array], most_bytes: int) ->
         else:
             raise RefusedError(f"{here!r} is neither a group nor a dataset")
         if len(datasets) > MOST_DATASETS:
-            raise RefusedError(
-                f"there are more than {MOST_DATASETS:,} datasets; expected a net's file"
-            )
+            raise RefusedError(f"there are more than {MOST_DATASETS:,} datasets; expected a net's file")
 
 
 def _plain(dataset: Any, path: str, most_bytes: int) -> Array:
@@ -83,13 +81,9 @@ def _plain(dataset: Any, path: str, most_bytes: int) -> Array:
         raise RefusedError(f"{path!r} has type {dataset.dtype}; expected numbers")
     size = math.prod(dataset.shape) * dataset.dtype.itemsize
     if dataset.is_virtual or dataset.external or dataset.chunks is not None:
-        raise RefusedError(
-            f"{path!r} is stored in pieces, compressed or in another file; expected plain data"
-        )
+        raise RefusedError(f"{path!r} is stored in pieces, compressed or in another file; expected plain data")
     if size > most_bytes or (size and dataset.id.get_storage_size() != size):
-        raise RefusedError(
-            f"{path!r} says shape {dataset.shape}, and the file does not hold so much data"
-        )
+        raise RefusedError(f"{path!r} says shape {dataset.shape}, and the file does not hold so much data")
     values = np.ascontiguousarray(dataset[()])
     return values.astype(values.dtype.newbyteorder("="), copy=False)
 

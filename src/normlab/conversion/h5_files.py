@@ -17,9 +17,7 @@ import safetensors.numpy
 from normlab.conversion.errors import ForeignNetError
 from normlab.typing import Array
 
-CHILD = Path(__file__).with_name(
-    "h5_child.py"
-)  # by its path: importing it by name would load all of normlab
+CHILD = Path(__file__).with_name("h5_child.py")  # by its path: importing it by name would load all of normlab
 SECONDS = 60
 REFUSED = 3  # the child's exit code with a sentence on its standard error
 FIXED = {"HDF5_PLUGIN_PRELOAD": "::", "HDF5_USE_FILE_LOCKING": "FALSE", "OPENBLAS_NUM_THREADS": "1"}
@@ -39,13 +37,9 @@ def read_h5(content: bytes, name: str) -> dict[str, Array]:
             env=os.environ | FIXED,
         )
     except subprocess.TimeoutExpired as error:
-        raise ForeignNetError(
-            f"{name} keeps HDF5 busy for more than {SECONDS} s; it is damaged, or made to"
-        ) from error
+        raise ForeignNetError(f"{name} keeps HDF5 busy for more than {SECONDS} s; it is damaged, or made to") from error
     if child.returncode == REFUSED:
         raise ForeignNetError(f"{name}: {child.stderr.decode(errors='replace').strip()}")
     if child.returncode != 0:
-        raise ForeignNetError(
-            f"{name} makes HDF5 fail (exit code {child.returncode}); the file is damaged"
-        )
+        raise ForeignNetError(f"{name} makes HDF5 fail (exit code {child.returncode}); the file is damaged")
     return dict(safetensors.numpy.load(child.stdout))

@@ -138,9 +138,7 @@ def from_bytes(content: bytes, name: str) -> Parts:
     need_h5py()
     arrays = read_h5(content, name)
     text = arrays.pop(KEY, None)
-    label = read_label(
-        None if text is None else text.tobytes().decode(errors="replace"), name, KEEPING
-    )
+    label = read_label(None if text is None else text.tobytes().decode(errors="replace"), name, KEEPING)
     check_floats(arrays)
     held, counts = HeldArrays(arrays, name), dict[str, int]()
     affines: list[Affine] = []

@@ -64,9 +64,7 @@ class Label:
             self._exact(number, norm)._replace(eps=self.eps[number], momentum=self.momentum[number])
             for number, norm in enumerate(norms)
         ]
-        return Parts(
-            tuple(affines), tuple(exact), self.normalization, self.num_groups, self.keep, self.reg
-        )
+        return Parts(tuple(affines), tuple(exact), self.normalization, self.num_groups, self.keep, self.reg)
 
     def _exact(self, number: int, norm: NormLayer) -> NormLayer:
         """The norm of hidden layer `number` with its running statistics as they were before they were written."""
@@ -74,9 +72,7 @@ class Label:
             return norm
         mean, var = (np.array(values[number], np.float64) for values in (self.mean, self.var))
         if mean.shape != norm.running_mean.shape or var.shape != norm.running_var.shape:
-            raise _contradiction(
-                f"{len(mean)} running statistics", f"{len(norm.running_mean)} in layer {number + 1}"
-            )
+            raise _contradiction(f"{len(mean)} running statistics", f"{len(norm.running_mean)} in layer {number + 1}")
         found = norm.running_var
         learned = found if self.unbiased_for is None else biased(found, self.unbiased_for)
         written = written_var(var, self.unbiased_for)
@@ -123,10 +119,7 @@ def read_label(text: object, name: str, keeping: str) -> Label:
         label = Label(
             **values
             | {entry: tuple(map(float, values[entry])) for entry in ("eps", "momentum")}
-            | {
-                entry: tuple(tuple(map(float, row)) for row in values[entry])
-                for entry in ("mean", "var")
-            }
+            | {entry: tuple(tuple(map(float, row)) for row in values[entry]) for entry in ("mean", "var")}
         )
     except (
         AttributeError,
@@ -136,13 +129,9 @@ def read_label(text: object, name: str, keeping: str) -> Label:
         TypeError,
         ValueError,
     ) as error:
-        raise ForeignNetError(
-            f"{name}: the label {KEY!r} is damaged; export the net again"
-        ) from error
+        raise ForeignNetError(f"{name}: the label {KEY!r} is damaged; export the net again") from error
     if label.version != VERSION:
-        raise ForeignNetError(
-            f"{name}: the label {KEY!r} is of another version of normlab than this one"
-        )
+        raise ForeignNetError(f"{name}: the label {KEY!r} is of another version of normlab than this one")
     if not _is_sound(label):
         raise ForeignNetError(
             f"{name}: the label {KEY!r} is damaged: it has settings that no net has; export the net again"
@@ -161,9 +150,7 @@ def _contradiction(said: str, found: str) -> ForeignNetError:
     )
 
 
-def _where_same(
-    exact: Array, written: Array, found: Array, otherwise: Array, dtype: np.dtype[Any]
-) -> Array:
+def _where_same(exact: Array, written: Array, found: Array, otherwise: Array, dtype: np.dtype[Any]) -> Array:
     with np.errstate(over="ignore"):
         narrow = written.astype(dtype)
     return np.where((narrow == found) | (np.isnan(narrow) & np.isnan(found)), exact, otherwise)

@@ -69,9 +69,7 @@ class Parts:
     reg: float = 0.0
 
     def __post_init__(self) -> None:
-        check_net_options(
-            self.hidden_dims, self.normalization, self.num_groups, self.keep, self.reg
-        )
+        check_net_options(self.hidden_dims, self.normalization, self.num_groups, self.keep, self.reg)
         for norm in self.norms:
             if not (0 <= norm.eps < np.inf and 0 <= norm.momentum <= 1):
                 raise OptionError(
@@ -85,9 +83,7 @@ class Parts:
                     f"{after.W.shape[0]}; the layers are not of one net, or not in its order"
                 )
         if len(self.norms) != (len(self.hidden_dims) if self.normalization else 0):
-            raise ShapeError(
-                f"{len(self.norms)} norm layers for {len(self.hidden_dims)} hidden layers"
-            )
+            raise ShapeError(f"{len(self.norms)} norm layers for {len(self.hidden_dims)} hidden layers")
 
     @property
     def dims(self) -> tuple[int, ...]:
@@ -136,9 +132,7 @@ def take_apart(model: Any) -> Parts:
     return parts_of(model.params, getattr(model, "bn_params", []), settings_of(model))
 
 
-def parts_of(
-    params: Mapping[str, Array], running: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]
-) -> Parts:
+def parts_of(params: Mapping[str, Array], running: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]) -> Parts:
     """Parameters by the assignment's names, each hidden layer's running statistics, and `settings_of` the net."""
     count = sum(name[0] == "W" for name in params)
     normalization = settings["normalization"]
@@ -169,15 +163,11 @@ def parts_of(
         raise ShapeError(f"the net has no W1; its parameters are {quoted(sorted(params))}")
     types = {str(params[name].dtype) for name in sorted(params)}
     if len(types) > 1 or not types <= {*DTYPES}:
-        raise ShapeError(
-            f"the net's parameters have type {' and '.join(sorted(types))}; expected float32 or float64"
-        )
+        raise ShapeError(f"the net's parameters have type {' and '.join(sorted(types))}; expected float32 or float64")
     has_groups = norm is not None and "num_groups" in norm.options
     groups = {own.get("num_groups") for own in settings["norms"]} if has_groups else {None}
     if len(groups) > 1:
-        raise OptionError(
-            f"the net's layers have different num_groups, {quoted(groups)}; expected one number for all"
-        )
+        raise OptionError(f"the net's layers have different num_groups, {quoted(groups)}; expected one number for all")
     return Parts(
         tuple(affines),
         tuple(norms),
@@ -211,9 +201,7 @@ def put_together(parts: Parts, rng: Generator | None = None) -> FullyConnectedNe
     for number, affine in enumerate(parts.affines, start=1):
         net.params |= {f"W{number}": affine.W.copy(), f"b{number}": affine.b.copy()}
     for number, (norm, param) in enumerate(zip(parts.norms, net.bn_params, strict=True), start=1):
-        for each, value in zip(
-            parts.norm.parameters if parts.norm else (), norm.parameters, strict=True
-        ):
+        for each, value in zip(parts.norm.parameters if parts.norm else (), norm.parameters, strict=True):
             net.params[f"{each.name}{number}"] = value.copy()
         param |= {"eps": norm.eps}
         if norm.running_mean is not None and norm.running_var is not None:
@@ -232,19 +220,14 @@ def remarks(parts: Parts) -> list[str]:
         for name, values in (("W", affine.W), ("b", affine.b)):
             found.append((f"{name}{number}", ~np.isfinite(values), "not finite"))
     for number, norm in enumerate(parts.norms, start=1):
-        arrays = dict(
-            zip(parts.norm.parameter_names if parts.norm else (), norm.parameters, strict=True)
-        )
+        arrays = dict(zip(parts.norm.parameter_names if parts.norm else (), norm.parameters, strict=True))
         arrays |= {name: getattr(norm, name) for name in RUNNING if getattr(norm, name) is not None}
         for name, values in arrays.items():
             found.append((f"{name}{number}", ~np.isfinite(values), "not finite"))
         if norm.running_var is not None:
-            found.append(
-                (f"running_var{number}", norm.running_var < 0, "below 0, as no variance is")
-            )
+            found.append((f"running_var{number}", norm.running_var < 0, "below 0, as no variance is"))
     return [
-        f"{name} holds {np.count_nonzero(wrong)} numbers that are {what}; the net's scores will be NaN "
-        f"or wrong"
+        f"{name} holds {np.count_nonzero(wrong)} numbers that are {what}; the net's scores will be NaN or wrong"
         for name, wrong, what in found
         if wrong.any()
     ]

@@ -86,10 +86,7 @@ def to_model(parts: Parts, unbiased_for: int | None = None) -> onnx.ModelProto:
         "net",
         [helper.make_tensor_value_info("x", element, ["N", parts.dims[0]])],
         [helper.make_tensor_value_info("scores", element, ["N", parts.dims[-1]])],
-        [
-            numpy_helper.from_array(np.ascontiguousarray(array), name)
-            for name, array in tensors.items()
-        ],
+        [numpy_helper.from_array(np.ascontiguousarray(array), name) for name, array in tensors.items()],
     )
     operators, version = SETS.get(operator_of_norm, USUAL_SET)
     model = helper.make_model(
@@ -114,9 +111,7 @@ def snippet(parts: Parts, name: str) -> str:
     )
 
 
-def _norm_tensors(
-    norm: NormLayer, number: int, parts: Parts, unbiased_for: int | None
-) -> dict[str, Array]:
+def _norm_tensors(norm: NormLayer, number: int, parts: Parts, unbiased_for: int | None) -> dict[str, Array]:
     names = parts.norm.parameter_names if parts.norm is not None else ()
     tensors = {f"{name}{number}": value for name, value in zip(names, norm.parameters, strict=True)}
     if norm.running_mean is not None and norm.running_var is not None:
@@ -172,16 +167,12 @@ def from_bytes(content: bytes, name: str) -> Parts:
     except UserError:
         raise
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        raise ForeignNetError(
-            f"{name} is a damaged ONNX model: {type(error).__name__}: {error}"
-        ) from error
+        raise ForeignNetError(f"{name} is a damaged ONNX model: {type(error).__name__}: {error}") from error
 
 
 def from_model(model: onnx.ModelProto, name: str) -> Parts:
     """The net of a checked model with our label. Raises ForeignNetError for a graph that is not its net's."""
-    label = read_label(
-        {prop.key: prop.value for prop in model.metadata_props}.get(KEY), name, KEEPING
-    )
+    label = read_label({prop.key: prop.value for prop in model.metadata_props}.get(KEY), name, KEEPING)
     arrays = {tensor.name: _array_of(tensor) for tensor in model.graph.initializer}
     check_floats(arrays)
     held = HeldArrays(arrays, name)
@@ -212,9 +203,7 @@ def _check_graph(model: onnx.ModelProto, ours: onnx.ModelProto, name: str) -> No
     """Refuse a graph that does not compute the net of the file's label, naming the first other node."""
 
     def rest(model: onnx.ModelProto) -> list[object]:
-        sets = sorted(
-            (each.domain, each.version) for each in model.opset_import if each.domain == ""
-        )
+        sets = sorted((each.domain, each.version) for each in model.opset_import if each.domain == "")
         values = (model.graph.input, model.graph.output)
         return [sets, *([value.name for value in each] for each in values)]
 
@@ -256,9 +245,7 @@ def _array_of(tensor: onnx.TensorProto) -> Array:
         )
     held = max(len(tensor.raw_data), *(len(getattr(tensor, name)) for name in TYPED))
     if any(size < 0 for size in tensor.dims) or math.prod(tensor.dims) > held:
-        raise ForeignNetError(
-            f"the tensor {tensor.name!r} says shape {[*tensor.dims]}, more than it holds"
-        )
+        raise ForeignNetError(f"the tensor {tensor.name!r} says shape {[*tensor.dims]}, more than it holds")
     try:
         values: Array = np.array(numpy_helper.to_array(tensor))
     except (TypeError, ValueError) as error:

@@ -58,18 +58,11 @@ def state_dict(parts: Parts, unbiased_for: int | None = None) -> dict[str, Array
             }
         elif isinstance(layer, NormLayer):
             leaves = _leaves(parts.norm)
-            tensors |= {
-                f"{place}.{leaf}": value
-                for leaf, value in zip(leaves, layer.parameters, strict=True)
-            }
+            tensors |= {f"{place}.{leaf}": value for leaf, value in zip(leaves, layer.parameters, strict=True)}
             if layer.running_mean is not None and layer.running_var is not None:
                 running_var = written_var(layer.running_var, unbiased_for)
-                tensors[f"{place}.running_mean"] = narrowed(
-                    f"{place}.running_mean", layer.running_mean, parts.dtype
-                )
-                tensors[f"{place}.running_var"] = narrowed(
-                    f"{place}.running_var", running_var, parts.dtype
-                )
+                tensors[f"{place}.running_mean"] = narrowed(f"{place}.running_mean", layer.running_mean, parts.dtype)
+                tensors[f"{place}.running_var"] = narrowed(f"{place}.running_var", running_var, parts.dtype)
                 tensors[f"{place}.num_batches_tracked"] = np.array(layer.batches, np.int64)
     return tensors
 

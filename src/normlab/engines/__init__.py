@@ -18,10 +18,7 @@ if TYPE_CHECKING:
     from normlab.data.dataset import Dataset
     from normlab.nets import FullyConnectedNet
 
-__all__ = [
-    "COMPILED_NORMS",
-    "COMPILED_RULES",
-    "compiles", "explain_engine", "speed_up", "train_compiled", "why_not"]
+__all__ = ["COMPILED_NORMS", "COMPILED_RULES", "compiles", "explain_engine", "speed_up", "train_compiled", "why_not"]
 
 COMPILED_RULES = ("sgd", "sgd_momentum", "rmsprop", "adam")  # others are left to the Solver
 COMPILED_NORMS = {None: 0, "batchnorm": 1, "layernorm": 2, "groupnorm": 2, "rmsnorm": 3}  # likewise

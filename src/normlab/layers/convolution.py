@@ -48,9 +48,7 @@ class ConvShape(NamedTuple):
     width: int  # W'
 
 
-def conv_forward_naive(
-    x: Array, w: Array, b: Array, conv_param: Mapping[str, Any]
-) -> tuple[Array, ConvCache]:
+def conv_forward_naive(x: Array, w: Array, b: Array, conv_param: Mapping[str, Any]) -> tuple[Array, ConvCache]:
     """out[n, f, i, j] = b[f] + Σ_cpq w[f, c, p, q] · x[n, c, i·stride + p - pad, j·stride + q - pad].
 
     Arguments: x (N, C, H, W); w (F, C, HH, WW); b (F,); conv_param with `stride` (pixels between neighbouring
@@ -109,9 +107,7 @@ def conv_backward_naive(dout: Array, cache: ConvCache) -> tuple[Array, Array, Ar
     return unpadded(dz, pad), dw, db
 
 
-def conv_shape(
-    layer: str, x: Array, w: Array, b: Array, conv_param: Mapping[str, Any]
-) -> ConvShape:
+def conv_shape(layer: str, x: Array, w: Array, b: Array, conv_param: Mapping[str, Any]) -> ConvShape:
     """What the arguments of a convolution agree on; a sentence where they do not."""
     if x.ndim != 4:
         raise ShapeError(f"{layer} got x of shape {x.shape}; expected (N, C, H, W): images")
@@ -122,8 +118,7 @@ def conv_shape(
         )
     if b.shape != w.shape[:1]:
         raise ShapeError(
-            f"{layer} got b of shape {b.shape} for w of shape {w.shape}; expected ({len(w)},): one "
-            f"value a filter"
+            f"{layer} got b of shape {b.shape} for w of shape {w.shape}; expected ({len(w)},): one value a filter"
         )
     stride, pad = (_setting(layer, conv_param, name) for name in ("stride", "pad"))
     height, width = (positions(layer, x, w, axis, stride, pad) for axis in (2, 3))
@@ -161,6 +156,4 @@ def _setting(layer: str, conv_param: Mapping[str, Any], name: str) -> int:
         raise MissingKeyError(
             f"{layer} needs conv_param[{name!r}]; a usual one is {{'stride': 1, 'pad': (HH - 1) // 2}}"
         )
-    return whole_number(
-        f"conv_param[{name!r}]", conv_param[name], {"stride": 1, "pad": 0}[name]
-    )
+    return whole_number(f"conv_param[{name!r}]", conv_param[name], {"stride": 1, "pad": 0}[name])

@@ -33,14 +33,10 @@ from normlab.layers.pooling import (
 )
 from normlab.typing import Array
 
-BLOCK = (
-    1 << 20
-)  # bytes of columns at a time: measured; a core's second-level cache holds about as much
+BLOCK = 1 << 20  # bytes of columns at a time: measured; a core's second-level cache holds about as much
 
 
-def conv_forward_fast(
-    x: Array, w: Array, b: Array, conv_param: Mapping[str, Any]
-) -> tuple[Array, ConvCache]:
+def conv_forward_fast(x: Array, w: Array, b: Array, conv_param: Mapping[str, Any]) -> tuple[Array, ConvCache]:
     """conv_forward_naive by products of matrices. Arguments, results and errors are the same.
 
     >>> x, w = np.arange(9.0).reshape(1, 1, 3, 3), np.array([[[[1.0, 0.0], [0.0, -1.0]]]])
@@ -60,9 +56,7 @@ def conv_forward_fast(
     return out, ConvCache(x, w, b, conv_param)
 
 
-def conv_backward_fast(
-    dout: Array, cache: ConvCache, *, with_dx: bool = True
-) -> tuple[Array | None, Array, Array]:
+def conv_backward_fast(dout: Array, cache: ConvCache, *, with_dx: bool = True) -> tuple[Array | None, Array, Array]:
     """conv_backward_naive by products of matrices: dx, dw, db. Arguments, results and errors are the same.
 
     `with_dx=False` leaves dx out (None), which a net's first layer has no use for.

@@ -147,18 +147,14 @@ def _check_channels(x: Array, gamma: Array, beta: Array) -> None:
         )
 
 
-def _forward_of_a_net(
-    x: Array, gamma: Array, beta: Array, settings: Mapping[str, Any]
-) -> tuple[Array, GroupNormCache]:
+def _forward_of_a_net(x: Array, gamma: Array, beta: Array, settings: Mapping[str, Any]) -> tuple[Array, GroupNormCache]:
     return groupnorm_forward(x, gamma, beta, settings["num_groups"], settings)
 
 
 def _check_groups(hidden_dims: Sequence[int], options: Mapping[str, Any]) -> None:
     """Refuse a number of groups that does not divide every hidden dimension."""
     num_groups, divisor = options.get("num_groups"), math.gcd(*hidden_dims)
-    if not (
-        isinstance(num_groups, int | np.integer) and num_groups >= 1 and divisor % num_groups == 0
-    ):
+    if not (isinstance(num_groups, int | np.integer) and num_groups >= 1 and divisor % num_groups == 0):
         # the first few: a number of any size may come out of a file
         possible = [g for g in range(1, min(divisor, 1000) + 1) if divisor % g == 0]
         raise OptionError(

@@ -94,8 +94,7 @@ def pool_shape(layer: str, x: Array, pool_param: Mapping[str, Any]) -> PoolShape
         if name not in pool_param:
             raise MissingKeyError(f"{layer} needs pool_param[{name!r}]; a usual one is 2")
     pool_height, pool_width, stride = (
-        whole_number(f"pool_param[{name!r}]", pool_param[name], 1)
-        for name in ("pool_height", "pool_width", "stride")
+        whole_number(f"pool_param[{name!r}]", pool_param[name], 1) for name in ("pool_height", "pool_width", "stride")
     )
     window = np.empty((0, 0, pool_height, pool_width))
     height, width = (positions(layer, x, window, axis, stride, pad=0) for axis in (2, 3))

@@ -51,9 +51,7 @@ def conv_relu_forward(
     return out, (conv_cache, relu_cache)
 
 
-def conv_relu_backward(
-    dout: Array, cache: tuple[ConvCache, Array]
-) -> tuple[Array | None, Array, Array]:
+def conv_relu_backward(dout: Array, cache: tuple[ConvCache, Array]) -> tuple[Array | None, Array, Array]:
     """Gradients of conv_relu_forward: dx, dw, db, as of conv_backward_naive."""
     conv_cache, relu_cache = cache
     return conv_backward_fast(relu_backward(dout, relu_cache), conv_cache)

@@ -55,9 +55,7 @@ def spatial_batchnorm_forward(
 
 # out[n, c, h, w] is batch norm's output for example (n, h, w) and feature c: the same formulas, with sums over n, h
 # and w where batch norm has them over n.
-def spatial_batchnorm_backward(
-    dout: Array, cache: BatchNormCache | FrozenBatchNormCache
-) -> tuple[Array, Array, Array]:
+def spatial_batchnorm_backward(dout: Array, cache: BatchNormCache | FrozenBatchNormCache) -> tuple[Array, Array, Array]:
     """Gradients of spatial_batchnorm_forward: dx (N, C, H, W), dgamma (C,), dbeta (C,).
 
     Raises ShapeError if dout (N, C, H, W) does not fit.
@@ -100,9 +98,7 @@ def spatial_groupnorm_forward(
     return out, SpatialGroupNormCache(cache, gamma.shape)
 
 
-def spatial_groupnorm_backward(
-    dout: Array, cache: SpatialGroupNormCache
-) -> tuple[Array, Array, Array]:
+def spatial_groupnorm_backward(dout: Array, cache: SpatialGroupNormCache) -> tuple[Array, Array, Array]:
     """Gradients of spatial_groupnorm_forward: dx (N, C, H, W), and dgamma, dbeta in gamma's shape.
 
     >>> x, ones = np.array([[[[1.0, 2.0, 6.0]]]]), np.ones((1, 1, 1, 1))

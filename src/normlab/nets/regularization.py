@@ -13,8 +13,7 @@ def l2_loss(params: Params, reg: float) -> Array | float:
     # a layer's bias is a line of numbers: whatever axes it has before that stack nets
     stacked = {name: params[f"b{name[1:]}"].ndim - 1 for name in weights}
     total: Array | float = sum(
-        0.5 * reg * (W * W).sum(axis=tuple(range(stacked[name], W.ndim)))
-        for name, W in weights.items()
+        0.5 * reg * (W * W).sum(axis=tuple(range(stacked[name], W.ndim))) for name, W in weights.items()
     )
     return total
 

@@ -79,9 +79,7 @@ class ThreeLayerConvNet:
     def loss(self, X: Array, y: Array | None = None) -> Any:
         """Without labels, the scores (N, num_classes) of images X (N, C, H, W); with labels y (N,), the loss and a
         dictionary of gradients with the keys of `params`. Raises ShapeError for images that do not fit."""
-        W1, b1, W2, b2, W3, b3 = (
-            self.params[name] for name in ("W1", "b1", "W2", "b2", "W3", "b3")
-        )
+        W1, b1, W2, b2, W3, b3 = (self.params[name] for name in ("W1", "b1", "W2", "b2", "W3", "b3"))
         X = np.asarray(X).astype(W1.dtype, copy=False)
         if X.shape[1:] != tuple(self.input_dim):
             raise ShapeError(

@@ -13,8 +13,8 @@ from importlib.util import find_spec
 from typing import Any
 
 from normlab import machine
+from normlab.selftest.lean_process import lean_process
 from normlab.selftest.measured import Measured
-from normlab.selftest.processes import lean_process
 
 # OpenBLAS's names, with the instruction set of NumPy's list that a processor needs to run its kernels.
 CORE_TYPES = {"Nehalem": "X86_V2", "Sandybridge": "AVX", "Haswell": "X86_V3", "Zen": "X86_V3", "SkylakeX": "X86_V4"}

@@ -19,7 +19,6 @@ Where = Mapping[str, Value | Sequence[Value]]
 """Points of a grid: for each axis named, the one value or the values that are meant."""
 
 
-
 @dataclass(frozen=True)
 class Axis:
     """A direction of a grid: what the reader sees, and the fields of the specs that each value sets."""
