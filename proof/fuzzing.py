@@ -259,11 +259,9 @@ def _frames() -> list[bytes]:
 
 
 def _read_notebook(path: Path) -> object:
-    import nbformat
-
     from normlab import notebooks
 
-    return notebooks._read(path, nbformat)
+    return notebooks.read_notebook(path)
 
 
 def _whole_notebooks() -> list[bytes]:

@@ -45,7 +45,7 @@ def alias(name: str, *, shadow: bool = False) -> None:
         return
     if not name.isidentifier() or name in (ORIGINAL, "normlab"):
         raise OptionError(f"{name!r} cannot be another name of {ORIGINAL}; give the name of a package, like 'cs231n'")
-    existing = _place_of(name)
+    existing = place_of(name)
     if existing and not shadow:
         raise OptionError(
             f"there is a package {name!r} already, {existing}, and an alias would hide it; "
@@ -151,7 +151,7 @@ def _copy_of(module: ModuleType, key: str) -> ModuleType:
     return twin
 
 
-def _place_of(name: str) -> str:
+def place_of(name: str) -> str:
     """Where an importable package of that name lives; empty where there is none with Python in it."""
     if name in sys.modules:
         return f"imported from {getattr(sys.modules[name], '__file__', None) or 'memory'}"

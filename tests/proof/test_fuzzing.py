@@ -119,11 +119,11 @@ def test_a_checkpoint_of_someone_who_knows_the_format_is_a_sentence(tmp_path):
 
 
 def test_notebooks_found_by_fuzzing_are_refused(tmp_path):
-    nbformat = pytest.importorskip("nbformat", reason="nbformat is not installed")
+    pytest.importorskip("nbformat", reason="nbformat is not installed")
     from normlab import notebooks
 
     third = {"worksheets": [{"cells": []}], "metadata": {"name": ""}, "nbformat": 3, "nbformat_minor": {}}
     for text in (json.dumps(third), '{"cells":' + "[" * 100_000):
         (tmp_path / "n.ipynb").write_text(text)
         with pytest.raises(notebooks.NotebookError, match="is not a Jupyter notebook"):
-            notebooks._read(tmp_path / "n.ipynb", nbformat)
+            notebooks.read_notebook(tmp_path / "n.ipynb")

@@ -7,6 +7,7 @@ edition of the data set is read, in its folder or its archive, and no pickle is 
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from normlab.data import cifar10
 from normlab.data.loading import check_count, load
 from normlab.data.parts import Wanted, gather
-from normlab.data.places import advice, find
+from normlab.data.places import VARIABLE, advice, find
 from normlab.typing import Array
 
 _TRAINING, _TEST = 50_000, 10_000
@@ -33,17 +34,30 @@ def load_CIFAR_batch(filename: str | os.PathLike[str]) -> tuple[Array, Array]:
 def load_CIFAR10(ROOT: str | os.PathLike[str]) -> tuple[Array, Array, Array, Array]:
     """All of CIFAR-10 from the folder or archive `ROOT`: X_train, y_train, X_test, y_test.
 
-    Images are (50000, 32, 32, 3) and (10000, 32, 32, 3), float64 from 0 to 255: 1.5 GB. Raises DataError.
+    Images are (50000, 32, 32, 3) and (10000, 32, 32, 3), float64 from 0 to 255: 1.5 GB. Where there is no `ROOT` and
+    NORMLAB_DATA names a folder, the data are read from there, and a warning says so. Raises DataError.
     """
     X = {"train": np.empty((_TRAINING, 32, 32, 3)), "test": np.empty((_TEST, 32, 32, 3))}
     y = {"train": np.empty(_TRAINING, np.int64), "test": np.empty(_TEST, np.int64)}
-    place = find("cifar10", ROOT)
+    place = find("cifar10", _existing(ROOT))
     with advice("cifar10"):
         for chunk in cifar10.chunks(place):
             here = slice(chunk.first, chunk.first + len(chunk.labels))
             X[chunk.split][here] = chunk.images.transpose(_CHANNELS_LAST)
             y[chunk.split][here] = chunk.labels
     return X["train"], y["train"], X["test"], y["test"]
+
+
+def _existing(root: str | os.PathLike[str]) -> str | os.PathLike[str] | None:
+    """The folder that a notebook names; None, for NORMLAB_DATA, where that is set and the notebook's is not there."""
+    if os.path.exists(root) or not os.environ.get(VARIABLE):
+        return root
+    warnings.warn(
+        f"{os.fspath(root)!r} does not exist; CIFAR-10 is read from {os.environ[VARIABLE]}, which {VARIABLE} names",
+        UserWarning,
+        stacklevel=3,
+    )
+    return None
 
 
 def get_CIFAR10_data(
