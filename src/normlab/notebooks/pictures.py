@@ -32,20 +32,22 @@ def install() -> None:
             for function in ("imread", "imread_v2"):
                 if hasattr(module, function):
                     setattr(module, function, _or_drawn(getattr(module, function)))
-    misc = _module("scipy.misc") or _new_module("scipy.misc")
-    for function in (imread, imresize, imsave):
-        if not hasattr(misc, function.__name__):
-            setattr(misc, function.__name__, function)
-    misc.imread = _or_drawn(misc.imread)  # type: ignore[attr-defined]
+    misc: Any = _module("scipy.misc") or _new_module("scipy.misc")
+    for name, function in {"imread": imread, "imresize": imresize, "imsave": imsave}.items():
+        if not hasattr(misc, name):
+            setattr(misc, name, function)
+    misc.imread = _or_drawn(misc.imread)
     if "imageio" not in sys.modules:
-        _new_module("imageio").imread = misc.imread  # type: ignore[attr-defined]
+        _new_module("imageio").imread = misc.imread
+
 
 
 def imread(name: Any, *_: Any, **__: Any) -> Array:
     """The picture in a file, (height, width, 3), 8 bits each."""
     from PIL import Image
 
-    return np.asarray(Image.open(name).convert("RGB"))
+    picture: Array = np.asarray(Image.open(name).convert("RGB"))
+    return picture
 
 
 def imresize(arr: Array, size: Any, interp: str = "bilinear", mode: str | None = None) -> Array:
@@ -58,7 +60,9 @@ def imresize(arr: Array, size: Any, interp: str = "bilinear", mode: str | None =
     else:
         factor = size / 100 if isinstance(size, int | np.integer) else float(size)
         height, width = (int(factor * length) for length in arr.shape[:2])
-    return np.asarray(picture.resize((width, height), getattr(Image.Resampling, interp.upper())))
+    resampling = getattr(Image.Resampling, interp.upper())
+    resized: Array = np.asarray(picture.resize((width, height), resampling))
+    return resized
 
 
 def imsave(name: Any, arr: Array, *_: Any, **__: Any) -> None:
@@ -90,7 +94,8 @@ def drawn(name: str) -> Array:
         sky[disc(centre + side * 0.11, 0.48, 0.045, 0.055)] = (40, 60, 40)
     sky[disc(centre, 0.62, 0.04, 0.03)] = (70, 40, 45)
     ripple = 6 * np.sin(90 * (x + 0.6 * y))[..., None]  # something for the edge filters
-    return np.clip(sky + ripple, 0, 255).astype(np.uint8)
+    painted: Array = np.clip(sky + ripple, 0, 255).astype(np.uint8)
+    return painted
 
 
 def _or_drawn(read: Callable[..., Any]) -> Callable[..., Any]:
@@ -115,7 +120,8 @@ def _bytes(arr: Array) -> Array:
     if arr.dtype == np.uint8:
         return arr
     spread = np.ptp(arr) or 1
-    return np.round(255.0 * (arr - arr.min()) / spread).astype(np.uint8)
+    stretched: Array = np.round(255.0 * (arr - arr.min()) / spread).astype(np.uint8)
+    return stretched
 
 
 def _module(name: str) -> ModuleType | None:
