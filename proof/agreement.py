@@ -44,8 +44,8 @@ def main() -> None:
         specs = grid.runs(study, data.spec, arguments.seeds)
         double = [replace(spec, net=replace(spec.net, dtype="float64")) for spec in specs]
         nudged = [replace(spec, net=replace(spec.net, weight_scale=_next(spec.net.weight_scale))) for spec in specs]
-        book, moved, exact = (normlab.train(each, data, engine="book") for each in (specs, nudged, double))
-        fast, fast_exact = (normlab.train(each, data, engine="fast") for each in (specs, double))
+        book, moved, exact = (normlab.train(each, data, engine="reference") for each in (specs, nudged, double))
+        fast, fast_exact = (normlab.train(each, data, engine="compiled") for each in (specs, double))
         table.add_row(study.name, *_figures(specs, book, moved, fast, exact, fast_exact))
     Console(width=170).print(table)
 

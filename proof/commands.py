@@ -21,7 +21,7 @@ from proof import small_study
 from proof.forking import in_a_child
 
 NOBODY = 65534
-BOOK = ("--engine", "book", "--workers", "1")
+BOOK = ("--engine", "reference", "--workers", "1")
 
 
 class Circumstances(TypedDict, total=False):

@@ -20,7 +20,7 @@ from normlab import checkpoints, machine
 from normlab.errors import RecordsError
 from normlab.records import Records
 from normlab.selftest import small_sweep
-from normlab.train import LostRunsError, train
+from normlab.sweep import LostRunsError, train
 from normlab.typing import Array
 from proof.forking import Ended, in_a_child
 
@@ -107,7 +107,7 @@ def sweep(path: str, workers: int, seeds: int = 2) -> str | None:
     """Train what is missing in the records at `path`; a sentence where runs were set aside."""
     with Records(path) as records:
         try:
-            train(small_sweep.specs(seeds), small_sweep.data(), records=records, workers=workers, engine="book")
+            train(small_sweep.specs(seeds), small_sweep.data(), records=records, workers=workers, engine="reference")
         except LostRunsError as error:
             return str(error)
     return None
@@ -153,7 +153,7 @@ def _failure(ended: Ended) -> str | None:
 @functools.cache
 def _warm_up() -> None:
     """What takes long the first time is done before forking, so that kills strike the sweep and not its start."""
-    train(small_sweep.specs(1), small_sweep.data(), workers=1, engine="book")
+    train(small_sweep.specs(1), small_sweep.data(), workers=1, engine="reference")
     machine.machine()
 
 

@@ -65,7 +65,7 @@ def _first_run(folder: Path) -> float:
     data = load("digits")
     net = NetSpec((20, 20), "batchnorm")
     specs = [RunSpec(net, TrainingSpec(num_epochs=1), data.spec, seed).to_json() for seed in range(2)]
-    with measuring("normlab", {"engine": "fast", "workers": 1}, environment={CACHE: str(folder)}) as child:
+    with measuring("normlab", {"engine": "compiled", "workers": 1}, environment={CACHE: str(folder)}) as child:
         child.ask("prepare", specs=specs, data="digits", data_dir=None)
         times = []
         for net_number in range(2):

@@ -51,7 +51,7 @@ def sections(wanted: Wanted) -> Iterator[Section]:
             raise not_one_of("part", part, PARTS)
     if wanted.rounds < 1 or (wanted.nets is not None and wanted.nets < 2):
         raise OptionError(f"rounds={wanted.rounds} and nets={wanted.nets} must be at least 1 and 2")
-    if (missing := engines.why_not()) is not None:
+    if (missing := engines.COMPILED.why_not()) is not None:
         raise OptionError(f"all that is measured here is held against the fast engine: {missing}")
     chosen = [section for part in wanted.parts for section in _SECTIONS[part](wanted)]
     return iter(chosen)

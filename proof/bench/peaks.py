@@ -47,7 +47,7 @@ class Peaks:
         NumPy's own, or stores that go past the caches as the norm kernels' do: which one wins depends on the size.
         """
         ways: list[Callable[..., None]] = [_plain_copy]
-        if engines.why_not() is None:
+        if engines.COMPILED.why_not() is None:
             from proof.bench.streams import copy_past_caches
 
             ways.append(copy_past_caches)
@@ -55,7 +55,7 @@ class Peaks:
 
     def triad(self, size: int) -> float | None:
         """Bytes a second of a = b + s * c in float32 arrays of about `size` bytes; None without Numba."""
-        if engines.why_not() is not None:
+        if engines.COMPILED.why_not() is not None:
             return None
         from proof.bench.streams import triad
 

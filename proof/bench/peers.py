@@ -40,9 +40,11 @@ def _peers() -> list[Peer]:
     tried = tuple(dict.fromkeys((1, cores)))
     both = f"{cores} processes"
     return [
-        Peer("fast", f"normlab, {cores} workers", "normlab", {"engine": "fast", "workers": cores}, cores, whole=True),
-        Peer("fast-one", "normlab, 1 worker", "normlab", {"engine": "fast", "workers": 1}),
-        Peer("book", f"the book's Solver, {cores} workers", "normlab", {"engine": "book", "workers": cores}, cores),
+        Peer(
+            "fast", f"normlab, {cores} workers", "normlab", {"engine": "compiled", "workers": cores}, cores, whole=True
+        ),
+        Peer("fast-one", "normlab, 1 worker", "normlab", {"engine": "compiled", "workers": 1}),
+        Peer("book", f"the reference, {cores} workers", "normlab", {"engine": "reference", "workers": cores}, cores),
         Peer("course", "course-style NumPy, one process", "numpy", settings=tried),
         Peer("course-many", f"course-style NumPy, {both}", "numpy", processes=cores),
         Peer("torch", "PyTorch eager, default Adam, one process", "pytorch", {"fused": False}, 1, "torch",
@@ -80,8 +82,8 @@ def peers_named(names: Iterable[str] | None) -> list[Peer]:
 
 def why_missing(peer: Peer) -> str | None:
     """Why a peer cannot be measured here; None where it can."""
-    if peer.options.get("engine") == "fast":
-        return engines.why_not()
+    if peer.options.get("engine") == "compiled":
+        return engines.COMPILED.why_not()
     if peer.needs is not None and find_spec(peer.needs) is None:
         return f"{peer.needs} is not installed: pip install 'normlab[peers]'"
     if peer.options.get("compiled") and _compiler() is None:

@@ -22,7 +22,7 @@ from normlab.nets import FullyConnectedNet, TwoLayerNet
 from normlab.records import Records
 from normlab.solver import Solver
 from normlab.specs import DataSpec, History, NetSpec, RunSpec, TrainingSpec
-from normlab.train import Progress, train
+from normlab.sweep import Progress, train
 
 __version__ = "0.1.0"
 

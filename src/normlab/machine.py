@@ -3,7 +3,7 @@
 Training gives the same bits on the same machine with the same wheels and one BLAS thread. Elsewhere a BLAS
 may add in another order, so the record names the library, the kernels it chose for this processor ("core
 type") and its threads. NumPy's own exponentials and sums come in versions for several processors, and some
-functions from the system's mathematical library; the fast engine is compiled for the very processor. All of
+functions from the system's mathematical library; the compiled engine's code is made for the very processor. All of
 them are named, too.
 """
 
@@ -13,12 +13,32 @@ import contextlib
 import functools
 import importlib
 import importlib.metadata
+import json
 import platform
+import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import threadpoolctl
+
+if TYPE_CHECKING:
+    import threadpoolctl
+
+
+class Provenance(NamedTuple):
+    """What a result was made with, as the records keep it: two texts of JSON."""
+
+    versions: str
+    machine: str
+
+
+def provenance(more: Mapping[str, Any] | None = None) -> Provenance:
+    """The provenance of a result made in this process now; `more` is told of the machine beside the rest."""
+    return Provenance(
+        sys.intern(json.dumps(versions(), sort_keys=True)),
+        sys.intern(json.dumps({**machine(), **(more or {})}, sort_keys=True)),
+    )
 
 
 @functools.cache
@@ -51,6 +71,8 @@ def machine() -> dict[str, Any]:
     >>> sorted(machine())
     ['architecture', 'blas', 'cores', 'libc', 'processor', 'simd', 'system']
     """
+    import threadpoolctl  # on first use, as joblib below: importing the checker loads NumPy and nothing else
+
     loaded = [library for library in threadpoolctl.threadpool_info() if library["user_api"] == "blas"]
     # SciPy brings a BLAS of its own; the record is about the one that multiplies, wherever NumPy got it from
     libraries = [library for library in loaded if "numpy" in library["filepath"]] or loaded
@@ -75,7 +97,7 @@ def machine() -> dict[str, Any]:
 
 @functools.cache
 def compiler() -> dict[str, Any]:
-    """What the fast engine's code was compiled with and for: versions, processor and its features. Needs Numba."""
+    """What the compiled engine's code was compiled with and for: versions, processor and its features. Needs Numba."""
     from llvmlite import binding
 
     return {
@@ -130,6 +152,8 @@ def available_cores() -> int:
 
 @functools.cache
 def _blas() -> threadpoolctl.ThreadpoolController:
+    import threadpoolctl
+
     return threadpoolctl.ThreadpoolController()  # made once: looking up the loaded libraries takes milliseconds
 
 

@@ -1,4 +1,4 @@
-"""The assignment's Solver: one net, trained by the book.
+"""The assignment's Solver: one net, trained by the reference layers.
 
 Its draws, its order of events and its histories are the assignment's; on top it refuses wrong input before the first
 step, and resumes from a checkpoint to the same bits.

@@ -25,13 +25,16 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import cached_property
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from normlab import inputs, schedules
 from normlab.errors import OptionError, not_one_of, refuse_unknown_keywords
 from normlab.layers import norms
 from normlab.optim import UPDATE_RULES
 from normlab.validation import finite_number, truth, whole_number, whole_numbers
+
+if TYPE_CHECKING:
+    from normlab.machine import Provenance
 
 NORMALIZATIONS = (None, *norms.BY_NAME)
 DTYPES = ("float32", "float64")
@@ -250,7 +253,8 @@ class History:
     for the first iteration and one for each epoch's end (and the last iteration, where that is not an
     epoch's end). `diverged` says that a loss was NaN or infinite; such a run is kept, and counted.
     `test_acc` and `val_loss` stand beside `val_acc` where TrainingSpec.test asked for them: accuracy on the
-    test set, and the mean loss on the validation set, without regularization.
+    test set, and the mean loss on the validation set, without regularization. `provenance` says which
+    versions and machine trained it, whoever records it; the records keep it in columns of their own.
     """
 
     loss: tuple[float, ...]
@@ -259,9 +263,10 @@ class History:
     best_val_acc: float
     diverged: bool
     seconds: float = field(default=0.0, compare=False)
-    engine: str = field(default="book", compare=False)
+    engine: str = field(default="reference", compare=False)
     test_acc: tuple[float, ...] = later(())
     val_loss: tuple[float, ...] = later(())
+    provenance: Provenance | None = field(default=None, compare=False, repr=False, metadata={"kept apart": True})
 
     def __post_init__(self) -> None:
         for name in ("loss", "train_acc", "val_acc", "test_acc", "val_loss"):
@@ -289,12 +294,12 @@ class History:
         return json.dumps({name: _finite_or_text(value) for name, value in as_values(self).items()}, allow_nan=False)
 
     @classmethod
-    def from_json(cls, text: str) -> Self:
+    def from_json(cls, text: str, provenance: Provenance | None = None) -> Self:
         """The history that `to_json` wrote. Raises OptionError for any other text."""
         with _only_option_errors(cls):
             values = json.loads(text)
             _refuse_unknown_fields(cls, values)
-            return cls(**values)
+            return cls(**values, provenance=provenance)
 
 
 def check_net_options(
@@ -343,7 +348,8 @@ def as_values(spec: Any) -> dict[str, Any]:
     return {
         item.name: as_values(value) if is_dataclass(value) else value
         for item in fields(spec)
-        if (value := getattr(spec, item.name)) != item.default or not item.metadata.get("added")
+        if not item.metadata.get("kept apart")
+        and ((value := getattr(spec, item.name)) != item.default or not item.metadata.get("added"))
     }
 
 

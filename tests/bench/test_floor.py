@@ -57,12 +57,12 @@ def test_the_initialization_study_takes_what_its_formula_says() -> None:
 
 def test_accuracies_are_counted_as_often_as_they_are_measured() -> None:
     """The count of evaluations is the Solver's own."""
-    from normlab.train import run_by_the_book
+    from normlab.engines import reference
 
     digits = data.load("digits", num_training=40, num_validation=20)
     for size in (10, 40):
         spec = RunSpec(NetSpec((3,)), TrainingSpec(batch_size=size, num_epochs=2), digits.spec)
-        measured = len(run_by_the_book(spec, digits).val_acc)
+        measured = len(reference.train(spec, digits).val_acc)
         weights = 64 * 3 + 3 * 10
         assert work_of(spec).evaluation == measured * 60 * 2 * weights
 

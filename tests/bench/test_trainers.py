@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from normlab.data.dataset import Dataset
-from normlab.train import run_by_the_book, solver_for
+from normlab.engines import reference, solver_for
 from proof.bench.processes import trainer
 from proof.bench.trainers.draws import draws, outcome
 
@@ -35,7 +35,7 @@ def test_losses_are_the_book_s(kind: str, norm: str | None, digits: Dataset) -> 
     made.prepare(specs, digits)
     made.compile([0, 1])
     for spec, found in zip(specs, made.train([0, 1]), strict=True):
-        history = run_by_the_book(spec, digits)
+        history = reference.train(spec, digits)
         assert found.first_loss == pytest.approx(history.loss[0], rel=1e-6)
         assert found.final_loss == pytest.approx(history.final_loss, rel=SAME)
         assert found.measurements == len(history.val_acc) == 4
@@ -44,15 +44,15 @@ def test_losses_are_the_book_s(kind: str, norm: str | None, digits: Dataset) -> 
             assert found.val_acc == pytest.approx(history.best_val_acc, abs=1.5 / 60)
 
 
-@pytest.mark.parametrize("engine", ["book", "fast"])
+@pytest.mark.parametrize("engine", ["reference", "compiled"])
 def test_normlab_s_own_trainer_is_its_train(engine: str, digits: Dataset) -> None:
-    if engine == "fast":
+    if engine == "compiled":
         pytest.importorskip("numba", reason="Numba is not installed")
     spec = tiny_run(digits.spec, "batchnorm")
     made = trainer("normlab", {"engine": engine, "workers": 1})
     made.prepare([spec], digits)
     (found,) = made.train([0])
-    assert found.final_loss == pytest.approx(run_by_the_book(spec, digits).final_loss, rel=SAME)
+    assert found.final_loss == pytest.approx(reference.train(spec, digits).final_loss, rel=SAME)
 
 
 def test_draws_are_the_book_s_to_the_bit(digits: Dataset) -> None:

@@ -19,7 +19,7 @@ from normlab.studies.catalog import STUDIES
 
 from .conftest import Run, only_tiny
 
-BOOK = ("--engine", "book", "--workers", "1")
+BOOK = ("--engine", "reference", "--workers", "1")
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("finished") / "results"
     with pytest.MonkeyPatch.context() as patch:
         only_tiny(patch)
-        run_and_draw(None, "digits", None, out, None, 1, "book", quiet=True)
+        run_and_draw(None, "digits", None, out, None, 1, "reference", quiet=True)
     return out
 
 

@@ -35,7 +35,8 @@ main()
 
 def started(out: Path, *words: str) -> subprocess.Popen[str]:
     """The job as a process of its own, in a process group of its own as a shell would start it."""
-    command = [sys.executable, "-c", PROGRAM.format(root=str(ROOT)), "reproduce", "--engine", "book", "--out", str(out)]
+    command = [sys.executable, "-c", PROGRAM.format(root=str(ROOT)), "reproduce"]
+    command += ["--engine", "reference", "--out", str(out)]
     return subprocess.Popen(
         [*command, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )

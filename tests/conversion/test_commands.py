@@ -8,7 +8,7 @@ import pytest
 import normlab as library
 from normlab.conversion import save_net
 from normlab.conversion.net_parts import put_together, take_apart
-from normlab.train import trained_net
+from normlab.engines import trained_net
 from proof.round_trips import same_net
 from tests.cli.conftest import normlab  # noqa: F401  # the fixture
 
@@ -77,17 +77,17 @@ def test_a_spec_is_trained_and_exported(normlab, run, digits, tmp_path):  # noqa
         "--out",
         str(path),
         "--engine",
-        "book",
+        "reference",
     )
     assert said.code == 0
     assert f"from the run {run.key[:12]}, trained again on digits" in said.err
-    expected = trained_net(run, digits, "book")[1]
+    expected = trained_net(run, digits, "reference")[1]
     assert same_net(library.conversion.import_net(path, "torch"), put_together(take_apart(expected)))
 
 
 def test_a_recorded_run_is_trained_again_by_its_key(normlab, run, digits, tmp_path):  # noqa: F811
     with library.Records(tmp_path / "records.sqlite") as records:
-        library.train([run], digits, records=records, workers=1, engine="book")
+        library.train([run], digits, records=records, workers=1, engine="reference")
     words = (str(tmp_path), "--to", "torch", "--out", str(tmp_path / "net.safetensors"))
     said = normlab("export", *words, "--key", run.key[:8])
     assert said.code == 0

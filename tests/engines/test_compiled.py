@@ -1,15 +1,17 @@
-"""A compiled run has the book's history: the same draws and events, and float32 rounding between the losses."""
+"""A compiled run has the reference's history: the same draws and events, and float32 rounding between the losses."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
+from normlab import engines
 from normlab.data.dataset import Dataset
-from normlab.engines import train_compiled
-from normlab.errors import ShapeError
+from normlab.engines import reference
+from normlab.engines.compiling import train_compiled
+from normlab.errors import OptionError
 from normlab.specs import NetSpec, RunSpec, TrainingSpec, replace
-from normlab.train import run_by_the_book, run_fast, train
+from normlab.sweep import train
 
 from .conftest import made_up, relative
 
@@ -39,9 +41,9 @@ def spec(net: NetSpec, data: Dataset, seed: int = 3, **training: object) -> RunS
 
 
 @pytest.mark.parametrize("name", NETS)
-def test_every_net_trains_as_in_the_book(name, data):
+def test_every_net_trains_as_in_the_reference(name, data):
     run = spec(NETS[name], data)
-    ours, theirs = train_compiled(run, data), run_by_the_book(run, data)
+    ours, theirs = train_compiled(run, data), reference.train(run, data)
     assert relative(ours.loss, theirs.loss) < ROUNDING
     assert (ours.train_acc, ours.val_acc, ours.best_val_acc) == (theirs.train_acc, theirs.val_acc, theirs.best_val_acc)
 
@@ -50,7 +52,7 @@ def test_every_net_trains_as_in_the_book(name, data):
 @pytest.mark.parametrize("norm", [None, "batchnorm"])
 def test_every_update_rule(rule, norm, data):
     run = spec(NetSpec((12,), norm, weight_scale=0.05, reg=0.1), data, update_rule=rule, learning_rate=3e-4)
-    ours, theirs = train_compiled(run, data), run_by_the_book(run, data)
+    ours, theirs = train_compiled(run, data), reference.train(run, data)
     assert relative(ours.loss, theirs.loss) < 20 * ROUNDING
     assert np.allclose(ours.val_acc, theirs.val_acc, atol=1 / 75)  # one example that lies between two classes
 
@@ -58,28 +60,29 @@ def test_every_update_rule(rule, norm, data):
 @pytest.mark.parametrize("batch_size", [1, 2, 7, 64, 119, 120])
 def test_every_batch_size(batch_size, data):
     run = spec(NetSpec((9, 11), "layernorm", weight_scale=0.1), data, batch_size=batch_size, num_epochs=1)
-    ours, theirs = train_compiled(run, data), run_by_the_book(run, data)
+    ours, theirs = train_compiled(run, data), reference.train(run, data)
     assert len(ours.loss) == 120 // batch_size
     assert relative(ours.loss[:10], theirs.loss[:10]) < ROUNDING
     assert len(ours.train_acc) == len(theirs.train_acc)
 
 
-def test_what_the_book_refuses_is_refused_in_its_words(data):
+@pytest.mark.parametrize("engine", ["reference", "compiled"])
+def test_what_no_engine_trains_is_refused_before_any_work(engine, data):
     run = spec(NetSpec((8,), "batchnorm"), data, batch_size=1)
-    with pytest.raises(ShapeError, match="batch of one example"):
-        run_fast(run, data)
+    with pytest.raises(OptionError, match="batch norm needs at least two examples"):
+        engines.train(engine, run, data)
 
 
 def test_the_learning_rate_decays_at_each_epochs_end(data):
     run = spec(NETS["plain"], data, num_epochs=4, lr_decay=0.5, learning_rate=1e-2)
-    assert relative(train_compiled(run, data).loss, run_by_the_book(run, data).loss) < ROUNDING
+    assert relative(train_compiled(run, data).loss, reference.train(run, data).loss) < ROUNDING
 
 
 @pytest.mark.parametrize("dropout", [1.0, 0.8])
 def test_accuracy_on_a_sample_is_drawn_between_the_steps(dropout):
     data = made_up(num_train=1100)
     run = spec(NetSpec((8,), weight_scale=0.1, dropout=dropout), data, batch_size=100)
-    ours, theirs = train_compiled(run, data), run_by_the_book(run, data)
+    ours, theirs = train_compiled(run, data), reference.train(run, data)
     assert relative(ours.loss, theirs.loss) < ROUNDING
     assert ours.train_acc == theirs.train_acc  # of 1,000 examples drawn; one draw missed changes all that follow
 
@@ -90,7 +93,7 @@ def test_accuracy_on_a_sample_is_drawn_between_the_steps(dropout):
 @pytest.mark.parametrize("norm", [None, "batchnorm", "layernorm"])
 def test_divergence_comes_at_the_same_step(scale, rate, norm, data):
     run = spec(NetSpec((10, 10), norm, weight_scale=scale), data, learning_rate=rate)
-    ours, theirs = train_compiled(run, data), run_by_the_book(run, data)
+    ours, theirs = train_compiled(run, data), reference.train(run, data)
     assert ours.diverged == theirs.diverged
     assert [np.isfinite(loss) for loss in ours.loss] == [np.isfinite(loss) for loss in theirs.loss]
     assert relative(ours.loss[:2], theirs.loss[:2]) < 1e-4
@@ -102,8 +105,8 @@ def test_the_same_bits_alone_or_among_others_in_any_order_on_any_number_of_worke
     nets = [NETS["batch norm"], NETS["dropout"], NETS["plain"]]
     specs = [spec(net, data, seed, update_rule="adam") for net in nets for seed in (0, 1)]
     alone = [train_compiled(run, data) for run in specs]
-    assert train(specs[::-1], data, workers=1, engine="fast")[::-1] == alone
-    assert train(specs, data, workers=2, engine="fast") == alone
+    assert train(specs[::-1], data, workers=1, engine="compiled")[::-1] == alone
+    assert train(specs, data, workers=2, engine="compiled") == alone
 
 
 def test_another_data_set_of_the_same_shape_is_not_mistaken_for_the_first(data):
@@ -114,12 +117,12 @@ def test_another_data_set_of_the_same_shape_is_not_mistaken_for_the_first(data):
     assert train_compiled(spec(net, data), data) == first
 
 
-def test_the_engine_strays_from_the_book_no_further_than_the_books_own_rounding(data):
-    """Adam under batch norm amplifies rounding, so two right engines part; how far is measured on the book itself, by
-    changing the initial weights in their last bit."""
+def test_the_engine_strays_from_the_reference_no_further_than_its_own_rounding(data):
+    """Adam under batch norm amplifies rounding, so two right engines part; how far is measured on the
+    reference itself, by changing the initial weights in their last bit."""
     run = spec(NetSpec((30, 30), "batchnorm"), data, update_rule="adam", num_epochs=8, batch_size=10)
-    theirs = np.array(run_by_the_book(run, data).loss)
+    theirs = np.array(reference.train(run, data).loss)
     ours = np.array(train_compiled(run, data).loss)
     nudged = replace(run, net=replace(run.net, weight_scale=run.net.weight_scale * (1 + 2**-24)))
-    moved = np.array(run_by_the_book(nudged, data).loss)
+    moved = np.array(reference.train(nudged, data).loss)
     assert np.median(np.abs(ours - theirs)) <= 10 * np.median(np.abs(moved - theirs))

@@ -1,30 +1,29 @@
-"""In float64 the fast engine has the book's bits, however long and however chaotic the run."""
+"""In float64 the compiled engine has the reference's bits, however long and however chaotic the run."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from normlab import optim
-from normlab.engines import exact
+from normlab import engines, optim
+from normlab.engines import compiling, exact, reference
 from normlab.specs import NetSpec, RunSpec, TrainingSpec
-from normlab.train import run_by_the_book, run_fast
 
 
 @pytest.mark.parametrize("rule", sorted(optim.UPDATE_RULES))
 @pytest.mark.parametrize("norm", [None, "batchnorm", "layernorm"])
-def test_a_float64_run_is_the_books_to_the_bit(rule, norm, data):
+def test_a_float64_run_is_the_reference_s_to_the_bit(rule, norm, data):
     # batches of five under batch norm: a last bit changed here is a hundredth of the loss 200 steps later
     training = TrainingSpec(batch_size=5, num_epochs=4, learning_rate=3e-3, update_rule=rule, lr_decay=0.9)
     run = RunSpec(NetSpec((20, 20), norm, reg=0.1, dropout=0.9, dtype="float64"), training, data.spec, 1)
-    ours = run_fast(run, data)
-    assert ours == run_by_the_book(run, data)
-    assert ours.engine == "fast"
+    ours = engines.train("compiled", run, data)
+    assert ours == reference.train(run, data)
+    assert ours.engine == "compiled"
 
 
 @pytest.mark.parametrize("rule", sorted(optim.UPDATE_RULES))
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_compiled_rules_round_as_the_books(rule, dtype):
+def test_compiled_rules_round_as_the_reference_s(rule, dtype):
     rng = np.random.RandomState(0)
     ours, theirs = (rng.randn(7, 33).astype(dtype) for _ in range(2))
     theirs = ours.copy()
@@ -39,9 +38,9 @@ def test_compiled_rules_round_as_the_books(rule, dtype):
         assert np.array_equal(ours, theirs, equal_nan=True)
 
 
-def test_a_float32_run_of_adagrad_is_the_books_to_the_bit_too(data):
+def test_a_float32_run_of_adagrad_is_the_reference_s_to_the_bit_too(data):
     training = TrainingSpec(batch_size=5, num_epochs=4, learning_rate=3e-2, update_rule="adagrad")
     run = RunSpec(NetSpec((20, 20), "layernorm"), training, data.spec, 1)
-    ours = run_fast(run, data)
-    assert ours == run_by_the_book(run, data)
+    ours = compiling.train(run, data)
+    assert ours == reference.train(run, data)
     assert ours.loss[-1] < ours.loss[0]

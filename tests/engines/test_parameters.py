@@ -1,4 +1,4 @@
-"""A net taken out of the fast engine is the net whose accuracy the engine reported."""
+"""A net taken out of the compiled engine is the net whose accuracy the engine reported."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from normlab.data import load
+from normlab.engines import compiling, trained_net
 from normlab.specs import NetSpec, RunSpec, TrainingSpec
-from normlab.train import run_fast, trained_net
 
 pytest.importorskip("numba")
 
@@ -17,14 +17,14 @@ def test_the_net_has_the_accuracy_of_its_history(normalization: str | None) -> N
     data = load("digits", num_training=300, num_validation=200)
     net = NetSpec((7, 70), normalization=normalization, weight_scale=0.05)
     spec = RunSpec(net, TrainingSpec(batch_size=30, num_epochs=3, learning_rate=3e-3), data.spec, seed=5)
-    history, model = trained_net(spec, data, engine="fast")
-    assert history == run_fast(spec, data)
+    history, model = trained_net(spec, data, engine="compiled")
+    assert history == compiling.train(spec, data)
     accuracy = np.mean(np.argmax(model.loss(data.X_val), axis=1) == data.y_val)
     assert accuracy == pytest.approx(history.best_val_acc, abs=1 / 200)  # a tie may round either way
     assert history.best_val_acc > 0.3
     # float32 sums in another order, which batch norm's small batches amplify over thirty steps
-    _, by_the_book = trained_net(spec, data, engine="book")
-    scores = by_the_book.loss(data.X_val)
+    _, theirs = trained_net(spec, data, engine="reference")
+    scores = theirs.loss(data.X_val)
     np.testing.assert_allclose(model.loss(data.X_val), scores, atol=0.05 * np.abs(scores).max())
-    for name, value in by_the_book.params.items():
+    for name, value in theirs.params.items():
         assert (model.params[name].shape, model.params[name].dtype) == (value.shape, value.dtype)

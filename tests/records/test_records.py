@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from normlab import randomness
+from normlab import engines, machine, randomness
 from normlab.errors import OptionError, RecordsError
 from normlab.records import Records
 from normlab.records.schema import APPLICATION_ID, VERSION
@@ -137,12 +137,24 @@ def test_provenance_names_versions_machine_and_times(path):
     assert group["last"].endswith("+00:00")
 
 
-def test_a_run_of_the_fast_engine_names_its_compiler(path):
+def test_the_compiled_engine_names_its_compiler(path):
     pytest.importorskip("numba", reason="Numba is not installed")
+    made = machine.provenance(engines.COMPILED.provenance())
     with Records(path) as records:
-        records.put(SPEC, replace(HISTORY, engine="fast"))
+        records.put(SPEC, replace(HISTORY, engine="compiled", provenance=made))
         (group,) = records.provenance()
     assert {"numba", "llvmlite", "llvm", "target", "features"} == group["machine"]["compiler"].keys()
+
+
+def test_a_record_says_who_trained_the_run_not_who_wrote_it(path):
+    """A run trained on another machine, or copied from another file, keeps its provenance."""
+    elsewhere = machine.Provenance('{"numpy": "1.0"}', '{"processor": "another"}')
+    with Records(path) as records, Records(path.with_name("copy.sqlite")) as copy:
+        records.put(SPEC, replace(HISTORY, provenance=elsewhere))
+        copy.put(SPEC, records.get(SPEC.key))
+        (group,) = copy.provenance()
+    assert group["versions"] == {"numpy": "1.0"}
+    assert group["machine"] == {"processor": "another"}
 
 
 # The digest
@@ -161,7 +173,7 @@ def test_the_digest_knows_results_alone(tmp_path):
     runs = [(replace(SPEC, seed=seed), HISTORY) for seed in range(5)]
     measured = [("a", "gap", "{}", "1"), ("b", "gap", "{}", "2")]
     reference = digest(tmp_path / "a", runs, measured)
-    slower = [(spec, replace(history, seconds=99.0, engine="fast")) for spec, history in reversed(runs)]
+    slower = [(spec, replace(history, seconds=99.0, engine="compiled")) for spec, history in reversed(runs)]
     assert digest(tmp_path / "b", slower, measured[::-1]) == reference
     last_bit = replace(HISTORY, loss=(HISTORY.loss[0], math.nextafter(HISTORY.loss[1], 9)))
     assert digest(tmp_path / "c", [*runs[:4], (runs[4][0], last_bit)], measured) != reference

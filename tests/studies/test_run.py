@@ -69,7 +69,7 @@ def records(tmp_path: Path) -> Records:
 
 
 def test_everything_is_recorded_and_found_again(data: Dataset, records: Records) -> None:
-    run([TINY], data, records, workers=1, engine="book", command="normlab reproduce")
+    run([TINY], data, records, workers=1, engine="reference", command="normlab reproduce")
     findings = evaluate(TINY, records, data.spec, (231, 232), grid.expected(TINY))
     assert (findings.finished, findings.expected) == (12, 12)
     assert len(records) == 8  # the nets of the second grid are among those of the first
@@ -81,20 +81,20 @@ def test_everything_is_recorded_and_found_again(data: Dataset, records: Records)
 
 
 def test_a_second_call_does_nothing_again(data: Dataset, records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
-    run([TINY], data, records, workers=1, engine="book")
+    run([TINY], data, records, workers=1, engine="reference")
     digest = records.digest()
     for probe in ("first_step", "trained_and_measured"):
         monkeypatch.setattr(f"normlab.studies.run.{probe}", lambda *_, **__: pytest.fail("measured again"))
     told: list[Progress] = []
-    run([TINY], data, records, workers=1, engine="book", progress=told.append)
+    run([TINY], data, records, workers=1, engine="reference", progress=told.append)
     assert records.digest() == digest
     assert {(progress.done, progress.reused, progress.share) for progress in told} == {(8, 8, 1.0)}
 
 
 def test_more_seeds_continue_with_the_missing_ones(data: Dataset, records: Records) -> None:
-    run([TINY], data, records, seeds=1, workers=1, engine="book")
+    run([TINY], data, records, seeds=1, workers=1, engine="reference")
     told: list[Progress] = []
-    run([TINY], data, records, seeds=3, workers=1, engine="book", progress=told.append)
+    run([TINY], data, records, seeds=3, workers=1, engine="reference", progress=told.append)
     assert told[0].reused == 4
     assert told[-1].done == told[-1].total == 12
     shares = [progress.share for progress in told]
@@ -106,7 +106,7 @@ def test_workers_do_not_change_the_results(data: Dataset, tmp_path: Path) -> Non
     digests = []
     for workers in (1, 2):
         with Records(tmp_path / f"{workers}.sqlite") as opened:
-            run([TINY], data, opened, seeds=1, workers=workers, engine="book")
+            run([TINY], data, opened, seeds=1, workers=workers, engine="reference")
             digests.append(opened.digest())
     assert digests[0] == digests[1]
 
@@ -123,18 +123,18 @@ def test_an_interruption_keeps_what_is_done_and_the_next_call_ends_with_the_same
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run([TINY], data, records, workers=1, engine="book", progress=interrupt)
+        run([TINY], data, records, workers=1, engine="reference", progress=interrupt)
     kept = len(records)
     assert 0 < kept < 8
     assert json.loads(records.sweeps()[-1])["complete"] is False
-    run([TINY], data, records, workers=1, engine="book")
+    run([TINY], data, records, workers=1, engine="reference")
     with Records(tmp_path / "undisturbed.sqlite") as undisturbed:
-        run([TINY], data, undisturbed, workers=1, engine="book")
+        run([TINY], data, undisturbed, workers=1, engine="reference")
         assert records.digest() == undisturbed.digest()
 
 
 def test_an_unfinished_study_says_so(data: Dataset, records: Records) -> None:
-    run([TINY], data, records, seeds=1, workers=1, engine="book")
+    run([TINY], data, records, seeds=1, workers=1, engine="reference")
     findings = evaluate(TINY, records, data.spec, (231, 232), 12)
     assert (findings.finished, findings.expected) == (6, 12)
     assert findings.claims[0].verdict == "cannot tell"
@@ -144,7 +144,7 @@ def test_a_page_is_collected_from_records_alone(
     data: Dataset, records: Records, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(STUDIES, "depth", TINY)
-    run([TINY], data, records, workers=1, engine="book", command="normlab reproduce --data made-up")
+    run([TINY], data, records, workers=1, engine="reference", command="normlab reproduce --data made-up")
     findings = collect(records)
     assert [study.name for study in findings.studies] == ["depth"]
     assert findings.command == "normlab reproduce --data made-up"
@@ -164,20 +164,21 @@ def test_records_without_a_study_are_refused_in_a_sentence(records: Records) -> 
 
 def test_records_open_for_reading_are_refused_before_work(data: Dataset, records: Records) -> None:
     with Records(records.path, mode="r") as reading, pytest.raises(RecordsError, match="mode='a'"):
-        run([TINY], data, reading, workers=1, engine="book")
+        run([TINY], data, reading, workers=1, engine="reference")
 
 
 def test_demonstrations_need_images_as_they_are_stored(data: Dataset, records: Records) -> None:
     with pytest.raises(RecordsError, match="images="):
-        run([STUDIES["preprocessing"]], data, records, seeds=1, workers=1, engine="book")
+        run([STUDIES["preprocessing"]], data, records, seeds=1, workers=1, engine="reference")
 
 
 def test_demonstrations_are_measured_once(data: Dataset, records: Records) -> None:
     study = STUDIES["preprocessing"]
     images = np.random.default_rng(0).integers(0, 256, size=(220, 3, 6, 6)).astype(float)
-    run([study], data, records, seeds=2, workers=1, engine="book", images=lambda: images)
+    run([study], data, records, seeds=2, workers=1, engine="reference", images=lambda: images)
     assert len(list(records.measurements())) == 14
-    run([study], data, records, seeds=2, workers=1, engine="book", images=lambda: pytest.fail("asked for images again"))
+    again = {"engine": "reference", "images": lambda: pytest.fail("asked for images again")}
+    run([study], data, records, seeds=2, workers=1, **again)
     findings = evaluate(study, records, data.spec, (231, 232))
     assert findings.finished == 14
     names = [name for name, _ in findings.panels[0].rows]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from normlab.data.dataset import Dataset
 from normlab.specs import RunSpec
-from normlab.train import train
+from normlab.sweep import train
 from proof.bench.trainers.draws import Outcome
 
 

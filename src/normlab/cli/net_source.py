@@ -13,10 +13,10 @@ from normlab.conversion.bounded import read_whole
 from normlab.conversion.checkpoint import parts_in
 from normlab.conversion.net_parts import Parts, Take, take_apart
 from normlab.data import load
+from normlab.engines import trained_net
 from normlab.errors import OptionError, quoted
 from normlab.records import Records
 from normlab.specs import History, RunSpec
-from normlab.train import trained_net
 
 SQLITE = b"SQLite format 3\0"
 MOST_SPEC = 2**20

@@ -31,7 +31,7 @@ def reproduce(
     out: Annotated[Path, typer.Option(help="The folder for records, figures and page.")] = RESULTS,
     data_dir: Annotated[Path | None, typer.Option(help="Where the data set lies, if not in the usual places.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; one a core if not given.")] = None,
-    engine: Annotated[str, typer.Option(help="What trains: auto, fast or book.")] = "auto",
+    engine: Annotated[str, typer.Option(help="What trains: auto, reference or compiled.")] = "auto",
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing.")] = False,
 ) -> None:
     """Run the studies and draw the page. Interrupted, the same command continues where it was."""

@@ -1,4 +1,4 @@
-"""Loss and update rules of the fast engine, a loop each over float32 arrays. Compiled into its callers.
+"""Loss and update rules of the compiled engine, a loop each over float32 arrays. Compiled into its callers.
 
 Each names the formula of the book that it mirrors.
 """
@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 
 from normlab import optim
-from normlab.engines import COMPILED_RULES
+from normlab.engines.compiling import COMPILED_RULES
 from normlab.typing import Array
 
 RULES = {rule: number for number, rule in enumerate(COMPILED_RULES)}

@@ -1,4 +1,4 @@
-"""One run of the fast engine: the events of `Solver.train` in their order, with compiled code between the draws."""
+"""One run of the compiled engine: the events of `Solver.train` in their order, with compiled code between the draws."""
 
 from __future__ import annotations
 
@@ -52,7 +52,6 @@ def train_compiled(
         best_val_acc=max(val_acc),
         diverged=not all(map(math.isfinite, losses)),
         seconds=time.perf_counter() - began,
-        engine="fast",
     )
 
 

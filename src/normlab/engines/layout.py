@@ -1,4 +1,4 @@
-"""How the fast engine lays out a net in memory.
+"""How the compiled engine lays out a net in memory.
 
 Weights are kept with a row a unit, W transposed, cut into panels of PANEL inputs each:
 
@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from normlab import randomness
-from normlab.engines import COMPILED_NORMS
 from normlab.engines.arithmetic import RULES
+from normlab.engines.compiling import COMPILED_NORMS
 from normlab.engines.processor import LINE, PANEL, SPARE, TILE
 from normlab.specs import RunSpec
 from normlab.typing import Array, Generator

@@ -1,4 +1,4 @@
-"""A net of the fast engine as a net of the book: its memory layout undone."""
+"""A net of the compiled engine as a reference net: its memory layout undone."""
 
 from __future__ import annotations
 

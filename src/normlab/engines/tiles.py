@@ -1,4 +1,4 @@
-"""The two matrix products of the fast engine, as tiles that stay in the processor's vector registers.
+"""The two matrix products of the compiled engine, as tiles that stay in the processor's vector registers.
 
 A product of a few rows with a few others is done in one go: its sums live in registers from the first term to
 the last, so that memory is read once for `TILE` uses of every number. That cannot be said in Python, so the

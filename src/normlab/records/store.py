@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import math
 import os
 import sqlite3
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -74,7 +74,7 @@ class Records:
             "seconds": float(history.seconds),
             "history": history.to_json(),
             "engine": history.engine,
-            **_provenance(history.engine),
+            **(history.provenance or machine.provenance())._asdict(),
             "started": _iso(finished - timedelta(seconds=history.seconds)),
             "finished": _iso(finished),
         }
@@ -83,7 +83,7 @@ class Records:
     def get(self, key: str) -> History | None:
         """The history recorded under a spec's key, or None."""
         row = self._row("runs", key)
-        return None if row is None else History.from_json(row["history"])
+        return None if row is None else _history(row)
 
     def __contains__(self, key: str) -> bool:
         return bool(self._fetch("SELECT 1 FROM runs WHERE key = ?", key))
@@ -99,7 +99,7 @@ class Records:
     def __iter__(self) -> Iterator[tuple[RunSpec, History]]:
         """Every run, in the order in which they were recorded."""
         for row in self._rows("runs"):
-            yield RunSpec.from_json(row["spec"]), History.from_json(row["history"])
+            yield RunSpec.from_json(row["spec"]), _history(row)
 
     def export_rows(self) -> list[dict[str, Any]]:
         """A flat row a run, for a table: every setting, every measure, no curves; hidden_dims as JSON."""
@@ -122,7 +122,7 @@ class Records:
 
         One transaction waits for the disk once: many cheap measurements would wait longer than they took.
         """
-        made = {**_provenance(), "finished": _now()}
+        made = {**machine.provenance()._asdict(), "finished": _now()}
         rows = []
         for key, kind, spec_json, value_json in measurements:
             _check_json(spec_json=spec_json, value_json=value_json)
@@ -145,7 +145,7 @@ class Records:
     def put_sweep(self, plan_json: str) -> None:
         """Record what a command asked for (studies, seeds, data, command line, time, …), as strict JSON."""
         _check_json(plan_json=plan_json)
-        self._insert("sweeps", None, {"plan": plan_json, **_provenance(), "finished": _now()})
+        self._insert("sweeps", None, {"plan": plan_json, **machine.provenance()._asdict(), "finished": _now()})
 
     def sweeps(self) -> list[str]:
         """The `plan_json` of every sweep, oldest first."""
@@ -228,6 +228,11 @@ class Records:
             return self._connection.execute(statement, values).fetchall()
 
 
+def _history(row: sqlite3.Row) -> History:
+    made = machine.Provenance(sys.intern(row["versions"]), sys.intern(row["machine"]))  # a few texts, many rows
+    return History.from_json(row["history"], made)
+
+
 def _finite(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
@@ -235,17 +240,6 @@ def _finite(value: float) -> float | None:
 def _sha256(values: list[Any]) -> str:
     # repr for what no row of ours holds: bytes, where damage turned a text into them
     return hashlib.sha256(json.dumps(values, default=repr).encode()).hexdigest()
-
-
-def _provenance(engine: str = "book") -> dict[str, str]:
-    described = machine.machine()
-    if engine == "fast":
-        with contextlib.suppress(ImportError):  # recorded where it was not trained
-            described["compiler"] = machine.compiler()
-    return {
-        "versions": json.dumps(machine.versions(), sort_keys=True),
-        "machine": json.dumps(described, sort_keys=True),
-    }
 
 
 def _now() -> str:

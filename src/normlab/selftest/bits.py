@@ -16,7 +16,7 @@ from normlab.nets import FullyConnectedNet
 from normlab.selftest import small_sweep
 from normlab.solver import Solver
 from normlab.specs import History, replace
-from normlab.train import train
+from normlab.sweep import train
 from normlab.typing import Array, Generator
 
 SHAPES = ((2, 1), (5, 3), (64, 100), (257, 33), (1000, 64))

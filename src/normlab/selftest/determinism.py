@@ -26,8 +26,8 @@ def rows(full: bool) -> Iterator[Measured]:
     found = {words: bits_under(environment) for words, environment in settings(full).items()}
     yield norm_layers(found)
     yield fused_kernels(found)
-    yield trainings("book", full)
-    yield trainings("fast", full) if find_spec("numba") else _without_numba("fast")
+    yield trainings("reference", full)
+    yield trainings("compiled", full) if find_spec("numba") else _without_numba("compiled")
     yield resumed()
     yield across_settings(found)
 
@@ -55,7 +55,7 @@ def bits_under(environment: dict[str, str]) -> Found:
         tempfile.TemporaryDirectory() as folder,
         lean_process("normlab.selftest.bits:everything", folder, environment) as everything,
     ):
-        found: Found = everything("book")
+        found: Found = everything("reference")
         return found
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from normlab import engines
 from normlab.data import Dataset
 from normlab.errors import RecordsError
 from normlab.machine import available_cores, one_blas_thread
@@ -23,8 +24,8 @@ from normlab.studies import grid
 from normlab.studies.observations import demonstration_text, measurement_key, spec_text
 from normlab.studies.probes import first_step, preprocessing, trained_and_measured
 from normlab.studies.spec import Study, Value
-from normlab.train import LostRunsError, estimated_work, pick_engine, train
-from normlab.train import Progress as TrainProgress
+from normlab.sweep import LostRunsError, estimated_work, train
+from normlab.sweep import Progress as TrainProgress
 from normlab.typing import Array
 from normlab.workers import Losses, finished_tasks
 
@@ -66,7 +67,7 @@ def run(
         images: returns training images (N, channels, height, width) with pixels from 0 to 255 and no mean
             subtracted; needed by studies with demonstrations.
         workers: processes, by default one a core.
-        engine: as for `train`: 'auto', 'fast' or 'book'.
+        engine: as for `train`: 'auto', 'reference' or 'compiled'.
         progress: called at the start and whenever something has ended.
         command: what the reader of the page can type to get the same.
 
@@ -77,7 +78,7 @@ def run(
             f"the records {records.path} are open for reading only; open them with mode='a' to run studies"
         )
     workers = available_cores() if workers is None else workers
-    pick_engine(engine)  # refused now, if at all
+    engines.pick(engine)  # refused now, if at all
     specs = list({spec.key: spec for study in studies for spec in grid.runs(study, data.spec, seeds)}.values())
     tell = _Teller(progress, specs, records)
     with _recorded(records, plan_of(studies, data, seeds, workers, command)), one_blas_thread():

@@ -16,12 +16,12 @@ import numpy as np
 
 from normlab import randomness
 from normlab.data import Dataset
+from normlab.engines import trained_net
 from normlab.errors import NonFiniteWarning
 from normlab.layers.checks import EPS
 from normlab.nets import FullyConnectedNet
 from normlab.specs import History, RunSpec
 from normlab.studies.measures import log10_or_floor
-from normlab.train import trained_net
 from normlab.typing import Array
 
 IMAGES = 200

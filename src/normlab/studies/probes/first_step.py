@@ -9,12 +9,12 @@ import numpy as np
 
 from normlab import randomness
 from normlab.data import Dataset
+from normlab.engines import solver_for
 from normlab.errors import NonFiniteWarning
 from normlab.layers import affine_forward, relu_forward
 from normlab.nets import FullyConnectedNet
 from normlab.specs import RunSpec
 from normlab.studies.measures import log10_or_floor
-from normlab.train import solver_for
 from normlab.typing import Array
 
 

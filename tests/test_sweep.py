@@ -1,6 +1,7 @@
 """The one call: the same histories whatever happens to the order, the workers or the process."""
 
 import contextlib
+import dataclasses
 import functools
 import os
 import pickle
@@ -15,20 +16,27 @@ import numpy as np
 import pytest
 import threadpoolctl
 
-from normlab import randomness
+from normlab import engines, randomness
 from normlab.data.dataset import Dataset
+from normlab.engines import reference
 from normlab.errors import OptionError, RecordsError
 from normlab.nets import FullyConnectedNet
 from normlab.records import Records
 from normlab.solver import Solver
 from normlab.specs import DataSpec, NetSpec, RunSpec, TrainingSpec, replace
-from normlab.train import ENGINES, LostRunsError, estimated_work, run_by_the_book
-from normlab.train import train as train_on_any_engine
+from normlab.sweep import LostRunsError, estimated_work
+from normlab.sweep import train as train_on_any_engine
 
 ROOT = Path(__file__).parent.parent
 
-# The book's engine throughout: nothing here depends on which engine runs, and none is as quick to start.
-train = functools.partial(train_on_any_engine, engine="book")
+# The reference engine throughout: nothing here depends on which engine runs, and none is as quick to start.
+train = functools.partial(train_on_any_engine, engine="reference")
+
+
+def stand_in(monkeypatch, run):
+    """Let `run` train in the reference engine's place."""
+    engine = dataclasses.replace(engines.REFERENCE, train=run)
+    monkeypatch.setitem(engines.BY_NAME, "reference", engine)
 
 
 @functools.cache
@@ -86,7 +94,7 @@ def test_a_run_is_the_assignments_after_its_seed():
                 verbose=False,
             )
             solver.train()
-        history = run_by_the_book(spec, made_up_data())
+        history = reference.train(spec, made_up_data())
         np.testing.assert_array_equal(history.loss, solver.loss_history)
         np.testing.assert_array_equal(history.train_acc, solver.train_acc_history)
         np.testing.assert_array_equal(history.val_acc, solver.val_acc_history)
@@ -95,7 +103,7 @@ def test_a_run_is_the_assignments_after_its_seed():
 
 def test_a_run_leaves_numpys_global_generator_alone():
     np.random.seed(5)
-    run_by_the_book(made_up_specs()[-1], made_up_data())
+    reference.train(made_up_specs()[-1], made_up_data())
     after = np.random.rand()
     np.random.seed(5)
     assert after == np.random.rand()
@@ -124,7 +132,7 @@ def test_histories_come_in_the_order_of_the_specs_whatever_the_workers_and_order
 
 
 def test_equal_specs_are_trained_once(monkeypatch, tmp_path):
-    monkeypatch.setitem(ENGINES, "book", functools.partial(noting_run, tmp_path / "runs"))
+    stand_in(monkeypatch, functools.partial(noting_run, tmp_path / "runs"))
     one, other = made_up_specs()[:2]
     histories = train([one, other, one, replace(one)], made_up_data(), workers=1)
     assert histories == [undisturbed()[place] for place in (0, 1, 0, 0)]
@@ -135,7 +143,7 @@ def test_recorded_runs_are_not_trained_again(monkeypatch, tmp_path):
     specs = made_up_specs()
     with Records(tmp_path / "r.sqlite") as records:
         assert train(specs[:5], made_up_data(), records=records, workers=1) == undisturbed()[:5]
-        monkeypatch.setitem(ENGINES, "book", functools.partial(noting_run, tmp_path / "runs"))
+        stand_in(monkeypatch, functools.partial(noting_run, tmp_path / "runs"))
         assert train(specs[:7], made_up_data(), records=records, workers=1) == undisturbed()[:7]
         assert len(records) == 7
         assert set((tmp_path / "runs").read_text().split()) == {spec.key for spec in specs[5:7]}
@@ -169,16 +177,16 @@ def test_progress_tells_each_run_as_it_ends(tmp_path):
     assert all(event.seconds > 0 for event in events[1:])
 
 
-def assert_pinned_run(spec, data):
+def assert_pinned_run(spec, data, _model):
     assert {library["num_threads"] for library in threadpoolctl.threadpool_info()} == {1}
     assert not data.X_train.flags.writeable
-    return run_by_the_book(spec, data)
+    return reference.train(spec, data)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_blas_has_one_thread_in_every_worker_and_the_record_says_so(monkeypatch, tmp_path, workers):
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "2")  # what a new worker would start with
-    monkeypatch.setitem(ENGINES, "book", assert_pinned_run)
+    stand_in(monkeypatch, assert_pinned_run)
     with Records(tmp_path / "r.sqlite") as records:
         train(made_up_specs()[:4], made_up_data(), records=records, workers=workers)
         (made_with,) = records.provenance()
@@ -188,17 +196,21 @@ def test_blas_has_one_thread_in_every_worker_and_the_record_says_so(monkeypatch,
 # The door
 
 
-def never_run(_spec, _data):
+def never_run(_spec, _data, _model):
     raise AssertionError("this run should have been refused at the door")
 
 
 @pytest.mark.parametrize(
     ("change", "options", "sentence"),
     [
-        ({}, {"engine": "buk"}, "engine='buk' is not one of 'auto', 'book'.*did you mean 'book'"),
+        ({}, {"engine": "refrence"}, "engine='refrence' is not one of 'auto', .*did you mean 'reference'"),
         ({}, {"workers": 0}, "workers=0 is not a whole number >= 1"),
         ({}, {"retries": -1}, "retries=-1 is not a whole number >= 0"),
-        ({"training": TrainingSpec(batch_size=121)}, {}, r"specs\[1\] has batch_size=121, and made up has 120"),
+        (
+            {"training": TrainingSpec(batch_size=121)},
+            {},
+            r"specs\[1\]: the reference engine cannot .*: batch_size=121 is more than the 120",
+        ),
         (
             {"data": DataSpec("mnist", 120, 60, 12, 4)},
             {},
@@ -208,7 +220,7 @@ def never_run(_spec, _data):
     ],
 )
 def test_what_could_only_fail_later_is_refused_at_the_door(monkeypatch, change, options, sentence):
-    monkeypatch.setitem(ENGINES, "book", never_run)
+    stand_in(monkeypatch, never_run)
     specs = made_up_specs()[:2]
     specs[1] = replace(specs[1], **change)
     with pytest.raises(OptionError, match=sentence):
@@ -216,7 +228,7 @@ def test_what_could_only_fail_later_is_refused_at_the_door(monkeypatch, change, 
 
 
 def test_records_open_for_reading_are_refused_at_the_door(monkeypatch, tmp_path):
-    monkeypatch.setitem(ENGINES, "book", never_run)
+    stand_in(monkeypatch, never_run)
     with Records(tmp_path / "r.sqlite"):
         pass
     with (
@@ -229,29 +241,29 @@ def test_records_open_for_reading_are_refused_at_the_door(monkeypatch, tmp_path)
 # Lost workers. These runs end their own process as the kernel would for want of memory.
 
 
-def noting_run(file, spec, data):
+def noting_run(file, spec, data, _model):
     with open(file, "a") as notes:
         print(spec.key, file=notes, flush=True)
-    return run_by_the_book(spec, data)
+    return reference.train(spec, data)
 
 
-def poisonous_run(file, poison, spec, data):
+def poisonous_run(file, poison, spec, data, _model):
     with open(file, "a") as notes:
         print(spec.key, file=notes, flush=True)
     if spec.key in poison:
         os.kill(os.getpid(), signal.SIGKILL)
-    return run_by_the_book(spec, data)
+    return reference.train(spec, data)
 
 
-def once_deadly_run(file, spec, data):
+def once_deadly_run(file, spec, data, _model):
     with contextlib.suppress(FileExistsError):
         open(file, "x").close()
         os.kill(os.getpid(), signal.SIGKILL)
-    return run_by_the_book(spec, data)
+    return reference.train(spec, data)
 
 
 def test_a_lost_worker_costs_nothing_but_time(monkeypatch, tmp_path):
-    monkeypatch.setitem(ENGINES, "book", functools.partial(once_deadly_run, tmp_path / "died"))
+    stand_in(monkeypatch, functools.partial(once_deadly_run, tmp_path / "died"))
     events = []
     histories = train(made_up_specs(), made_up_data(), workers=2, progress=events.append)
     assert histories == undisturbed()
@@ -262,7 +274,7 @@ def test_a_lost_worker_costs_nothing_but_time(monkeypatch, tmp_path):
 def test_runs_that_kill_every_worker_are_set_aside_and_named(monkeypatch, tmp_path):
     specs, notes, retries = made_up_specs(), tmp_path / "runs", 1
     poison = {specs[0].key, specs[9].key}
-    monkeypatch.setitem(ENGINES, "book", functools.partial(poisonous_run, notes, poison))
+    stand_in(monkeypatch, functools.partial(poisonous_run, notes, poison))
     with Records(tmp_path / "r.sqlite") as records:
         with pytest.raises(LostRunsError, match="2 of 20 runs ended their worker process") as caught:
             train(specs, made_up_data(), records=records, workers=2, retries=retries)
@@ -275,15 +287,15 @@ def test_runs_that_kill_every_worker_are_set_aside_and_named(monkeypatch, tmp_pa
         assert train(specs, made_up_data(), records=records, workers=1) == undisturbed()
 
 
-def failing_run(spec, data):
+def failing_run(spec, data, _model):
     if spec.seed == 1:
         raise ZeroDivisionError("a mistake of ours")
-    return run_by_the_book(spec, data)
+    return reference.train(spec, data)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_an_exception_in_a_run_is_raised_and_what_was_finished_is_kept(monkeypatch, tmp_path, workers):
-    monkeypatch.setitem(ENGINES, "book", failing_run)
+    stand_in(monkeypatch, failing_run)
     with Records(tmp_path / "r.sqlite") as records:
         with pytest.raises(ZeroDivisionError, match="a mistake of ours"):
             train(made_up_specs(), made_up_data(), records=records, workers=workers)
@@ -296,7 +308,7 @@ def test_an_exception_in_a_run_is_raised_and_what_was_finished_is_kept(monkeypat
 SWEEP = """
 import sys
 from normlab.records import Records
-from tests.test_train import made_up_data, made_up_specs, train
+from tests.test_sweep import made_up_data, made_up_specs, train
 with Records(sys.argv[1]) as records:
     train(made_up_specs(seeds=int(sys.argv[3])), made_up_data(), records=records, workers=int(sys.argv[2]),
           progress=lambda event: print(event.done, flush=True))

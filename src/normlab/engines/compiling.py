@@ -1,0 +1,116 @@
+"""The compiled engine: whole trainings as compiled code, one net a core.
+
+A float32 run is compiled from the first step to the last (`compiled`). Its first loss is the reference's to
+1e-6; later losses differ as much as those of two reference runs whose weights differ in the last bit, since
+float32 training amplifies rounding. A float64 run, or one with a setting that is not compiled, is the
+reference's own arithmetic with compiled update rules (`exact`), and agrees to the bit. Numba is loaded on
+first use.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import TYPE_CHECKING, Any
+
+from normlab.engines import reference
+from normlab.engines.engine import Engine
+from normlab.machine import compiler
+from normlab.specs import History, RunSpec, added_settings
+
+if TYPE_CHECKING:
+    from normlab.data.dataset import Dataset
+    from normlab.nets import FullyConnectedNet
+
+COMPILED_RULES = ("sgd", "sgd_momentum", "rmsprop", "adam")  # others are left to the Solver
+COMPILED_NORMS = {None: 0, "batchnorm": 1, "layernorm": 2, "groupnorm": 2, "rmsnorm": 3}  # likewise
+COMPILED_SETTINGS: frozenset[str] = frozenset()
+"""Of the settings added after version 1, those that are compiled, by their paths; likewise."""
+
+
+def why_not() -> str | None:
+    """Why there is no compiled engine here, as a sentence for whoever asked for it; None where there is one."""
+    if importlib.util.find_spec("numba") is None:
+        return (
+            "the compiled engine needs Numba, which is not installed: pip install 'normlab[fast]', or "
+            "engine='reference'"
+        )
+    from normlab.engines.processor import HAS_FUSED_MULTIPLY_ADD
+
+    if not HAS_FUSED_MULTIPLY_ADD:
+        return (
+            "the compiled engine needs a processor with fused multiply-add, which this one has not; use "
+            "engine='reference'"
+        )
+    return None
+
+
+def compiles(spec: RunSpec) -> bool:
+    """Whether a run is compiled as a whole. Otherwise it is the Solver's with compiled update rules."""
+    return (
+        min(spec.data.num_train, spec.data.num_val) > 0
+        and added_settings(spec).keys() <= COMPILED_SETTINGS
+        and spec.net.dtype == "float32"
+        and spec.net.normalization in COMPILED_NORMS
+        and spec.training.update_rule in COMPILED_RULES
+    )
+
+
+def explain(spec: RunSpec) -> str:
+    """How a run is trained, and how its history compares with the reference's."""
+    if compiles(spec):
+        return (
+            "compiled from the first step to the last; the same draws and the same formulas as the reference, "
+            "whose float32 sums it adds in another order: the first loss agrees to 1e-6, later ones as well as "
+            "those of two reference runs whose initial weights differ in their last bit"
+        )
+    return (
+        "exact: the reference's Solver with compiled update rules, so that every loss is the reference's to the "
+        "bit; another order of rounding would not keep 1e-9 on nets that amplify it, such as batch norm on tiny "
+        "batches"
+    )
+
+
+def train(spec: RunSpec, data: Dataset, model: FullyConnectedNet | None = None) -> History:
+    """The reference's history, sooner: float64 to the bit, float32 as near as rounding lets training be."""
+    if compiles(spec):
+        return train_compiled(spec, data, model)
+    solver = reference.solver_for(spec, data)
+    speed_up(solver)
+    return reference.train_solver(solver, model)
+
+
+def train_compiled(spec: RunSpec, data: Dataset, model: FullyConnectedNet | None = None) -> History:
+    """The history of a run that `compiles`; `model`, if given, is left with the best parameters on validation data."""
+    from normlab.engines import compiled, layout, parameters
+
+    best = -1.0
+
+    def keep_the_best(val_acc: float, net: layout.Net, state: layout.State) -> None:
+        nonlocal best
+        if model is not None and val_acc > best:
+            best = val_acc
+            parameters.put_into(model, net, state)
+
+    return compiled.train_compiled(spec, data, keep_the_best)
+
+
+def speed_up(solver: Any) -> None:
+    """Let a Solver take a compiled update rule, which rounds as the reference's does: the same bits, sooner.
+
+    A rule that is not compiled stays as it is.
+    """
+    from normlab.engines.exact import UPDATE_RULES
+
+    solver.update = UPDATE_RULES.get(solver.update_rule, solver.update)
+
+
+COMPILED = Engine(
+    name="compiled",
+    title="whole trainings compiled by Numba",
+    why_not=why_not,
+    takes=reference.takes,
+    train=train,
+    explain=explain,
+    provenance=lambda: {"compiler": compiler()},
+    former_name="fast",
+)
