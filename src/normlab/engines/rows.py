@@ -1,4 +1,6 @@
-"""Layer, group and RMS norm of the compiled engine: sixteen units at a time, a row an example. Compiled into its callers.
+"""Layer, group and RMS norm of the compiled engine: sixteen units at a time, a row an example.
+
+Compiled into its callers.
 
 Each function names the formula of the book that it mirrors. Statistics, and everything between them and the one
 rounding of a result, are float64, as in the book: 29 bits more than the float32 numbers they are taken of, so that a
