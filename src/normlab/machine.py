@@ -33,7 +33,7 @@ class Provenance(NamedTuple):
     machine: str
 
 
-def provenance(more: Mapping[str, Any] | None = None) -> Provenance:
+def made_here(more: Mapping[str, Any] | None = None) -> Provenance:
     """The provenance of a result made in this process now; `more` is told of the machine beside the rest."""
     return Provenance(
         sys.intern(json.dumps(versions(), sort_keys=True)),

@@ -139,7 +139,7 @@ def test_provenance_names_versions_machine_and_times(path):
 
 def test_the_compiled_engine_names_its_compiler(path):
     pytest.importorskip("numba", reason="Numba is not installed")
-    made = machine.provenance(engines.COMPILED.provenance())
+    made = machine.made_here(engines.COMPILED.provenance())
     with Records(path) as records:
         records.put(SPEC, replace(HISTORY, engine="compiled", provenance=made))
         (group,) = records.provenance()

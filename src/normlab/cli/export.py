@@ -33,7 +33,9 @@ def export(
         ),
     ] = None,
     data_dir: Annotated[Path | None, typer.Option(help="Where the data set lies, if not in the usual places.")] = None,
-    engine: Annotated[str, typer.Option(help="What trains a recorded run again: auto, reference or compiled.")] = "auto",
+    engine: Annotated[
+        str, typer.Option(help="What trains a recorded run again: auto, reference or compiled.")
+    ] = "auto",
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing.")] = False,
 ) -> None:
     """Write a net for another library, and print the Python that loads it there.

@@ -87,7 +87,7 @@ def train(
     with machine.one_blas_thread():
         history = engine.train(spec, data, model)
         if engine.name not in _made_with:
-            _made_with[engine.name] = machine.provenance(engine.provenance())
+            _made_with[engine.name] = machine.made_here(engine.provenance())
     return replace(history, engine=engine.name, provenance=_made_with[engine.name])
 
 

@@ -74,7 +74,7 @@ class Records:
             "seconds": float(history.seconds),
             "history": history.to_json(),
             "engine": history.engine,
-            **(history.provenance or machine.provenance())._asdict(),
+            **(history.provenance or machine.made_here())._asdict(),
             "started": _iso(finished - timedelta(seconds=history.seconds)),
             "finished": _iso(finished),
         }
@@ -122,7 +122,7 @@ class Records:
 
         One transaction waits for the disk once: many cheap measurements would wait longer than they took.
         """
-        made = {**machine.provenance()._asdict(), "finished": _now()}
+        made = {**machine.made_here()._asdict(), "finished": _now()}
         rows = []
         for key, kind, spec_json, value_json in measurements:
             _check_json(spec_json=spec_json, value_json=value_json)
@@ -145,7 +145,7 @@ class Records:
     def put_sweep(self, plan_json: str) -> None:
         """Record what a command asked for (studies, seeds, data, command line, time, …), as strict JSON."""
         _check_json(plan_json=plan_json)
-        self._insert("sweeps", None, {"plan": plan_json, **machine.provenance()._asdict(), "finished": _now()})
+        self._insert("sweeps", None, {"plan": plan_json, **machine.made_here()._asdict(), "finished": _now()})
 
     def sweeps(self) -> list[str]:
         """The `plan_json` of every sweep, oldest first."""
