@@ -71,16 +71,45 @@ def test_an_import_that_climbs_a_floor_is_noticed(tmp_path):
     assert "normlab.layers is not allowed to import normlab.nets" in done.stdout
 
 
-def test_the_public_window_is_exactly_all():
-    own_modules = {name for name, value in vars(normlab).items() if getattr(value, "__name__", "") == f"normlab.{name}"}
-    visible = {name for name in vars(normlab) if not name.startswith("_")} - own_modules - {"importlib", "Any"}
-    assert visible == set(normlab.__all__)
+def test_the_public_names_are_what_type_checkers_see_and_each_is_there():
+    """One list, in three forms: `__all__`, the imports that mypy and editors read, and what is loaded."""
+    assert normlab.__all__ == sorted(set(normlab.__all__), key=lambda name: (name.lower() == name, name))
+    typed = next(node for node in ast.parse(Path(normlab.__file__).read_text()).body if isinstance(node, ast.If))
+    imports = [(node.module, alias.name) for node in typed.body for alias in node.names]
+    assert sorted(name for _, name in imports) == sorted(normlab.__all__)
+    for module, name in imports:
+        home = importlib.import_module(module if module != "normlab" else f"normlab.{name}")
+        assert getattr(normlab, name) is (home if module == "normlab" else getattr(home, name))
+    assert set(normlab.__all__) <= set(dir(normlab))
 
 
-def test_modules_are_reached_through_the_window_and_misspelled_ones_are_not():
+def test_a_name_that_is_not_public_is_refused():
     assert run_python("import normlab; print(normlab.layers.relu_forward.__name__)").strip() == "relu_forward"
     with pytest.raises(AttributeError, match="no attribute 'layer'"):
         _ = normlab.layer
+    with pytest.raises(AttributeError, match="no attribute 'annotated'"):
+        _ = normlab.annotated
+
+
+def test_importing_the_checker_loads_numpy_and_the_standard_library_only():
+    """So that it runs in a browser, where most of the others, sqlite3 among them, do not exist."""
+    loaded = run_python(
+        """
+import sys
+
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        top = name.partition(".")[0]
+        if top in ("sqlite3", "_sqlite3", "joblib", "threadpoolctl", "safetensors", "numba", "scipy", "pooch"):
+            raise ImportError(f"{name} is not here")
+
+sys.meta_path.insert(0, Blocked())
+import normlab.checker
+packages = {name.partition(".")[0] for name, module in sys.modules.items() if getattr(module, "__file__", None)}
+print(*packages - set(sys.stdlib_module_names))
+"""
+    )
+    assert set(loaded.split()) <= {"normlab", "numpy", "__main__", "_distutils_hack"}
 
 
 @pytest.mark.parametrize("package", ["layers", "nets", "data"])
