@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from normlab.data.embedded import PLACE
+from normlab.data.digits import PLACE
 
 
 def digits() -> bytes:

@@ -3,12 +3,13 @@
 import hashlib
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from normlab.data import download, fetch
-from normlab.data.download import REMOTES
+from normlab.data import fetch
+from normlab.data.data_sets import BY_NAME
 from normlab.errors import DataError, OptionError
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -17,11 +18,11 @@ pytestmark = pytest.mark.filterwarnings("error")
 def small(monkeypatch: pytest.MonkeyPatch, name: str) -> dict[str, bytes]:
     """Makes the publisher offer small files; returns them by address."""
     offered, remotes = {}, []
-    for remote in REMOTES[name]:
+    for remote in BY_NAME[name].remotes:
         content = remote.name.encode() * 10
         remotes.append(remote._replace(md5=hashlib.md5(content).hexdigest()))
         offered |= dict.fromkeys(remote.addresses, content)
-    monkeypatch.setitem(download.REMOTES, name, tuple(remotes))
+    monkeypatch.setitem(BY_NAME, name, replace(BY_NAME[name], remotes=tuple(remotes)))
     return offered
 
 
@@ -42,7 +43,7 @@ class Network:
 
 def test_the_publishers_hashes():
     """As published with the data sets; a digit wrong here would refuse every download."""
-    assert [remote.md5 for name in ("cifar10", "mnist") for remote in REMOTES[name]] == [
+    assert [remote.md5 for name in ("cifar10", "mnist") for remote in BY_NAME[name].remotes] == [
         "c32a1d4ab5d03f1284b67883e8d87530",
         "f68b3c2dcbeaaa9fbdd348bbdeb94873",
         "d53e105ee54ea40749a09fcbcd1e9432",

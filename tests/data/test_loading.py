@@ -118,7 +118,7 @@ def test_download_fetches_nothing_that_is_there(synthetic_mnist, monkeypatch):
 def test_parts_do_not_depend_on_the_chunks(cuts):
     rng = np.random.default_rng(0)
     images, labels = rng.integers(0, 256, (10, 2, 3, 3), np.uint8), np.arange(10)
-    layout = Layout((2, 3, 3), 0.5, (8, 2, 4), (8, 2, 4), lambda _: iter(()))
+    layout = Layout((2, 3, 3), 0.5, (8, 2, 4), (8, 2, 4))
     chunks = [Chunk("train", a, images[a:b], labels[a:b]) for a, b in pairwise(cuts)]
     chunks.insert(1, Chunk("test", 0, images[:4] // 2, labels[:4]))
     wanted = Wanted(range(2, 6), range(8, 10), mean_over=range(1, 8), test=range(3))

@@ -32,7 +32,7 @@ def test_refuses(tmp_path, what):
 @pytest.mark.parametrize(
     ("what", "said"),
     [
-        ("images, not labels", "not a file of IDX labels: it begins with 00000803, not 00000801"),
+        ("images, not labels", "not a file of IDX labels: it begins with 00000803, not with 00000801"),
         ("announces 21", r"announces an array of shape \(21,\); this file of MNIST has \(20,\)"),
         ("one label short", "has 19 of the 20 bytes"),
         ("one label more", "has more than the 20 bytes"),
@@ -45,6 +45,59 @@ def test_says_what_is_wrong(tmp_path, what, said):
     (tmp_path / "labels").write_bytes(IDX_FILES[what])
     with pytest.raises(DataError, match=said):
         mnist.read_idx(tmp_path / "labels", (20,))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"<!DOCTYPE html><html>", "begins as a web page does"),
+        (b"", r"is empty \(0 bytes\)"),
+        (b"PK\x03\x04", "begins as a zip archive does"),
+    ],
+)
+def test_another_kind_of_file_is_called_by_its_name(tmp_path, content, said):
+    (tmp_path / "labels").write_bytes(content)
+    with pytest.raises(DataError, match=said):
+        mnist.read_idx(tmp_path / "labels", (20,))
+
+
+def keras_file(folder: Path, path: Path, **changes: object) -> Path:
+    """Keras's `mnist.npz` of the synthetic data, its arrays changed or, where None, left out."""
+    arrays = {}
+    for split, chunk in zip(("train", "test"), mnist.chunks(folder), strict=True):
+        arrays |= {f"x_{split}": chunk.images[:, 0], f"y_{split}": chunk.labels.astype(np.uint8)}
+    np.savez_compressed(path, **{k: v for k, v in {**arrays, **changes}.items() if v is not None})
+    return path
+
+
+def test_keras_s_file_is_the_same_data(synthetic_mnist, tmp_path):
+    path = keras_file(synthetic_mnist, tmp_path / "mnist.npz")
+    for ours, theirs in zip(mnist.chunks(synthetic_mnist), mnist.chunks(path), strict=True):
+        assert np.array_equal(ours.images, theirs.images)
+        assert np.array_equal(ours.labels, theirs.labels)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"x_train": np.zeros((2, 28, 28), np.uint8)}, r"has x_train of shape \(2, 28, 28\)"),
+        ({"y_train": np.zeros(60_000)}, "type float64"),
+        ({"y_train": np.array([None] * 3)}, r"type object"),
+        ({"x_test": None}, "x_test: .*no item named"),
+        ({"y_test": np.zeros(10_000, np.uint8)}, "does not hold the data set its name says"),
+    ],
+)
+def test_another_archive_is_not_taken_for_keras_s(synthetic_mnist, tmp_path, changes, said):
+    path = keras_file(synthetic_mnist, tmp_path / "mnist.npz", **changes)
+    with pytest.raises(DataError, match=said):
+        list(mnist.chunks(path))
+
+
+@pytest.mark.parametrize("content", [b"PK\x03\x04 no more", b"<html>", b"PK\x05\x06" + bytes(18)])
+def test_what_is_no_archive_is_a_sentence(tmp_path, content):
+    (tmp_path / "mnist.npz").write_bytes(content)
+    with pytest.raises(DataError, match=r"is not Keras's mnist\.npz, or a damaged one"):
+        list(mnist.chunks(tmp_path / "mnist.npz"))
 
 
 def test_chunks_are_the_two_official_sets(synthetic_mnist):

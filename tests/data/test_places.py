@@ -13,12 +13,13 @@ MNIST = "train-images-idx3-ubyte"
 
 
 def put(path: Path) -> Path:
-    """A folder, or an empty file where the name has a dot or is MNIST's."""
+    """A folder with a batch, or a file where the name has a dot or is MNIST's."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if "." in path.name or path.name == MNIST or path.name.startswith("data_batch"):
-        path.touch()
+        path.write_bytes(b"x")
     else:
         path.mkdir()
+        (path / f"data_batch_3{'.bin' if path.name.endswith('bin') else ''}").write_bytes(b"x")
     return path
 
 
@@ -124,3 +125,81 @@ def test_digits_are_always_there(tmp_path):
 def test_an_unknown_name():
     with pytest.raises(OptionError, match=r"did you mean 'mnist'\?"):
         find("mnits")
+
+
+@pytest.mark.parametrize(
+    ("name", "where"),
+    [
+        # torchvision's roots, Keras's cache, and folders of folders
+        ("mnist", "MNIST/raw/train-images-idx3-ubyte"),
+        ("mnist", "torch/data/MNIST/raw/train-images-idx3-ubyte.gz"),
+        ("mnist", "mnist.npz"),
+        ("mnist", ".keras/datasets/mnist.npz"),
+        ("mnist", "train-images.idx3-ubyte"),
+        ("mnist", "mnist/train-images.idx3-ubyte.gz"),
+        ("mnist", "train-images-idx3-ubyte (1).gz"),
+        ("mnist", "train-images-idx3-ubyte.gz (2)"),
+        ("cifar10", "cifar-10-python.tar"),
+        ("cifar10", "cifar-10-binary (1).tar.gz"),
+        ("cifar10", "cifar-10-python.tgz"),
+        ("cifar10", "cifar-10-batches-py.tar.gz"),
+        ("cifar10", "data/cifar-10-binary.tar.gz"),
+        ("cifar10", "a/b/c/cifar-10-batches-py"),
+        ("cifar10", "cifar-10-batches-py-target/cifar-10-batches-py"),
+        ("cifar10", "cifar-10-batches-py/cifar-10-batches-py"),
+    ],
+)
+def test_other_libraries_layouts_and_downloads(tmp_path, name, where):
+    place = put(tmp_path / where)
+    expected = place if place.is_dir() or name == "cifar10" or "npz" in where else place.parent
+    start = tmp_path / where.split("/")[0] if where.startswith(".") else tmp_path
+    assert find(name, start) == expected
+    assert find(name, place.parent) == expected
+
+
+@pytest.mark.parametrize("name", ["cifar10", "mnist"])
+def test_an_empty_file_hides_nothing(tmp_path, name):
+    empty, whole = {
+        "cifar10": ("cifar-10-batches-py/data_batch_1", "cifar-10-binary.tar.gz"),
+        "mnist": ("train-images-idx3-ubyte", "train-images-idx3-ubyte.gz"),
+    }[name]
+    (tmp_path / empty).parent.mkdir(exist_ok=True)
+    (tmp_path / empty).touch()
+    place = put(tmp_path / whole)
+    assert find(name, tmp_path) == (place if name == "cifar10" else tmp_path)
+
+
+def test_an_empty_file_is_named_where_there_is_no_other(tmp_path):
+    (tmp_path / "train-images-idx3-ubyte.gz").touch()
+    (tmp_path / "notes.txt").write_text("x")
+    with pytest.raises(
+        DataError, match=r"holds 'train-images-idx3-ubyte.gz' \(0 bytes\), 'notes.txt'"
+    ):
+        find("mnist", tmp_path)
+
+
+def test_what_is_there_instead_is_said(tmp_path):
+    for name in ("cifar-100-python.tar.gz", *"abcdefgh"):
+        (tmp_path / name).write_text("x")
+    with pytest.raises(
+        DataError, match=r"holds 'cifar-100-python.tar.gz', 'a', .* and 3 more\. Download it"
+    ):
+        find("cifar10", tmp_path)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="empty is empty"):
+        find("mnist", tmp_path / "empty")
+
+
+def test_another_data_set_of_the_same_names_is_passed_by(tmp_path):
+    put(tmp_path / "FashionMNIST" / "raw" / MNIST)
+    put(tmp_path / "KMNIST" / "raw" / MNIST)
+    with pytest.raises(DataError, match="was not found"):
+        find("mnist", tmp_path)
+    put(tmp_path / "x" / "MNIST" / "raw" / MNIST)
+    assert find("mnist", tmp_path) == tmp_path / "x" / "MNIST" / "raw"
+
+
+def test_a_folder_that_nobody_named_is_not_searched_in_depth():
+    put(Path.cwd() / "elsewhere" / "deep" / "cifar-10-batches-py")
+    with pytest.raises(DataError, match="was not found"):
+        find("cifar10")

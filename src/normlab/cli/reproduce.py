@@ -23,7 +23,7 @@ STOPPED = 130  # what a shell says of a program that Ctrl-C ended
 
 
 def reproduce(
-    data: Annotated[str, typer.Option(help="The data set: digits, cifar10 or mnist.")] = "digits",
+    data: Annotated[str, typer.Option(help="The data set, as `normlab data list` names it.")] = "digits",
     seeds: Annotated[
         int | None, typer.Option(min=1, help="Seeds a study, in place of each study's own number.")
     ] = None,

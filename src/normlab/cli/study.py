@@ -51,7 +51,7 @@ def show(name: Name) -> None:
 @study.command()
 def run(
     name: Name,
-    data: Annotated[str, typer.Option(help="The data set: digits, cifar10 or mnist.")] = "digits",
+    data: Annotated[str, typer.Option(help="The data set, as `normlab data list` names it.")] = "digits",
     seeds: Annotated[int | None, typer.Option(min=1, help="Seeds, in place of the study's own number.")] = None,
     out: Annotated[Path, typer.Option(help="The folder for records, figures and page.")] = RESULTS,
     data_dir: Annotated[Path | None, typer.Option(help="Where the data set lies, if not in the usual places.")] = None,

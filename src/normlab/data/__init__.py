@@ -20,6 +20,7 @@ from normlab.data.assignment import (
     load_CIFAR10,
     load_CIFAR_batch,
 )
+from normlab.data.data_set import DataSet
 from normlab.data.dataset import Dataset
 from normlab.data.download import fetch
 from normlab.data.loading import load
@@ -27,6 +28,7 @@ from normlab.data.places import NAMES, default_folder, find
 
 __all__ = [
     "NAMES",
+    "DataSet",
     "Dataset",
     "default_folder",
     "fetch",

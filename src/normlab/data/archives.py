@@ -1,147 +1,109 @@
-"""The wanted files of a .tar.gz, read as a stream: nothing is ever extracted.
+"""The wanted files of a tar archive, plain or gzip-compressed, read as a stream: nothing is extracted.
 
-Of the tar format only what the CIFAR-10 archives use is understood: regular files, folders, and extended
-headers that carry times and the like. Whatever could make one name mean two things is refused: links,
-devices, names that climb or start at the root, extended headers that rename or resize a member, a member
-that comes twice. Python's tarfile is not used, because it reads an extended header of any size into memory.
-
-The format is POSIX.1-2017's `ustar` and `pax`: blocks of 512 bytes, a header before each member.
+Python's tarfile reads the format, from a stream with a bound, so that no archive unfolds into all of
+the memory. What carries a wanted name must be a plain file, there once, of a size that it may have.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
 from normlab.data.compressed import ByteStream
 from normlab.errors import DataError
 
-_BLOCK = 512
+if TYPE_CHECKING:
+    from tarfile import TarInfo
+
 _LARGEST_ARCHIVE = 320 << 20  # unfolded; CIFAR-10 has 186 MB
 _MOST_MEMBERS = 64  # CIFAR-10 has nine
 _LARGEST_EXTENDED_HEADER = 1 << 16
-_REGULAR, _FOLDER, _EXTENDED = b"0\0", b"5", b"xg"
-_REFUSED_KINDS = {
-    b"1": "a hard link",
-    b"2": "a symbolic link",
-    b"3": "a device",
-    b"4": "a device",
-    b"6": "a pipe",
-    b"L": "a name of more than 100 characters",
-    b"K": "a link of more than 100 characters",
-    b"S": "a sparse file",
-}
+_EXTENSIONS = (
+    b"x",
+    b"g",
+    b"X",
+    b"L",
+    b"K",
+    b"S",
+)  # pax, Solaris and GNU: what changes the next header
 
 
-class _Header(NamedTuple):
-    name: str
-    kind: bytes
-    size: int
-
-
-def members(path: Path, wanted: Collection[str], largest: int) -> Iterator[tuple[str, bytearray]]:
+def members(path: Path, wanted: Collection[str], largest: int) -> Iterator[tuple[str, bytes]]:
     """The name and content of each wanted file in the archive at `path`, in the archive's order.
 
-    Names are those inside the archive, as "cifar-10-batches-bin/data_batch_1.bin". Raises DataError for a
-    damaged or truncated archive, for a wanted file above `largest` bytes, and for every construct that has
-    no business in a data archive. The whole archive is read, so that its checksum is verified.
+    Names are a folder and a file, as "cifar-10-batches-bin/data_batch_1.bin"; folders around them do
+    not matter. Raises DataError for a damaged or truncated archive, and for a wanted file that is no
+    plain file, comes twice or is above `largest` bytes. The whole archive is read, so that its
+    checksum is verified.
     """
+    import tarfile
+
+    class Header(tarfile.TarInfo):
+        """A header whose extension, which tarfile reads into memory, is of a reasonable size."""
+
+        @classmethod
+        def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> TarInfo:
+            header = super().frombuf(buf, encoding, errors)
+            if header.type in _EXTENSIONS and header.size > _LARGEST_EXTENDED_HEADER:
+                raise DataError(f"{path}: an extended header claims {header.size:,} bytes")
+            return header
+
     seen: set[str] = set()
-    with ByteStream(path) as stream:
-        tar = _Tar(stream)
-        for header in tar.headers():
-            if header.kind in _EXTENDED:
-                tar.check_extended_header(header)
-            elif header.name not in wanted or header.kind == _FOLDER:
-                tar.skip(header.size)
-            else:
-                _check_wanted(path, header, seen, largest)
-                yield header.name, tar.content(header.size)
+    with ByteStream(path) as unbounded:
+        stream = _Bounded(unbounded, path)
+        try:
+            with tarfile.open(fileobj=stream, mode="r|", tarinfo=Header) as archive:
+                for count, member in enumerate(archive):
+                    if count >= _MOST_MEMBERS:
+                        raise DataError(
+                            f"{path} holds more than {_MOST_MEMBERS} members; CIFAR-10 has nine"
+                        )
+                    name = "/".join(member.name.split("/")[-2:])
+                    if name not in wanted or member.isdir():
+                        continue
+                    _check(path, member, name in seen, largest)
+                    seen.add(name)
+                    file = archive.extractfile(member)
+                    content = b"" if file is None else file.read()
+                    if len(content) != member.size:
+                        raise DataError(
+                            f"{path} is truncated: the archive ends inside {member.name}"
+                        )
+                    yield name, content
+        except (tarfile.TarError, EOFError, ValueError, OverflowError) as error:
+            if isinstance(error, DataError):
+                raise
+            raise DataError(f"{path} is truncated, damaged, or no tar archive: {error}") from error
+        while stream.read(1 << 16):  # to the end, where the checksum is
+            pass
 
 
-def _check_wanted(path: Path, header: _Header, seen: set[str], largest: int) -> None:
-    if header.name in seen:
-        raise DataError(f"{path} holds {header.name} twice")
-    if header.size > largest:
-        raise DataError(f"{path}: {header.name} claims {header.size:,} bytes, and such a file has at most {largest:,}")
-    seen.add(header.name)
+def _check(path: Path, member: TarInfo, again: bool, largest: int) -> None:
+    if again:
+        raise DataError(f"{path} holds {member.name} twice")
+    if not member.isreg() or member.issparse():
+        raise DataError(
+            f"{path}: the member {member.name!r} is a link, a device or sparse; only plain files are read"
+        )
+    if member.size > largest:
+        raise DataError(
+            f"{path}: {member.name} claims {member.size:,} bytes, and such a file has at most {largest:,}"
+        )
 
 
-class _Tar:
-    def __init__(self, stream: ByteStream) -> None:
-        self.stream = stream
-        self.path = stream.path
-        self.remaining = _LARGEST_ARCHIVE
+class _Bounded:
+    """The file object that tarfile reads from. Raises DataError where the archive unfolds to too much."""
 
-    def headers(self) -> Iterator[_Header]:
-        """Each member's header; the caller reads or skips its content before asking for the next."""
-        for _ in range(_MOST_MEMBERS):
-            block = self._read(_BLOCK)
-            if not any(block):  # the end is a block of zeros; what follows fills up the tape's record
-                return self._read_to_end()
-            yield self._header(block)
-        raise DataError(f"{self.path} holds more than {_MOST_MEMBERS} members; CIFAR-10 has nine")
+    def __init__(self, stream: ByteStream, path: Path) -> None:
+        self._stream, self._path = stream, path
+        self._left = _LARGEST_ARCHIVE
 
-    def content(self, size: int) -> bytearray:
-        """The member's `size` bytes, without the padding to whole blocks."""
-        content = self._read(size)
-        self._read(-size % _BLOCK)
+    def read(self, size: int) -> bytes:
+        content = bytes(self._stream.read(min(size, self._left + 1)))
+        self._left -= len(content)
+        if self._left < 0:
+            raise DataError(
+                f"{self._path} unfolds to more than {_LARGEST_ARCHIVE:,} bytes; CIFAR-10 does not"
+            )
         return content
-
-    def skip(self, size: int) -> None:
-        """Read over a member, a little at a time."""
-        left = size + -size % _BLOCK
-        while left:
-            left -= len(self._read(min(left, 1 << 16)))
-
-    def check_extended_header(self, header: _Header) -> None:
-        """Refuse an extended header that changes what the next member is."""
-        if header.size > _LARGEST_EXTENDED_HEADER:
-            raise DataError(f"{self.path}: an extended header claims {header.size:,} bytes")
-        keys = re.findall(rb"(?:^|\n)\d+ ([^=\n]*)=", self.content(header.size))
-        for key in keys:
-            if key in (b"path", b"linkpath", b"size") or key.startswith(b"GNU.sparse"):
-                raise DataError(f"{self.path}: an extended header changes a member's {key.decode()}; refused")
-
-    def _header(self, block: bytearray) -> _Header:
-        name = _text(block[0:100])
-        if block[257:262] == b"ustar" and block[262:263] == b"\0":  # POSIX: a long name's first part is apart
-            name = "/".join(filter(None, (_text(block[345:500]), name)))
-        name = name.removeprefix("./")
-        kind = bytes(block[156:157])
-        # the checksum counts its own eight bytes as spaces
-        if self._octal(block[148:156]) != sum(block) - sum(block[148:156]) + 8 * ord(" "):
-            raise DataError(f"{self.path} is damaged, or no tar archive: a header's checksum is wrong")
-        if kind not in _REGULAR and kind != _FOLDER and kind not in _EXTENDED:
-            what = _REFUSED_KINDS.get(kind, f"of unknown kind {kind!r}")
-            raise DataError(f"{self.path}: the member {name!r} is {what}; only plain files are read")
-        if name.startswith(("/", "\\")) or ".." in re.split(r"[/\\]", name):
-            raise DataError(f"{self.path}: the member {name!r} points outside the archive; refused")
-        return _Header(name, kind, self._octal(block[124:136]))
-
-    def _octal(self, digits: bytearray) -> int:
-        text = digits.strip(b" \0") or b"0"
-        if not re.fullmatch(rb"[0-7]+", text):
-            raise DataError(f"{self.path} is damaged, or no tar archive: {bytes(digits)!r} is not an octal number")
-        return int(text, 8)
-
-    def _read(self, size: int) -> bytearray:
-        if size > self.remaining:
-            raise DataError(f"{self.path} unfolds to more than {_LARGEST_ARCHIVE:,} bytes; CIFAR-10 does not")
-        content = self.stream.read(size)
-        self.remaining -= size
-        if len(content) < size:
-            raise DataError(f"{self.path} is truncated: the archive ends too early")
-        return content
-
-    def _read_to_end(self) -> None:
-        while rest := self.stream.read(min(1 << 16, self.remaining + 1)):
-            self.remaining -= len(rest)
-            if self.remaining < 0:
-                raise DataError(f"{self.path} unfolds to more than {_LARGEST_ARCHIVE:,} bytes")
-
-
-def _text(field: bytearray) -> str:
-    return field.partition(b"\0")[0].decode("utf-8", "backslashreplace")

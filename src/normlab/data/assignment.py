@@ -13,13 +13,18 @@ from pathlib import Path
 import numpy as np
 
 from normlab.data import cifar10
-from normlab.data.loading import check_count, load
+from normlab.data.loading import checked_count, load
 from normlab.data.parts import Wanted, gather
 from normlab.data.places import VARIABLE, advice, find
 from normlab.typing import Array
 
 _TRAINING, _TEST = 50_000, 10_000
-_CHANNELS_LAST = (0, 2, 3, 1)  # (n, height, width, channels), as the course has images before it transposes them
+_CHANNELS_LAST = (
+    0,
+    2,
+    3,
+    1,
+)  # (n, height, width, channels), as the course has images before it transposes them
 
 
 def load_CIFAR_batch(filename: str | os.PathLike[str]) -> tuple[Array, Array]:
@@ -28,7 +33,9 @@ def load_CIFAR_batch(filename: str | os.PathLike[str]) -> tuple[Array, Array]:
     Raises DataError that names the file where it is missing, broken, mislabelled or no batch.
     """
     images, labels = cifar10.read_batch(Path(filename))
-    return images.reshape(-1, *cifar10.SHAPE).transpose(_CHANNELS_LAST).astype(np.float64, order="C"), labels
+    return images.reshape(-1, *cifar10.SHAPE).transpose(_CHANNELS_LAST).astype(
+        np.float64, order="C"
+    ), labels
 
 
 def load_CIFAR10(ROOT: str | os.PathLike[str]) -> tuple[Array, Array, Array, Array]:
@@ -77,15 +84,25 @@ def get_CIFAR10_data(
     The data are looked for in `data_dir`, or NORMLAB_DATA, or `cs682/datasets` and the working directory
     (`places`). Raises DataError where they are missing or broken, OptionError for more images than exist.
     """
-    check_count("num_training", num_training, _TRAINING, f"CIFAR-10 has {_TRAINING:,} training images")
+    num_training = checked_count(
+        "num_training", num_training, _TRAINING, f"CIFAR-10 has {_TRAINING:,} training images"
+    )
     left = _TRAINING - num_training
-    check_count("num_validation", num_validation, left, f"{left:,} of 50,000 training images are left", least=0)
-    check_count("num_test", num_test, _TEST, f"CIFAR-10 has {_TEST:,} test images", least=0)
+    num_validation = checked_count(
+        "num_validation",
+        num_validation,
+        left,
+        f"{left:,} of 50,000 training images are left",
+        least=0,
+    )
+    num_test = checked_count(
+        "num_test", num_test, _TEST, f"CIFAR-10 has {_TEST:,} test images", least=0
+    )
     train, val = range(num_training), range(num_training, num_training + num_validation)
     wanted = Wanted(train, val, mean_over=train, test=range(num_test))
     place = find("cifar10", data_dir)
     with advice("cifar10"):
-        parts = gather(cifar10.chunks(place), cifar10.LAYOUT, wanted, subtract_mean)
+        parts = gather(cifar10.chunks(place), cifar10.CIFAR10.layout, wanted, subtract_mean)
     return parts._asdict()
 
 

@@ -14,6 +14,13 @@ from typing import BinaryIO, Self
 from normlab.errors import DataError
 
 GZIP_MAGIC = b"\x1f\x8b"
+_KINDS = {
+    b"<": "a web page",
+    b"pk\x03\x04": "a zip archive",
+    b"\x89png": "a picture",
+    b"\x80": "a pickle",
+    b"version https://git-lfs": "a pointer of Git LFS",
+}
 _CHUNK = 1 << 16  # of input
 _PIECE = 1 << 20  # of output: what 64 KiB unfold to, up to 64 MiB, is taken in pieces
 # Compressed input may run ahead of the output it yields by this much. Real data never does: deflate adds at
@@ -37,6 +44,20 @@ def first_bytes(path: Path, count: int) -> bytes:
     """The first bytes of the file, by which its kind is known."""
     with open_file(path) as file:
         return _read(file, count, path)
+
+
+def beginning(head: bytes) -> str:
+    """What a file's first bytes say, in words where they are those of another kind of file.
+
+    >>> beginning(b"<!DOCTYPE html>"), beginning(b""), beginning(b"abcd")
+    ('begins as a web page does', 'is empty (0 bytes)', 'begins with 61626364')
+    """
+    if not head:
+        return "is empty (0 bytes)"
+    for start, what in _KINDS.items():
+        if head.lower().lstrip().startswith(start):
+            return f"begins as {what} does"
+    return f"begins with {head[:4].hex()}"
 
 
 def read_whole(path: Path, limit: int) -> bytes:
@@ -96,7 +117,9 @@ class ByteStream:
             try:
                 piece = self._inflate.decompress(given, most)
             except zlib.error as error:
-                raise DataError(f"{self.path} is damaged: its gzip stream does not unfold ({error})") from error
+                raise DataError(
+                    f"{self.path} is damaged: its gzip stream does not unfold ({error})"
+                ) from error
             self._waiting = self._inflate.unconsumed_tail
             self._account(len(given) - len(self._waiting), len(piece))
             if piece:

@@ -39,7 +39,9 @@ class Dataset:
     def __post_init__(self) -> None:
         for name in _ARRAYS:
             view = np.asarray(getattr(self, name)).view()
-            view.flags.writeable = False  # a result is stored under the fingerprint of these very numbers
+            view.flags.writeable = (
+                False  # a result is stored under the fingerprint of these very numbers
+            )
             object.__setattr__(self, name, view)
         for part in ("train", "val", "test"):
             self._check_part(part)
@@ -47,11 +49,17 @@ class Dataset:
     def _check_part(self, part: str) -> None:
         X, y = getattr(self, f"X_{part}"), getattr(self, f"y_{part}")
         if X.ndim < 2 or X.shape[1:] != self.X_train.shape[1:]:
-            raise ShapeError(f"X_{part} of {self.name} has shape {X.shape}; X_train has {self.X_train.shape}")
+            raise ShapeError(
+                f"X_{part} of {self.name} has shape {X.shape}; X_train has {self.X_train.shape}"
+            )
         if y.shape != X.shape[:1]:
             raise ShapeError(f"y_{part} of {self.name} has shape {y.shape} for {len(X)} images")
-        if not np.issubdtype(y.dtype, np.integer) or (y.size and not 0 <= y.min() <= y.max() < self.num_classes):
-            raise ShapeError(f"y_{part} of {self.name} is not of whole numbers from 0 to {self.num_classes - 1}")
+        if not np.issubdtype(y.dtype, np.integer) or (
+            y.size and not 0 <= y.min() <= y.max() < self.num_classes
+        ):
+            raise ShapeError(
+                f"y_{part} of {self.name} is not of whole numbers from 0 to {self.num_classes - 1}"
+            )
 
     @cached_property
     def spec(self) -> DataSpec:
@@ -70,7 +78,9 @@ class Dataset:
         return {name: getattr(self, name) for name in _ARRAYS}
 
     def __repr__(self) -> str:
-        sizes = f"{len(self.X_train)} training, {len(self.X_val)} validation, {len(self.X_test)} test"
+        sizes = (
+            f"{len(self.X_train)} training, {len(self.X_val)} validation, {len(self.X_test)} test"
+        )
         return f"Dataset({self.name!r}: {sizes} images of {self.X_train.shape[1:]}, {self.source})"
 
 

@@ -11,52 +11,20 @@ import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
-from normlab.data.places import check_name, default_folder, find
+from normlab.data.data_set import DataSet, Remote
+from normlab.data.data_sets import data_set
+from normlab.data.places import default_folder, find
 from normlab.errors import DataError, OptionError
 
 Downloader: TypeAlias = Callable[[str, Any, Any], object]
 """Called with the address, the path to write to, and None."""
 
 
-class Remote(NamedTuple):
-    """A file that its publisher offers."""
-
-    name: str
-    md5: str
-    addresses: tuple[str, ...]  # tried in this order
-
-
-def _mnist(name: str, md5: str) -> Remote:
-    hosts = ("https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/")
-    return Remote(name, md5, tuple(host + name for host in hosts))
-
-
-# CIFAR-10's binary edition rather than the pickles: a format that cannot hold a program.
-REMOTES = {
-    "cifar10": (
-        Remote(
-            "cifar-10-binary.tar.gz",
-            "c32a1d4ab5d03f1284b67883e8d87530",
-            ("https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",),
-        ),
-    ),
-    "mnist": (
-        _mnist("train-images-idx3-ubyte.gz", "f68b3c2dcbeaaa9fbdd348bbdeb94873"),
-        _mnist("train-labels-idx1-ubyte.gz", "d53e105ee54ea40749a09fcbcd1e9432"),
-        _mnist("t10k-images-idx3-ubyte.gz", "9fb629c4189551a2d022fa330f9573f3"),
-        _mnist("t10k-labels-idx1-ubyte.gz", "ec29112dd5afa0611ce80d1b7f02629c"),
-    ),
-}
-_BY_OTHER_MEANS = {
-    "cifar10": "; cifar-10-python.tar.gz (MD5 c58f30108f718f92721af3b95e74349a) from "
-    "https://www.cs.toronto.edu/~kriz/cifar.html will do as well",
-    "mnist": "",
-}
-
-
-def fetch(name: str, folder: str | os.PathLike[str] | None = None, downloader: Downloader | None = None) -> Path:
+def fetch(
+    name: str, folder: str | os.PathLike[str] | None = None, downloader: Downloader | None = None
+) -> Path:
     """Download the data set `name` into `folder` and return its place; what is there already is kept.
 
     `folder` defaults to NORMLAB_DATA or the user's cache folder; MNIST's four files go to `folder`/mnist.
@@ -64,16 +32,18 @@ def fetch(name: str, folder: str | os.PathLike[str] | None = None, downloader: D
     the publisher offers, and where a file of that name but other content is in the way; OptionError for a
     data set that needs no download.
     """
-    check_name(name)
-    if name not in REMOTES:
+    known = data_set(name)
+    if known.in_package:
         raise OptionError(f"{name} is inside the package: there is nothing to download")
     root = default_folder() if folder is None else Path(folder).expanduser()
-    for remote in REMOTES[name]:
-        _fetch_file(name, remote, root / "mnist" if name == "mnist" else root, downloader)
+    for remote in known.remotes:
+        _fetch_file(known, remote, root / known.folder, downloader)
     return find(name, root)
 
 
-def _fetch_file(name: str, remote: Remote, folder: Path, downloader: Downloader | None) -> None:
+def _fetch_file(
+    known: DataSet, remote: Remote, folder: Path, downloader: Downloader | None
+) -> None:
     path = folder / remote.name
     if path.exists():
         return _check_present(path, remote)
@@ -81,12 +51,15 @@ def _fetch_file(name: str, remote: Remote, folder: Path, downloader: Downloader 
     for address in remote.addresses:
         try:
             return _retrieve(address, remote, folder, downloader)
-        except (OSError, ValueError) as error:  # no network, no such page, disk full; the wrong content
+        except (
+            OSError,
+            ValueError,
+        ) as error:  # no network, no such page, disk full; the wrong content
             failures.append(f"{address}: {_reason(error)}")
     raise DataError(
         f"{remote.name} could not be downloaded ({'; '.join(failures)}). Without network: get it on another "
         f"machine from {remote.addresses[0]} (MD5 {remote.md5}) and put it, as it is, into "
-        f"{folder}{_BY_OTHER_MEANS[name]}"
+        f"{folder}{known.other_means}"
     )
 
 
@@ -115,9 +88,13 @@ def _retrieve(address: str, remote: Remote, folder: Path, downloader: Downloader
 
     def durable(url: str, output_file: str, pooch_object: Any) -> None:
         download(url, output_file, pooch_object)
-        os.chmod(output_file, 0o644)  # pooch's temporary file is the owner's alone; a class shares its data
+        os.chmod(
+            output_file, 0o644
+        )  # pooch's temporary file is the owner's alone; a class shares its data
         handle = os.open(output_file, os.O_RDONLY)
-        os.fsync(handle)  # before pooch gives the file its name, so that the name never stands for less
+        os.fsync(
+            handle
+        )  # before pooch gives the file its name, so that the name never stands for less
         os.close(handle)
 
     # pooch writes to a temporary file in the folder, compares the hash, and renames

@@ -14,14 +14,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from normlab.data import cifar10, embedded, mnist
+from normlab.data.data_sets import data_set
 from normlab.data.dataset import Dataset
 from normlab.data.download import fetch
 from normlab.data.parts import Layout, Wanted, gather
-from normlab.data.places import advice, check_name, default_folder, find
+from normlab.data.places import advice, default_folder, find
 from normlab.errors import DataError, OptionError
-
-LAYOUTS = {"digits": embedded.LAYOUT, "cifar10": cifar10.LAYOUT, "mnist": mnist.LAYOUT}
+from normlab.validation import whole_number
 
 
 def load(
@@ -46,14 +45,14 @@ def load(
     >>> load("digits", num_training=500)
     Dataset('digits': 500 training, 400 validation, 397 test images of (1, 8, 8), inside the package)
     """
-    check_name(name)
-    layout = LAYOUTS[name]
+    known = data_set(name)
+    layout = known.layout
     wanted = _wanted(name, layout, (num_training, num_validation, num_test))
     place = _find_or_fetch(name, data_dir) if download else find(name, data_dir)
     with advice(name):
-        parts = gather(layout.chunks(place), layout, wanted, subtract_mean)
-    source = "inside the package" if name == "digits" else f"read from {place.absolute()}"
-    return Dataset(name, *parts, source=source)
+        parts = gather(known.chunks(place), layout, wanted, subtract_mean)
+    source = "inside the package" if known.in_package else f"read from {place.absolute()}"
+    return Dataset(name, *parts, num_classes=len(known.classes), source=source)
 
 
 def _wanted(name: str, layout: Layout, asked: tuple[int | None, int | None, int | None]) -> Wanted:
@@ -62,18 +61,19 @@ def _wanted(name: str, layout: Layout, asked: tuple[int | None, int | None, int 
         ("training", "validation", "test"), asked, layout.default, layout.pools, strict=True
     ):
         count = default if count is None else count
-        check_count(f"num_{word}", count, most, f"{name} has {most:,} {word} images")
-        counts.append(int(count))
+        counts.append(
+            checked_count(f"num_{word}", count, most, f"{name} has {most:,} {word} images")
+        )
     pool = layout.pools[0]
     return Wanted(range(counts[0]), range(pool, pool + counts[1]), range(pool), range(counts[2]))
 
 
-def check_count(what: str, count: int, most: int, why: str, least: int = 1) -> None:
-    """Raise an OptionError unless `count` is a whole number from `least` to `most`."""
-    if isinstance(count, bool) or not hasattr(count, "__index__") or count < least:
-        raise OptionError(f"{what}={count!r} is not a whole number >= {least}")
+def checked_count(what: str, count: int, most: int, why: str, least: int = 1) -> int:
+    """`count` as an int. Raises OptionError unless it is a whole number from `least` to `most`."""
+    count = whole_number(what, count, least)
     if count > most:
         raise OptionError(f"{what}={count!r} is too many: {why}")
+    return count
 
 
 def _find_or_fetch(name: str, data_dir: str | os.PathLike[str] | None) -> Path:

@@ -7,8 +7,7 @@ assignment's 49,000 images is needed for studies that train on 1,000; as float64
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -31,8 +30,7 @@ class Layout(NamedTuple):
     shape: tuple[int, int, int]  # channels, height, width
     scale: float  # what a stored count is multiplied by, so that pixels go from 0 to 255
     pools: tuple[int, int, int]  # images to take training, validation and test images from
-    default: tuple[int, int, int]  # how many are taken unless told otherwise
-    chunks: Callable[[Path], Iterator[Chunk]]
+    default: tuple[int, int, int]  # how many are taken if nothing else is asked for
 
 
 class Wanted(NamedTuple):
@@ -65,9 +63,19 @@ def gather(chunks: Iterable[Chunk], layout: Layout, wanted: Wanted, subtract_mea
             taker.take(chunk)
         if subtract_mean:
             inside = _overlap(chunk, "train", wanted.mean_over)
-            total += chunk.images[inside.start - chunk.first : inside.stop - chunk.first].sum(0, dtype=np.int64)
-    mean_image = total * layout.scale / len(wanted.mean_over) if subtract_mean else np.zeros(layout.shape)
-    return Parts(*(array for taker in takers for array in (taker.floats(layout.scale, mean_image), taker.labels)))
+            total += chunk.images[inside.start - chunk.first : inside.stop - chunk.first].sum(
+                0, dtype=np.int64
+            )
+    mean_image = (
+        total * layout.scale / len(wanted.mean_over) if subtract_mean else np.zeros(layout.shape)
+    )
+    return Parts(
+        *(
+            array
+            for taker in takers
+            for array in (taker.floats(layout.scale, mean_image), taker.labels)
+        )
+    )
 
 
 class _Taker:
@@ -95,4 +103,8 @@ def _overlap(chunk: Chunk, split: str, wanted: range) -> range:
     """The indices wanted that the chunk holds; `range(first, first)` where there are none."""
     start = max(wanted.start, chunk.first)
     stop = min(wanted.stop, chunk.first + len(chunk.labels))
-    return range(start, stop) if chunk.split == split and start < stop else range(chunk.first, chunk.first)
+    return (
+        range(start, stop)
+        if chunk.split == split and start < stop
+        else range(chunk.first, chunk.first)
+    )

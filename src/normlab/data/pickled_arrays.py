@@ -61,11 +61,15 @@ class PickledArray:
     def as_array(self, expected: tuple[int, ...], where: str) -> Array:
         """The array, uint8 of the expected shape, a view of the file's bytes. Raises DataError if it is not."""
         if self.shape != expected:
-            raise DataError(f"{where}: its array has {_described(self.shape)}, expected is {expected}")
+            raise DataError(
+                f"{where}: its array has {_described(self.shape)}, expected is {expected}"
+            )
         length = len(self.content) if isinstance(self.content, bytes | memoryview) else 0
         if length != math.prod(expected):
             raise DataError(f"{where}: its array of shape {expected} comes with {length:,} bytes")
-        return np.frombuffer(self.content, np.uint8).reshape(expected, order="F" if self.order == "F" else "C")
+        return np.frombuffer(self.content, np.uint8).reshape(
+            expected, order="F" if self.order == "F" else "C"
+        )
 
 
 def named(module: str, attribute: str) -> Name | None:
@@ -115,7 +119,9 @@ def _latin1(utf8: memoryview) -> bytearray | None:
     content = bytearray()
     try:
         for start in range(0, len(utf8), _PIECE):
-            piece = decoder.decode(bytes(utf8[start : start + _PIECE]), final=start + _PIECE >= len(utf8))
+            piece = decoder.decode(
+                bytes(utf8[start : start + _PIECE]), final=start + _PIECE >= len(utf8)
+            )
             content += piece.encode("latin-1")
     except UnicodeError:
         return None
@@ -123,6 +129,10 @@ def _latin1(utf8: memoryview) -> bytearray | None:
 
 
 def _described(shape: Any) -> str:
-    if isinstance(shape, tuple) and len(shape) <= 4 and all(type(length) is int for length in shape):
+    if (
+        isinstance(shape, tuple)
+        and len(shape) <= 4
+        and all(type(length) is int for length in shape)
+    ):
         return f"the shape {shape}"
     return "no shape"

@@ -18,7 +18,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from normlab.data.pickled_arrays import SHORT, LongText, described_by_call, described_by_state, named
+from normlab.data.pickled_arrays import (
+    SHORT,
+    LongText,
+    described_by_call,
+    described_by_state,
+    named,
+)
 from normlab.errors import DataError
 
 # A batch needs 40,000; from Python 3 in protocol 2, with bytes for all texts, 100,000.
@@ -89,14 +95,18 @@ class _Machine:
         return self.stack[0]
 
     def refuse(self, reason: str) -> NoReturn:
-        raise DataError(f"{self.where} is not a CIFAR-10 batch: at byte {self.position:,}, {reason}")
+        raise DataError(
+            f"{self.where} is not a CIFAR-10 batch: at byte {self.position:,}, {reason}"
+        )
 
     # From the file
 
     def take(self, length: int) -> memoryview:
         left = len(self.content) - self.position
         if length > left:
-            self.refuse(f"{length:,} more bytes are announced and {left:,} are left: truncated, or no such file")
+            self.refuse(
+                f"{length:,} more bytes are announced and {left:,} are left: truncated, or no such file"
+            )
         self.position += length
         return self.content[self.position - length : self.position]
 

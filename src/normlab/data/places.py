@@ -15,16 +15,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from normlab.data import cifar10, embedded, mnist
-from normlab.errors import DataError, not_one_of
+from normlab.data.data_set import DataSet
+from normlab.data.data_sets import BY_NAME, data_set
+from normlab.data.searching import seen_instead
+from normlab.errors import DataError, OptionError
 
-NAMES = ("digits", "cifar10", "mnist")
+NAMES = tuple(BY_NAME)
 VARIABLE = "NORMLAB_DATA"
-_ARCHIVES = ("cifar-10-binary.tar.gz", "cifar-10-python.tar.gz")
-_LOOKED_FOR = {
-    "cifar10": ", ".join((*cifar10.FOLDERS, *_ARCHIVES)),
-    "mnist": f"{mnist.FILES[0]} (or .gz) and its three companions, there or in mnist",
-}
 
 
 def find(name: str, data_dir: str | os.PathLike[str] | None = None) -> Path:
@@ -35,23 +32,19 @@ def find(name: str, data_dir: str | os.PathLike[str] | None = None) -> Path:
     >>> find("digits").name
     'digits.npz'
     """
-    check_name(name)
-    if name == "digits":
-        return embedded.PLACE
-    roots = _roots(data_dir)
+    known = data_set(name)
+    if known.in_package:
+        return next(known.places(Path(), False))
+    roots, named = _roots(data_dir)
     for root in roots:
         try:
-            for place in _candidates(name, root):
+            for place in known.places(root, named):
                 return place
         except OSError as error:
-            raise DataError(f"the folder {root} cannot be searched for {name}: {error.strerror}") from error
-    raise DataError(_not_found(name, roots, data_dir))
-
-
-def check_name(name: str) -> None:
-    """Raise an OptionError unless there is a data set of that name."""
-    if name not in NAMES:
-        raise not_one_of("data set", name, NAMES)
+            raise DataError(
+                f"the folder {root} cannot be searched for {name}: {error.strerror}"
+            ) from error
+    raise DataError(_not_found(known, roots, named, data_dir))
 
 
 def default_folder() -> Path:
@@ -69,47 +62,43 @@ def advice(name: str) -> Iterator[None]:
     try:
         yield
     except DataError as error:
-        if name == "digits":
+        if data_set(name).in_package:
             raise
         raise DataError(
             f"{error}. Remove what is damaged, and `normlab data fetch {name}` gets a fresh copy"
         ) from error
 
 
-def _roots(data_dir: str | os.PathLike[str] | None) -> list[Path]:
+def _roots(data_dir: str | os.PathLike[str] | None) -> tuple[list[Path], bool]:
+    """The folders to look in, and whether a person named them: these are searched in depth."""
     if data_dir is not None:
-        root = Path(data_dir).expanduser()
+        try:
+            root = Path(data_dir).expanduser()
+        except TypeError as error:
+            raise OptionError(f"data_dir={data_dir!r} is not the path of a folder") from error
         if not os.path.exists(root):  # where Path.exists may raise
             raise DataError(f"the data folder {str(root)!r} does not exist")
-        return [root]
+        return [root], True
     if os.environ.get(VARIABLE):
-        return [default_folder()]
+        return [default_folder()], True
     here = Path.cwd()
-    return [here / "cs682" / "datasets", here / "cs231n" / "datasets", here, default_folder()]
+    return [
+        here / "cs682" / "datasets",
+        here / "cs231n" / "datasets",
+        here,
+        default_folder(),
+    ], False
 
 
-def _candidates(name: str, root: Path) -> Iterator[Path]:
-    """What in `root` looks like the data set, best first: folders open faster than archives."""
-    if name == "mnist":
-        yield from (folder for folder in (root, root / "mnist") if mnist.file_of(folder, mnist.FILES[0]).exists())
-        return
-    if root.is_file():
-        yield root
-    for folder, suffix in cifar10.FOLDERS.items():
-        if (root / folder).is_dir():
-            yield root / folder
-        if (root / f"data_batch_1{suffix}").exists():
-            yield root
-    yield from (root / archive for archive in _ARCHIVES if (root / archive).exists())
-
-
-def _not_found(name: str, roots: list[Path], data_dir: object) -> str:
-    """What was looked for, where, and what to do about it."""
+def _not_found(known: DataSet, roots: list[Path], named: bool, data_dir: object) -> str:
+    """What was looked for, where, what is there instead, and what to do about it."""
     where = ", ".join(str(root) for root in roots)
-    if data_dir is None and os.environ.get(VARIABLE):
+    if data_dir is None and named:
         where += f" (which {VARIABLE} names)"
+    seen = seen_instead(roots[0]) if named else ""
     return (
-        f"{name} was not found. Looked for {_LOOKED_FOR[name]} in {where}. "
-        f"Download it with `normlab data fetch {name}`, or name the folder that holds it: "
+        f"{known.name} was not found. Looked for {known.looked_for} in {where}"
+        f"{' and the folders in it; ' + seen if seen else ''}. "
+        f"Download it with `normlab data fetch {known.name}`, or name the folder that holds it: "
         f"--data-dir FOLDER, data_dir=FOLDER or the environment variable {VARIABLE}"
     )

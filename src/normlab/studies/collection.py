@@ -6,13 +6,14 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from normlab.data.data_sets import title_of
 from normlab.errors import RecordsError, not_one_of
 from normlab.findings import Findings
 from normlab.records import Records
 from normlab.specs import DataSpec
 from normlab.studies.catalog import STUDIES
 from normlab.studies.evaluation import evaluate
-from normlab.studies.provenance import DATA_TITLES, provenance
+from normlab.studies.provenance import provenance
 
 
 def collect(records: Records, data: str | None = None) -> Findings:
@@ -40,7 +41,7 @@ def collect(records: Records, data: str | None = None) -> Findings:
     )
     return Findings(
         data=spec.name,
-        data_title=DATA_TITLES.get(spec.name, spec.name),
+        data_title=title_of(spec.name),
         command=last["command"],
         studies=studies,
         provenance=provenance(records, spec, plans, studies),

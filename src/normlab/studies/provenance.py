@@ -5,16 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from normlab.data.data_sets import title_of
 from normlab.findings import StudyFindings
 from normlab.records import Records
 from normlab.specs import DataSpec
 from normlab.studies.wording import duration
-
-DATA_TITLES = {
-    "digits": "digits (UCI handwritten digits, 8 × 8 pixels)",
-    "cifar10": "CIFAR-10 (colour images, 32 × 32 pixels)",
-    "mnist": "MNIST (handwritten digits, 28 × 28 pixels)",
-}
 
 
 def provenance(
@@ -30,7 +25,7 @@ def provenance(
         ("Command", last["command"]),
         (
             "Data",
-            f"{DATA_TITLES.get(data.name, data.name)}: {data.num_train} training and {data.num_val} "
+            f"{title_of(data.name)}: {data.num_train} training and {data.num_val} "
             "validation images "
             f"of {data.input_dim} numbers, {last['source']}, fingerprint {data.fingerprint}",
         ),

@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from normlab.data import embedded, load
+from normlab.data import digits, load
 from normlab.errors import DataError
 
 CLASS_COUNTS = [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]  # as UCI publishes them
@@ -13,7 +13,7 @@ CLASS_COUNTS = [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]  # as UCI publ
 
 @pytest.fixture(scope="module")
 def stored() -> dict[str, np.ndarray]:
-    with np.load(embedded.PLACE) as arrays:
+    with np.load(digits.PLACE) as arrays:
         return dict(arrays)
 
 
@@ -27,7 +27,7 @@ def test_the_images_are_those_of_the_publisher(stored):
 
 
 def test_the_licence_names_source_licence_and_content(stored):
-    text = embedded.PLACE.with_name("LICENSE.txt").read_text()
+    text = digits.PLACE.with_name("LICENSE.txt").read_text()
     for fact in ("Alpaydin", "Kaynak", "10.24432/C50P49", "CC BY 4.0", "Optical Recognition of Handwritten Digits"):
         assert fact in text
     for name in ("images", "labels"):
@@ -64,16 +64,16 @@ def test_a_damaged_installation(tmp_path, monkeypatch, content):
     place = tmp_path / "digits.npz"
     if content is not None:
         place.write_bytes(content)
-    monkeypatch.setattr(embedded, "PLACE", place)
+    monkeypatch.setattr(digits, "PLACE", place)
     with pytest.raises(DataError, match=r"digits\.npz.* part of the package.*install normlab anew"):
         load("digits")
 
 
 def test_every_flipped_bit_is_noticed(tmp_path):
-    content = bytearray(embedded.PLACE.read_bytes())
+    content = bytearray(digits.PLACE.read_bytes())
     for place in range(0, len(content), 997):
         content[place] ^= 1
         (tmp_path / "digits.npz").write_bytes(content)
         with pytest.raises(DataError, match="is damaged: it has another SHA-256"):
-            next(embedded.chunks(tmp_path / "digits.npz"))
+            next(digits.chunks(tmp_path / "digits.npz"))
         content[place] ^= 1

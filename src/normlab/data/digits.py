@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from normlab.data.compressed import read_whole
+from normlab.data.data_set import DataSet
 from normlab.data.parts import Chunk, Layout
 from normlab.errors import DataError
 
@@ -36,9 +37,13 @@ def chunks(place: Path) -> Iterator[Chunk]:
     try:
         content = read_whole(place, _LARGEST)
     except DataError as error:
-        raise DataError(f"{error}. It is a part of the package; if it is gone, install normlab anew") from error
+        raise DataError(
+            f"{error}. It is a part of the package; if it is gone, install normlab anew"
+        ) from error
     if hashlib.sha256(content).hexdigest() != DIGEST:
-        raise DataError(f"{place}, a part of the package, is damaged: it has another SHA-256; install normlab anew")
+        raise DataError(
+            f"{place}, a part of the package, is damaged: it has another SHA-256; install normlab anew"
+        )
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         images, labels, order = arrays["images"], arrays["labels"], arrays["order"]
     images, labels = images[order].reshape(-1, *SHAPE), labels[order].astype(np.int64)
@@ -47,5 +52,14 @@ def chunks(place: Path) -> Iterator[Chunk]:
     yield Chunk("test", 0, images[cut:], labels[cut:])
 
 
-# Counts go from 0 to 16, pixels elsewhere from 0 to 255.
-LAYOUT = Layout(SHAPE, 255 / 16, (1_000, 400, 397), (1_000, 400, 397), chunks)
+DIGITS = DataSet(
+    name="digits",
+    title="digits (UCI handwritten digits, 8 × 8 pixels)",
+    licence="CC BY 4.0",
+    classes=tuple("0123456789"),
+    # counts go from 0 to 16, pixels elsewhere from 0 to 255
+    layout=Layout(SHAPE, 255 / 16, (1_000, 400, 397), (1_000, 400, 397)),
+    chunks=chunks,
+    places=lambda _root, _nested: iter([PLACE]),
+    looked_for="a file inside the package",
+)
