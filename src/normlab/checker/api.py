@@ -11,7 +11,8 @@ from types import ModuleType
 from typing import Any
 
 from normlab.checker.diagnose import diagnose
-from normlab.checker.findings import Finding, Report
+from normlab.checker.findings import Finding, NotJudged, Report
+from normlab.checker.names import not_known
 from normlab.checker.process import ChildSubject, Limits
 from normlab.checker.subject import LocalSubject, Subject, SubjectLost
 from normlab.errors import OptionError
@@ -51,7 +52,28 @@ def check_path(path: Path, *, seed: int, limits: Limits, **options: Any) -> Repo
     except SubjectLost as lost:
         return lost_before_start(str(path), str(lost), seed)
     with subject:
-        return replace(diagnose(subject, str(path), seed=seed), seed=seed)
+        report = diagnose(subject, str(path), seed=seed)
+    undefined = tuple(
+        Finding(
+            function=note.function,
+            verdict="unjudged",
+            sentence=f"is not there: its definition raises {note.text}",
+            file=note.file,
+            line=note.line,
+        )
+        for note in subject.notes
+        if note.kind == "failed" and note.function not in subject.inventory
+    )
+    return replace(
+        report,
+        findings=report.findings + undefined,
+        seed=seed,
+        read=subject.read,
+        passed_over=subject.passed_over,
+        not_judged=tuple(
+            NotJudged(name, not_known(name), file, line) for name, file, line in subject.strangers
+        ),
+    )
 
 
 def lost_before_start(name: str, reason: str, seed: int) -> Report:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 VERDICTS = ("right", "wrong", "unimplemented", "waiting", "unjudged")
 SEVERITIES = ("fault", "robustness", "remark", "convention", "none")
@@ -43,9 +43,22 @@ class Finding:
         return (first.upper() if first.isascii() else first) + self.sentence[1:]
 
 
+class NotJudged(NamedTuple):
+    """A function or class that is there and that nobody was asked about, with the reason."""
+
+    name: str
+    reason: str
+    file: str = ""
+    line: int = 0
+
+
 @dataclass(frozen=True)
 class Report:
-    """Everything said about one file, folder or module, in the order in which it was judged."""
+    """Everything said about one file, folder or module, in the order in which it was judged.
+
+    `read` are the files that were run, `passed_over` those of another copy of the assignment, `not_judged`
+    what is there and was not asked about.
+    """
 
     subject: str
     findings: tuple[Finding, ...]
@@ -53,6 +66,9 @@ class Report:
     held: tuple[str, ...] = ()
     seconds: float = field(default=0.0, compare=False)
     seed: int = 0
+    read: tuple[str, ...] = ()
+    passed_over: tuple[str, ...] = ()
+    not_judged: tuple[NotJudged, ...] = ()
 
     @property
     def functions(self) -> dict[str, str]:
@@ -73,7 +89,7 @@ class Report:
         verdicts = set(self.functions.values())
         if "wrong" in verdicts:
             return 1
-        return 0 if verdicts == {"right"} else 3
+        return 0 if verdicts == {"right"} and not self.not_judged else 3
 
     def as_dict(self) -> dict[str, Any]:
         """The report as plain values; docs/checker.md describes the fields."""
@@ -83,6 +99,9 @@ class Report:
             "functions": self.functions,
             "findings": [asdict(finding) for finding in self.findings],
             "notes": list(self.notes),
+            "read": list(self.read),
+            "passed_over": list(self.passed_over),
+            "not_judged": [one._asdict() for one in self.not_judged],
             "limits": list(self.held),
             "seed": self.seed,
             "seconds": round(self.seconds, 3),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+import re
+
 LAYERS = (
     "affine_forward",
     "affine_backward",
@@ -28,3 +31,16 @@ LAYERS = (
 RULES = ("sgd", "sgd_momentum", "rmsprop", "adam")
 NETS = ("TwoLayerNet", "FullyConnectedNet")
 NAMES = LAYERS + RULES + NETS
+
+
+def not_known(name: str) -> str:
+    """Why a function of this name is not judged, with the name that it may be meant to have.
+
+    >>> not_known("batchnorm_forwrd")
+    'not known; did you mean batchnorm_forward?'
+    """
+    plain = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+    names = {known.lower(): known for known in NAMES}
+    near = difflib.get_close_matches(plain, names, n=1, cutoff=0.8)
+    near = near or [known for known in names if known.replace("_", "") == plain.replace("_", "")]
+    return f"not known; did you mean {names[near[0]]}?" if near else "not known"

@@ -24,7 +24,7 @@ import numpy as np
 from normlab.checker.child import framing
 from normlab.checker.child.framing import FrameError
 from normlab.checker.names import NAMES
-from normlab.checker.subject import Note, OutOfTime, Subject, SubjectLost, known_from
+from normlab.checker.subject import Note, OutOfTime, Stranger, Subject, SubjectLost, known_from
 from normlab.errors import UserError
 
 HOME = Path(__file__).parent / "child"  # the working folder of whatever this package starts
@@ -65,8 +65,7 @@ class ChildSubject(Subject):
     After `SubjectLost` the next call starts a fresh process; what was kept is gone.
     """
 
-    path: Path | None = None
-    source: str | None = None
+    path: Path
     limits: Limits = field(default_factory=Limits)
     confine: dict[str, Any] | None = None
     refused: tuple[str, ...] = ()
@@ -74,7 +73,7 @@ class ChildSubject(Subject):
     working_folder: Path | None = None
 
     def __post_init__(self) -> None:
-        if self.path is not None and not self.path.exists():
+        if not self.path.exists():
             raise UserError(f"there is no file or folder {str(self.path)!r} to check")
         self._ends = time.monotonic() + self.limits.seconds_in_all
         self._process: subprocess.Popen[bytes] | None = None
@@ -115,8 +114,7 @@ class ChildSubject(Subject):
             start_new_session=True,
         )
         order = {
-            "path": None if self.path is None else str(self.path.resolve()),
-            "source": self.source,
+            "path": str(self.path.resolve()),
             "names": list(NAMES),
             "limits": self.limits.as_order(),
             "confine": self.confine,
@@ -132,6 +130,12 @@ class ChildSubject(Subject):
         try:
             self.inventory = known_from(loaded["inventory"])
             self.notes = tuple(_note(note) for note in loaded["notes"][:200])
+            self.read = tuple(str(file)[:300] for file in loaded["read"][:100])
+            self.passed_over = tuple(str(file)[:300] for file in loaded["passed_over"][:100])
+            self.strangers = tuple(
+                Stranger(str(name)[:100], str(file)[:1000], int(line))
+                for name, file, line in loaded["strangers"][:100]
+            )
         except (TypeError, KeyError, ValueError):
             self.close()
             raise SubjectLost("the process sent something that is no answer") from None

@@ -32,6 +32,11 @@ def fragment(report: Report) -> str:
         f"<style>{STYLE}</style><div class='normlab-check'>",
         f"<h2>{escape(report.subject)}: {counts or 'nothing to check'}</h2>",
     ]
+    if report.read:
+        parts.append(f"<p><small>read: {escape(', '.join(report.read))}</small></p>")
+    if report.passed_over:
+        told = escape(", ".join(report.passed_over))
+        parts.append(f"<p>not read: {told} (another copy; check its own folder to judge it)</p>")
     for verdict in ("wrong", "waiting", "unimplemented", "unjudged"):
         parts += [_finding(f) for f in report.findings if f.verdict == verdict]
     right = [f"<code>{escape(name)}</code>" for name, verdict in verdicts.items() if verdict == "right"]
@@ -41,7 +46,11 @@ def fragment(report: Report) -> str:
         if f.verdict == "right" and f.fault:
             kind = "convention" if f.severity == "convention" else "remark"
             parts.append(f"<div class='f remark'>{kind}: <code>{escape(f.function)}</code>: {escape(f.sentence)}</div>")
+    if report.not_judged:
+        told = "; ".join(f"<code>{escape(one.name)}</code> ({escape(one.reason)})" for one in report.not_judged)
+        parts.append(f"<div class='f unjudged'>? not judged: {told}</div>")
     parts += [f"<p><small>note: {escape(note)}</small></p>" for note in report.notes]
+    parts.append(f"<p><small>seed {report.seed}: it asks the same questions again</small></p>")
     return "\n".join([*parts, "</div>"])
 
 

@@ -28,8 +28,11 @@ def as_lines(report: Report, hint: int = 0, width: int = WIDTH) -> list[Line]:
     """The whole report; `hint` (0 to 3) is the number of hints shown with each fault."""
     verdicts = report.functions
     counts = [f"{list(verdicts.values()).count(v)} {WORDS[v]}" for v in MARKS if v in verdicts.values()]
+    if report.not_judged:
+        counts.append(f"{len(report.not_judged)} not known")
     lines = [
         Line("head", f"{report.subject}: " + (", ".join(counts) if counts else "nothing of the assignment is in it")),
+        *_files(report, width),
         Line("text", ""),
     ]
     for verdict in ("wrong", "waiting", "unimplemented", "unjudged"):
@@ -39,6 +42,9 @@ def as_lines(report: Report, hint: int = 0, width: int = WIDTH) -> list[Line]:
     right = [name for name, verdict in verdicts.items() if verdict == "right"]
     if right:
         lines += _wrapped("right", f"{MARKS['right']} right: ", ", ".join(right), width)
+    for one in report.not_judged:
+        told = f"{one.name} (line {one.line}): {one.reason}" if one.line else f"{one.name}: {one.reason}"
+        lines += _wrapped("unjudged", f"{MARKS['unjudged']} not judged: ", told, width)
     for finding in report.findings:
         if finding.verdict == "right" and finding.fault:
             kind = "convention" if finding.severity == "convention" else "remark"
@@ -47,6 +53,17 @@ def as_lines(report: Report, hint: int = 0, width: int = WIDTH) -> list[Line]:
         lines.append(Line("text", ""))
         for note in report.notes:
             lines += _wrapped("label", "  note: ", note, width)
+    return [*lines, Line("label", f"  (--seed {report.seed} asks the same questions again)")]
+
+
+def _files(report: Report, width: int) -> list[Line]:
+    """What was read, where that is more than the file that was named, and what was not."""
+    lines = []
+    if report.read and not (len(report.read) == 1 and report.subject.endswith(report.read[0])):
+        lines += _wrapped("label", "  read:     ", ", ".join(report.read), width)
+    if report.passed_over:
+        told = ", ".join(report.passed_over)
+        lines += _wrapped("unjudged", "  not read: ", f"{told} (another copy; check its own folder to judge it)", width)
     return lines
 
 

@@ -64,6 +64,14 @@ class Note(NamedTuple):
     function: str
 
 
+class Stranger(NamedTuple):
+    """A function or class that is there and that no probe asks about: its name, file and line."""
+
+    name: str
+    file: str
+    line: int
+
+
 class SubjectLost(Exception):
     """The process ended or was ended: too slow, crashed, or sent something that is no answer.
 
@@ -85,6 +93,9 @@ class Subject:
     inventory: Mapping[str, Known]
     notes: tuple[Note, ...]
     held: tuple[str, ...] = ()
+    read: tuple[str, ...] = ()
+    passed_over: tuple[str, ...] = ()
+    strangers: tuple[Stranger, ...] = ()
     latest: tuple[str, Any] = ("", None)  # what was asked last, and the value that came back
 
     def call(

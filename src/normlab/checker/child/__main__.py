@@ -67,7 +67,13 @@ def main() -> None:
     loaded = loading.load(order)
     served = machine.Machine(loaded.namespace)
     inventory = machine.inventory(loaded.namespace, order["names"])
-    give({"inventory": inventory, "notes": loaded.notes})
+    give({
+        "inventory": inventory,
+        "notes": loaded.notes,
+        "read": loaded.read,
+        "passed_over": loaded.passed_over,
+        "strangers": loaded.strangers,
+    })  # fmt: skip
     while True:
         give(served.answer(framing.read(take)))
 

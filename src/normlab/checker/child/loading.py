@@ -1,264 +1,290 @@
 """A person's file or folder, imported as it was meant: any package name, any year, helpers present or not.
 
 Every import that belongs to the assignment's package is served from the folder given, wherever in it the file
-lies; third-party modules that are not installed become empty stand-ins. Each top-level statement runs by
-itself, so that one that fails does not take the rest with it.
+lies; modules that are not there are stood in for (standins.py). Each top-level statement runs by itself, so that
+one that fails does not take the rest with it.
 """
 
 from __future__ import annotations
+import __future__
 
 import ast
+import contextlib
+import functools
 import importlib.abc
-import importlib.machinery
 import importlib.util
+import inspect
 import os
 import re
 import sys
 import types
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from . import machine, repair
+from . import layout, machine, notebooks, repair
+from .layout import Layout
+from .standins import Importer, Package
 
-SKIPPED = {"__pycache__", ".git", ".ipynb_checkpoints", "site-packages", "node_modules", ".env", "env", "venv"}
-WANTED = ("layers", "layer_utils", "optim", "fc_net")
-MAX_FILES = 2000
+MAX_LISTED = 100
+# what is there to test, plot or run, and what the starter itself brings
+TOOLS = re.compile(r"_|main$|test|check|grad_check|rel_error|eval_numerical|plot|show|print|demo|"
+                   r"conv_(bn_)?relu_(pool_)?(forward|backward)$")  # fmt: skip
+
+
+class Defined(NamedTuple):
+    """A function or class that a person's file defines at its top level."""
+
+    file: str
+    line: int
+    has_work: bool
+    failed: str
+    uses: frozenset[str]
 
 
 class Loaded(NamedTuple):
-    """The names of all of a person's modules together, and what had to be done to get them."""
+    """The names of all of a person's modules together, and what had to be done to get them.
+
+    `read` are the files that were run, `passed_over` those of another copy of the assignment, `strangers` the
+    public functions that nothing judged uses and that nobody asked for: their names, files and lines.
+    """
 
     namespace: dict[str, Any]
     notes: list[dict[str, Any]]
+    read: list[str]
+    passed_over: list[str]
+    strangers: list[tuple[str, str, int]]
 
 
 def load(order: dict[str, Any]) -> Loaded:
-    """Import what the order names: a `path` (file or folder) or a `source` (the text of a cell)."""
-    notes: list[dict[str, Any]] = []
+    """Import what the order names: a `path`, a file or a folder."""
     repair.give_old_names()
-    if order.get("source") is not None:
-        module = types.ModuleType("cell")
-        sys.path.insert(0, order.get("folder") or os.getcwd())
-        _run(module, order["source"], "<cell>", notes)
-        return Loaded(vars(module), notes)
     path = Path(order["path"])
-    layout = Layout.of(path, order["names"])
-    finder = AssignmentFinder(layout, notes, tuple(order.get("refused", ())))
-    sys.meta_path.insert(0, finder)
-    # confined, nothing but NumPy and the standard library can be read: the rest is stood in for at once
-    sys.meta_path.insert(1 if order.get("confine") else len(sys.meta_path), StandIns(notes))
+    names = order["names"]
+    found = Layout.of(path, names)
+    running = Running(found, tuple(order.get("refused", ())))
+    sys.meta_path.insert(0, running)
     namespace: dict[str, Any] = {}
-    wanted = [path.stem] if path.is_file() else [stem for stem in WANTED if stem in layout.files]
-    if path.is_dir() and not any(
-        name in text for stem in wanted for text in [layout.text(stem)] for name in order["names"]
-    ):
-        wanted += [stem for stem in layout.files if any(f"def {name}(" in layout.text(stem) for name in order["names"])]
-    for stem in dict.fromkeys(wanted):
+    origin: dict[str, Defined] = {}
+    for stem in found.wanted(path, names):
+        module = running.module(stem)
+        if module is None:
+            continue
+        own = running.defined.get(str(found.files[stem]), {})
+        for name, value in vars(module).items():
+            better = (
+                name in own and own[name].has_work and name in origin and not origin[name].has_work
+            )
+            if not name.startswith("__") and (name not in namespace or better):
+                namespace[name] = value
+                if name in own:
+                    origin[name] = own[name]
+    root = str(found.root)
+    main = [str(found.files[stem]) for stem in found.wanted(path, names)]
+    everything = {name for names_of in running.defined.values() for name in names_of}
+    for name in names:  # a name that came from elsewhere is not this person's work
+        if name in namespace and name not in everything and not _is_theirs(namespace[name], root):
+            namespace.pop(name)
+    return Loaded(
+        namespace,
+        running.notes + _failed(running, namespace, names),
+        [os.path.relpath(file, root) for file in running.read],
+        [os.path.relpath(file, root) for file in found.passed_over],
+        _strangers(running, main, names),
+    )
+
+
+class Running(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Finds and runs a person's modules, for import statements of their own files and for nobody else."""
+
+    def __init__(self, found: Layout, refused: tuple[str, ...]) -> None:
+        self.layout, self.refused = found, refused
+        self.notes: list[dict[str, Any]] = []
+        self.sources: dict[str, Path] = {}
+        self.defined: dict[str, dict[str, Defined]] = {}
+        self.read: list[str] = []
+        self.used: set[str] = set()
+        self.asked: list[set[str]] = []
+        self.importer = Importer(self._say_missing, self.open_to)
+
+    def module(self, stem: str) -> types.ModuleType | None:
+        """The module with this stem, run; None, with a note, where it cannot be."""
+        name = self.layout.module_name(stem)
         try:
-            module = importlib.import_module(layout.module_name(stem))
+            with self.open_to(name):
+                return importlib.import_module(name)
         except Exception as error:
             told = machine.describe_error(error)
-            notes.append({"kind": "import", "file": str(layout.files[stem]), "line": told.get("line", 0) or 0,
-                          "text": f"{told['type']}: {told['message']}", "function": ""})  # fmt: skip
-            continue
-        for name, value in vars(module).items():
-            if not name.startswith("__"):
-                namespace.setdefault(name, value)
-    own = str(layout.root)
-    for name in order["names"]:  # a name that came from elsewhere is not this person's work
-        code = getattr(
-            getattr(namespace.get(name), "__init__" if isinstance(namespace.get(name), type) else "__call__", None),
-            "__code__",
-            None,
-        )
-        code = getattr(namespace.get(name), "__code__", code)
-        if code is not None and not os.path.abspath(code.co_filename).startswith(own):
-            namespace.pop(name)
-    return Loaded(namespace, notes)
+            self.notes.append({"kind": "import", "file": str(self.layout.files[stem]), "line": told.get("line", 0) or 0,
+                               "text": f"{told['type']}: {told['message']}", "function": ""})  # fmt: skip
+            return None
 
-
-class Layout(NamedTuple):
-    """Where the assignment's modules lie: by file stem, with the package's possible names."""
-
-    root: Path
-    files: dict[str, Path]
-    packages: tuple[str, ...]
-
-    @classmethod
-    def of(cls, path: Path, names: list[str]) -> Layout:
-        """The layout of a folder, or of the folder that a file belongs to."""
-        path = path.resolve()
-        root = path if path.is_dir() else path.parent
-        if path.is_file() and root.name == "classifiers":
-            root = root.parent
-        found: dict[str, list[Path]] = {}
-        for count, file in enumerate(_python_files(root, depth=5 if path.is_dir() else 2)):
-            if count >= MAX_FILES:
-                break
-            found.setdefault(file.stem, []).append(file)
-        home = _home(found, names) if path.is_dir() else root
-
-        def rank(file: Path) -> tuple[bool, int]:
-            return (not file.is_relative_to(home), len(file.parts))
-
-        files = {stem: min(candidates, key=rank) for stem, candidates in found.items()}
-        if path.is_file():
-            files[path.stem] = path
-        packages: dict[str, None] = {}
-        for stem in files:
-            for name in re.findall(
-                r"^\s*from\s+(\w+)\.[\w.]+\s+import|^\s*import\s+(\w+)\.\w+", _read(files[stem]), re.M
-            ):
-                first = name[0] or name[1]
-                if _imports_ours(_read(files[stem]), first, files):
-                    packages[first] = None
-        if home.name.isidentifier() and home.name not in sys.stdlib_module_names:
-            packages[home.name] = None
-        return cls(root, files, tuple(packages) or ("submission",))
-
-    def text(self, stem: str) -> str:
-        """The source of the module with this file stem."""
-        return _read(self.files[stem])
-
-    def module_name(self, stem: str) -> str:
-        """The full name under which a module is imported, so that relative imports mean what they meant."""
-        middle = "classifiers." if self.files[stem].parent.name == "classifiers" or stem in ("fc_net", "cnn") else ""
-        return f"{self.packages[0]}.{middle}{stem}"
-
-
-class AssignmentFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Serves the assignment's package, under any of its names, from the folder given."""
-
-    def __init__(self, layout: Layout, notes: list[dict[str, Any]], refused: tuple[str, ...]) -> None:
-        self.layout, self.notes, self.refused = layout, notes, refused
-        self.sources: dict[str, Path] = {}
+    @contextlib.contextmanager
+    def open_to(self, name: str, parts: tuple[str, ...] = ()) -> Iterator[None]:
+        """While this is open the module `name`, its packages and these parts of it are found."""
+        pieces = name.split(".")
+        asked = {".".join(pieces[:count]) for count in range(1, len(pieces) + 1)}
+        self.asked.append(asked | {f"{name}.{part}" for part in parts})
+        try:
+            yield
+        finally:
+            self.asked.pop()
 
     def find_spec(self, fullname: str, *more: Any) -> Any:
+        """The person's own module or package of this name, if one of their own files asks for it."""
         del more
+        if not (self.asked and fullname in self.asked[-1]):
+            return None
         first, _, rest = fullname.partition(".")
         if first in self.layout.packages:
             stem = fullname.rpartition(".")[2]
             if rest and stem in self.layout.files:
-                self.sources[fullname] = self.layout.files[stem]
-                return importlib.util.spec_from_loader(fullname, self, origin=str(self.layout.files[stem]))
-            if rest and stem not in ("classifiers", "vis_utils"):
-                self.notes.append(_missing(f"the module {fullname} is not there; what needs it cannot run"))
+                return self._own(fullname, stem)
+            if rest and stem not in ("classifiers",):
+                return None
             return importlib.util.spec_from_loader(fullname, self, is_package=True)
         if first in self.refused:
-            raise ImportError(f"the module {first} is not available here: a submission answers for itself")
-        if not rest and first in self.layout.files and not _installed(first):
-            self.sources[fullname] = self.layout.files[first]
-            return importlib.util.spec_from_loader(fullname, self, origin=str(self.layout.files[first]))
+            raise ImportError(
+                f"the module {first} is not available here: a submission answers for itself"
+            )
+        if not rest and first in self.layout.files and not layout.installed(first):
+            return self._own(fullname, first)
         return None
 
     def create_module(self, spec: Any) -> types.ModuleType:
+        """An empty module, or a package that holds whatever the folder does."""
         if spec.name in self.sources:
             return types.ModuleType(spec.name)
-        module = _StandIn(spec.name)
+        module = Package(spec.name)
         module.__path__ = []
         return module
 
     def exec_module(self, module: types.ModuleType) -> None:
+        """Run the module's file, a statement at a time."""
         file = self.sources.get(module.__name__)
         if file is not None:
             module.__file__ = str(file)
-            _run(module, _read(file), str(file), self.notes)
+            self.read.append(str(file))
+            if file.suffix == ".ipynb":
+                self._run_notebook(module, file)
+            else:
+                self._run(module, layout.read(file), str(file), str(file))
 
+    def _own(self, fullname: str, stem: str) -> Any:
+        self.sources[fullname] = self.layout.files[stem]
+        return importlib.util.spec_from_loader(fullname, self, origin=str(self.layout.files[stem]))
 
-class StandIns(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """The last finder asked: a module that is not installed becomes a stand-in that complains when it is used."""
-
-    def __init__(self, notes: list[dict[str, Any]]) -> None:
-        self.notes = notes
-
-    def find_spec(self, fullname: str, *more: Any) -> Any:
-        del more
-        first = fullname.partition(".")[0]
-        if first in ("numpy", "child") or (first in sys.stdlib_module_names and first not in ("imp",)):
-            return None
-        if "." not in fullname or isinstance(sys.modules.get(first), _StandIn) or first == "scipy":
-            return importlib.util.spec_from_loader(fullname, self, is_package=True)
-        return None
-
-    def create_module(self, spec: Any) -> types.ModuleType:
-        module = _StandIn(spec.name)
-        module.__path__ = []
-        if spec.name not in ("past", "past.builtins", "future", "builtins", "six", "six.moves"):
-            self.notes.append(_missing(f"the module {spec.name} is not installed; what needs it cannot run"))
-        return module
-
-    def exec_module(self, module: types.ModuleType) -> None:
-        vars(module).update(xrange=range, range=range)
-
-
-class _StandIn(types.ModuleType):
-    """A module that is not there: its names can be imported, and say so when they are called."""
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        where = self.__name__
-
-        def missing(*_: Any, **__: Any) -> Any:
-            raise NameError(f"{name!r} comes from {where}, which is not here")
-
-        return missing
-
-
-def _missing(text: str) -> dict[str, Any]:
-    return {"kind": "missing", "file": "", "line": 0, "function": "", "text": text}
-
-
-def _run(module: types.ModuleType, source: str, name: str, notes: list[dict[str, Any]]) -> None:
-    """Run the source in the module, a statement at a time."""
-    for node in repair.parse(source, name, notes).body:
-        if isinstance(node, ast.ImportFrom) and node.module == "__future__":
-            continue  # a statement that stands alone cannot carry it; division is true division anyway
+    def _run_notebook(self, module: types.ModuleType, file: Path) -> None:
+        content = file.read_bytes()[: 64 * 2**20].decode("utf-8", errors="replace")
         try:
-            exec(compile(ast.Module([node], type_ignores=[]), name, "exec", dont_inherit=True), vars(module))
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # SystemExit too: the rest of the file may still be good
-            told = machine.describe_error(error)
-            notes.append({"kind": "statement", "file": name, "line": node.lineno, "function": getattr(node, "name", ""),
-                          "text": f"{told['type']}: {told['message']}"})  # fmt: skip
+            found = notebooks.cells(content, str(file))
+        except ValueError as error:
+            self.notes.append(
+                {"kind": "import", "file": str(file), "line": 0, "text": str(error), "function": ""}
+            )
+            return
+        for cell in found:
+            self._run(module, cell.source, cell.name, str(file), definitions_only=True)
+
+    def _run(
+        self,
+        module: types.ModuleType,
+        source: str,
+        name: str,
+        file: str,
+        *,
+        definitions_only: bool = False,
+    ) -> None:
+        """Run the source in the module, a statement at a time."""
+        tree = repair.parse(source, name, self.notes)
+        self.importer.note_tries(tree, name)
+        vars(module)["__builtins__"] = self.importer.names
+        flags = 0
+        own = self.defined.setdefault(file, {})
+        for node in tree.body:
+            if isinstance(node, ast.ImportFrom) and node.module == "__future__":
+                for feature in node.names:
+                    flags |= getattr(getattr(__future__, feature.name, None), "compiler_flag", 0)
+                continue
+            if definitions_only and not notebooks.is_definition(node):
+                continue
+            failed = ""
+            try:
+                exec(
+                    compile(
+                        ast.Module([node], type_ignores=[]), name, "exec", flags, dont_inherit=True
+                    ),
+                    vars(module),
+                )
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # SystemExit too: the rest of the file may still be good
+                told = machine.describe_error(error)
+                failed = f"{told['type']}: {told['message']}"
+                self.notes.append({"kind": "statement", "file": name, "line": node.lineno,
+                                   "function": getattr(node, "name", ""), "text": failed})  # fmt: skip
+            uses = frozenset(n.id for n in ast.walk(node) if isinstance(n, ast.Name))
+            if isinstance(node, ast.Assign):
+                self.used |= uses
+            if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+                own[node.name] = Defined(name, node.lineno, layout.has_work(node), failed, uses)
+
+    def _say_missing(self, name: str) -> None:
+        first, _, rest = name.partition(".")
+        what = "not there" if first in self.layout.packages and rest else "not installed"
+        text = f"the module {name} is {what}; what needs it cannot run"
+        self.notes.append({"kind": "missing", "file": "", "line": 0, "function": "", "text": text})
 
 
-def _python_files(root: Path, depth: int) -> Any:
+def _is_theirs(thing: Any, root: str, depth: int = 0) -> bool:
+    """Whether a function, or what it wraps, is written in a file below `root`."""
+    with contextlib.suppress(Exception):
+        thing = inspect.unwrap(thing)
+    if isinstance(thing, functools.partial):
+        return depth < 8 and _is_theirs(thing.func, root, depth + 1)
+    code = getattr(thing, "__code__", None)
+    if code is None and isinstance(thing, type):
+        code = getattr(getattr(thing, "__init__", None), "__code__", None)
+    if code is None:
+        code = getattr(vars(type(thing)).get("__call__"), "__code__", None)
+    if code is None or os.path.abspath(code.co_filename).startswith(root):
+        return True
+    cells = [
+        cell.cell_contents for cell in getattr(thing, "__closure__", None) or () if _is_full(cell)
+    ]
+    return depth < 8 and any(
+        _is_theirs(inner, root, depth + 1) for inner in cells if hasattr(inner, "__code__")
+    )
+
+
+def _is_full(cell: Any) -> bool:
     try:
-        entries = sorted(root.iterdir())
-    except OSError:
-        return
-    for entry in entries:
-        if entry.suffix == ".py" and entry.is_file():
-            yield entry
-    for entry in entries:
-        if depth and entry.is_dir() and not entry.is_symlink() and entry.name not in SKIPPED and entry.name[0] != ".":
-            yield from _python_files(entry, depth - 1)
+        return cell.cell_contents is not None
+    except ValueError:
+        return False
 
 
-def _home(found: dict[str, list[Path]], names: list[str]) -> Path:
-    """The package's folder: of several, the one whose layers.py defines most of the names."""
-    for stem in WANTED:
-        if stem in found:
-            best = max(found[stem], key=lambda file: (sum(f"def {n}(" in _read(file) for n in names), -len(file.parts)))
-            return best.parent.parent if best.parent.name == "classifiers" else best.parent
-    return next(iter(found.values()))[0].parent if found else Path()
+def _failed(running: Running, namespace: dict[str, Any], names: list[str]) -> list[dict[str, Any]]:
+    """A note for each function of the assignment whose definition raised, so that it is there for nobody."""
+    return [
+        {"kind": "failed", "file": one.file, "line": one.line, "function": name, "text": one.failed}
+        for own in running.defined.values()
+        for name, one in own.items()
+        if one.failed and name in names and name not in namespace
+    ]
 
 
-def _imports_ours(text: str, first: str, files: dict[str, Path]) -> bool:
-    parts = re.findall(rf"(?:from|import)\s+{re.escape(first)}\.([\w.]+)", text)
-    # cs682 may be installed (this project ships it), and still means the person's own package here
-    ours = first == "cs682" or not _installed(first)
-    return ours and any(p.rpartition(".")[2] in files for p in parts)
-
-
-def _installed(name: str) -> bool:
-    return name in sys.stdlib_module_names or importlib.machinery.PathFinder.find_spec(name) is not None
-
-
-def _read(file: Path) -> str:
-    try:
-        return file.read_bytes()[: 4 * 2**20].decode("utf-8", errors="replace")
-    except OSError:
-        return ""
+def _strangers(running: Running, main: list[str], names: list[str]) -> list[tuple[str, str, int]]:
+    """Public functions and classes that are not asked about, and that nothing asked about stands on."""
+    defined = {name: one for own in running.defined.values() for name, one in own.items()}
+    used, waiting = set(running.used), [name for name in names if name in defined]
+    waiting += [name for name in used if name in defined]
+    while waiting:
+        for name in defined[waiting.pop()].uses:
+            if name in defined and name not in used:
+                used.add(name)
+                waiting.append(name)
+    listed = {name: one for file in main for name, one in running.defined.get(file, {}).items()}
+    found = [(name, one.file, one.line) for name, one in listed.items()
+             if name not in names and name not in used and not TOOLS.match(name)]  # fmt: skip
+    return found[:MAX_LISTED]

@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import inspect
 import io
+import sys
 import time
 import traceback
 from typing import Any
@@ -101,13 +102,17 @@ class Machine:
             return self.kept[value.number]
         if isinstance(value, np.ndarray):
             return value.copy()
+        if type(value) is str:  # as a literal is, so that `mode is "train"` means what it meant to its author
+            return sys.intern(value)
         if isinstance(value, dict):
-            return {key: self._given(item) for key, item in value.items()}
+            return {sys.intern(str(key)): self._given(item) for key, item in value.items()}
         if isinstance(value, (tuple, list)):
             return type(value)(self._given(item) for item in value)
         return value
 
     def _leaving(self, value: Any, depth: int = 0) -> Any:
+        if isinstance(value, (np.ndarray, np.generic)) and value.dtype.char in "gG":
+            value = value.astype(complex if value.dtype.char == "G" else float)  # long doubles do not travel
         if isinstance(value, ALONE):
             return value
         if isinstance(value, np.ndarray) and value.dtype != object:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import functools
 import itertools
 import re
 from typing import Any
@@ -18,6 +19,8 @@ REMOVED = {
     "int": int, "float": float, "bool": bool, "object": object, "complex": complex, "str": str,
     "float_": np.float64, "asfarray": lambda a: np.asarray(a, dtype=float), "Inf": np.inf, "infty": np.inf,
     "NaN": np.nan, "in1d": np.isin, "row_stack": np.vstack, "asscalar": lambda a: np.asarray(a).item(),
+    "round_": np.round, "PINF": np.inf, "NINF": -np.inf, "Infinity": np.inf, "mat": np.asmatrix, "string_": np.bytes_,
+    "unicode_": np.str_, "trapz": getattr(np, "trapezoid", None), "msort": lambda a: np.sort(a, axis=0),
 }  # fmt: skip
 
 RELICS = (
@@ -33,6 +36,13 @@ BROKEN_RELICS = (
     (re.compile(r"^(\s*)raise[ \t]+(\w+)[ \t]*,[ \t]*(.+)$", re.M), r"\1raise \2(\3)", "'raise X, message'"),
 )
 
+# lines without indentation that still belong to the statement before them
+CONTINUES = re.compile(r"#|(else|elif|except|finally)\b|[)\]}]")
+# what the parser says where more lines could help
+INCOMPLETE = re.compile("never closed|unterminated triple|unexpected EOF|expected an indented block|incomplete|"
+                        "expected 'except'|invalid syntax. Perhaps you forgot a comma")  # fmt: skip
+MAX_GROWTH = 60
+
 
 def give_old_names() -> None:
     """Put back, in this process alone, what Python 3 and NumPy 2 took away."""
@@ -44,11 +54,14 @@ def give_old_names() -> None:
     builtins.__dict__.setdefault("reduce", __import__("functools").reduce)
     itertools.__dict__.setdefault("izip", zip)
     itertools.__dict__.setdefault("imap", map)
-    original = np.reshape
+    original = getattr(np.reshape, "__wrapped__", np.reshape) if np.reshape.__module__ == __name__ else np.reshape
 
+    @functools.wraps(original)
     def reshape(a: Any, *args: Any, **kwargs: Any) -> Any:
-        if "newshape" in kwargs:
-            kwargs["shape"] = kwargs.pop("newshape")
+        """The new shape is `newshape` up to NumPy 2.0, either in 2.1 to 2.3, and `shape` after that."""
+        for name in ("newshape", "shape"):
+            if name in kwargs and not args:
+                args = (kwargs.pop(name),)
         return original(a, *args, **kwargs)
 
     np.reshape = reshape
@@ -56,7 +69,7 @@ def give_old_names() -> None:
 
 def parse(source: str, name: str, notes: list[dict[str, Any]]) -> ast.Module:
     """The module's tree: repaired where it is Python 2, without the blocks that do not parse."""
-    source = source.replace("\r\n", "\n").replace("\r", "\n").lstrip("\ufeff")
+    source = source.replace("\r\n", "\n").replace("\r", "\n").lstrip("\ufeff").replace("\0", " ").replace("\f", "")
     for pattern, new, what in RELICS:
         match = pattern.search(source)
         if match:
@@ -91,22 +104,46 @@ def _parse_repaired(source: str, name: str, notes: list[dict[str, Any]], error: 
 
 
 def _parse_blocks(source: str, name: str, notes: list[dict[str, Any]]) -> ast.Module:
-    """Top-level blocks one by one; those that do not parse are left out, and named."""
+    """Top-level statements one by one; those that do not parse are left out, and named.
+
+    A statement begins where a line begins without indentation. It grows by the lines up to the next such line
+    until it parses; where nothing that is missing could help, it is taken away alone.
+    """
     lines = source.split("\n")
-    starts = [i for i, line in enumerate(lines) if re.match(r"(def|class|@|import|from)\b|@", line)]
-    starts = sorted({0, *starts, len(lines)})
+    starts = [i for i, line in enumerate(lines) if line[:1].strip() and not CONTINUES.match(line)]
+    starts.append(len(lines))
     body: list[ast.stmt] = []
-    for start, stop in itertools.pairwise(starts):
-        block = "\n" * start + "\n".join(lines[start:stop])
-        try:
-            body += ast.parse(block, name).body
-        except (SyntaxError, ValueError) as error:
-            match = re.match(r"\s*(?:def|class)\s+(\w+)", lines[start])
-            what = match.group(1) if match else ""
-            line = getattr(error, "lineno", None) or start + 1
-            text = f"{getattr(error, 'msg', error)} in line {line}"
-            notes.append(_note("syntax", name, line, text, function=what))
+    at = 0
+    while at < len(starts) - 1:
+        first: SyntaxError | ValueError | None = None
+        for stop in range(at + 1, min(at + MAX_GROWTH, len(starts))):
+            try:
+                body += _parsed(lines, starts[at], starts[stop], name)
+            except (SyntaxError, ValueError) as error:
+                first = first or error
+                if not (lines[starts[at]].startswith("@") or INCOMPLETE.search(str(error))):
+                    break
+            else:
+                at, first = stop, None
+                break
+        if first is not None:
+            end = starts[at + 1]
+            header = starts[at]
+            while header < end - 1 and not re.match(r"\s*(?:async\s+def|def|class)\s", lines[header]):
+                header += 1
+            match = re.match(r"(?:def|class)\s+(\w+)", lines[header])
+            line = min(starts[at] + (getattr(first, "lineno", None) or 1), end)
+            text = f"{getattr(first, 'msg', first)} in line {line}"
+            notes.append(_note("syntax", name, line, text, function=match.group(1) if match else ""))
+            at += 1
     return ast.Module(body, type_ignores=[])
+
+
+def _parsed(lines: list[str], start: int, stop: int, name: str) -> list[ast.stmt]:
+    """The statements of some lines, with the line numbers of the file."""
+    tree = ast.parse("\n".join(lines[start:stop]), name)
+    ast.increment_lineno(tree, start)
+    return tree.body
 
 
 def _note_old_names(tree: ast.Module, name: str, notes: list[dict[str, Any]]) -> None:

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 import normlab
-from normlab.checker.findings import Finding, Report
+from normlab.checker.findings import Finding, NotJudged, Report
 from normlab.checker.grading import submissions
 from normlab.files import write_atomically
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,15 @@ def from_json(text: str) -> Graded:
     told = values["report"]
     findings = tuple(Finding(**{**finding, "hints": tuple(finding["hints"])}) for finding in told["findings"])
     report = Report(
-        told["subject"], findings, tuple(told["notes"]), tuple(told["limits"]), told["seconds"], told["seed"]
+        told["subject"],
+        findings,
+        notes=tuple(told["notes"]),
+        held=tuple(told["limits"]),
+        seconds=told["seconds"],
+        seed=told["seed"],
+        read=tuple(told["read"]),
+        passed_over=tuple(told["passed_over"]),
+        not_judged=tuple(NotJudged(**one) for one in told["not_judged"]),
     )
     return Graded(
         values["name"], values["content"], values["scores"], values["total"], tuple(values["protections"]), report
