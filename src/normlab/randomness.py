@@ -1,9 +1,11 @@
 """Every random draw of the house, in one place.
 
-A run's draws come from NumPy's legacy generator, in the assignment's order: the weights W1, W2, … when the
-net is built, then one minibatch a step, then (where the data set is larger than asked) the examples an
-accuracy is measured on. So a run with seed s is what a notebook gets after `np.random.seed(s)`, and its
-stream is frozen for ever (NEP 19). Without a generator, the same draws come from NumPy's global one.
+A run's draws come from NumPy's legacy generator, in the assignment's order: the weights W1, W2, …
+when the net is built, then one minibatch a step, then (where the data set is larger than asked) the
+examples an accuracy is measured on. After a step's minibatch come, for each hidden layer in turn, the
+noise after its norm and dropout's mask, where the net has them. So a run with seed s is what a notebook
+gets after `np.random.seed(s)`, and its stream is frozen for ever (NEP 19). Without a generator, the same
+draws come from NumPy's global one.
 """
 
 from __future__ import annotations
@@ -35,6 +37,11 @@ def initial_weights(rng: Generator, fan_in: int, fan_out: int, weight_scale: flo
 def initial_filters(rng: Generator, shape: tuple[int, int, int, int], weight_scale: float) -> Array:
     """`weight_scale` times standard normal draws for filters (F, C, HH, WW), float64."""
     return weight_scale * rng.randn(*shape)
+
+
+def noise(rng: Generator, shape: tuple[int, ...]) -> Array:
+    """Standard normal draws for the noise after a norm, float64."""
+    return rng.randn(*shape)
 
 
 def minibatch(rng: Generator, num_train: int, batch_size: int) -> Array:

@@ -27,9 +27,11 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
-from normlab import inputs, schedules
+from normlab import inputs, schedules, starts
 from normlab.errors import OptionError, not_one_of, refuse_unknown_keywords
-from normlab.layers import norms
+from normlab.layers import activations, norms
+from normlab.layers.checks import EPS
+from normlab.layers.norm_record import MOMENTUM
 from normlab.optim import UPDATE_RULES
 from normlab.validation import finite_number, truth, whole_number, whole_numbers
 
@@ -39,8 +41,6 @@ if TYPE_CHECKING:
 NORMALIZATIONS = (None, *norms.BY_NAME)
 DTYPES = ("float32", "float64")
 KINDS = ("fully connected",)
-ACTIVATIONS = ("relu", "sigmoid", "tanh")
-STARTS = ("scale", "he", "glorot", "fan-in", "fixup")
 RESIDUALS = (None, "pre-norm", "post-norm")
 STATISTICS = ("batch", "population")
 NOTEBOOK_SEED = 231
@@ -97,14 +97,14 @@ class NetSpec:
     reg: float = 0.0
     dtype: str = "float32"
     kind: str = later("fully connected")
-    eps: float = later(1e-5)
+    eps: float = later(EPS)
     activation: str = later("relu")
     start: str = later("scale")
     residual: str | None = later(None)
     ghost_batch: int | None = later(None)
     statistics: str = later("batch")
     norm_noise: float = later(0.0)
-    norm_momentum: float = later(0.9)
+    norm_momentum: float = later(MOMENTUM)
 
     def __post_init__(self) -> None:
         _set(self, "hidden_dims", whole_numbers("hidden_dims", self.hidden_dims, 0))
@@ -113,18 +113,14 @@ class NetSpec:
         for name, least in (("num_groups", 1), ("ghost_batch", 2)):
             if getattr(self, name) is not None:
                 _set(self, name, whole_number(name, getattr(self, name), least))
-        check_net_options(self.hidden_dims, self.normalization, self.num_groups, self.dropout, self.reg)
-        for name, choices in (
-            ("dtype", DTYPES),
-            ("kind", KINDS),
-            ("activation", ACTIVATIONS),
-            ("start", STARTS),
-            ("residual", RESIDUALS),
-            ("statistics", STATISTICS),
-        ):
-            _check_choice(self, name, choices)
-        if self.norm_momentum > 1:
-            raise OptionError(f"norm_momentum={self.norm_momentum!r} is not from 0 to 1")
+        for name, choices in (("dtype", DTYPES), ("kind", KINDS)):
+            _check_choice(name, getattr(self, name), choices)
+        check_net_options(
+            self.hidden_dims, self.normalization, self.num_groups, self.dropout, self.reg,
+            eps=self.eps, activation=self.activation, start=self.start, residual=self.residual,
+            ghost_batch=self.ghost_batch, statistics=self.statistics, norm_noise=self.norm_noise,
+            norm_momentum=self.norm_momentum,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -164,9 +160,9 @@ class TrainingSpec:
         for name, least in (("batch_size", 1), ("num_epochs", 1), ("warmup_epochs", 0)):
             _set(self, name, whole_number(name, getattr(self, name), least))
         _set(self, "test", truth("test", self.test))
-        _check_choice(self, "update_rule", UPDATE_RULES)
-        _check_choice(self, "inputs", inputs.BY_NAME)
-        _check_choice(self, "schedule", schedules.BY_NAME)
+        _check_choice("update_rule", self.update_rule, UPDATE_RULES)
+        _check_choice("inputs", self.inputs, inputs.BY_NAME)
+        _check_choice("schedule", self.schedule, schedules.BY_NAME)
         schedules.check_warmup(self.schedule, self.warmup_epochs, self.num_epochs)
 
 
@@ -221,6 +217,12 @@ class RunSpec:
                     f"RunSpec(NetSpec(...), TrainingSpec(...), DataSpec(...), seed)"
                 )
         _set(self, "seed", whole_number("seed", self.seed, 0, 2**32 - 1))
+        ghost, batch = self.net.ghost_batch, self.training.batch_size
+        if ghost is not None and batch % ghost:
+            raise OptionError(
+                f"batch_size={batch} cannot be cut into ghost batches of ghost_batch={ghost}; expected a "
+                f"multiple of it"
+            )
 
     @cached_property
     def key(self) -> str:
@@ -303,7 +305,20 @@ class History:
 
 
 def check_net_options(
-    hidden_dims: Iterable[int], normalization: str | None, num_groups: int | None, dropout: float, reg: float
+    hidden_dims: Iterable[int],
+    normalization: str | None,
+    num_groups: int | None,
+    dropout: float,
+    reg: float,
+    *,
+    eps: float = EPS,
+    activation: str = "relu",
+    start: str = "scale",
+    residual: str | None = None,
+    ghost_batch: int | None = None,
+    statistics: str = "batch",
+    norm_noise: float = 0.0,
+    norm_momentum: float = MOMENTUM,
 ) -> None:
     """Refuse a net that cannot be built, with what was given, what was expected and what to try."""
     hidden_dims = whole_numbers("hidden_dims", hidden_dims, 0)
@@ -315,8 +330,31 @@ def check_net_options(
         raise OptionError(
             f"dropout={dropout!r} is not a probability of keeping a unit, in (0, 1]; dropout=1 means no dropout"
         )
-    finite_number("reg", reg, 0)
-    _check_norm_options(hidden_dims, normalization, {"num_groups": num_groups})
+    for name, value in (("reg", reg), ("eps", eps), ("norm_noise", norm_noise)):
+        finite_number(name, value, 0)
+    if finite_number("norm_momentum", norm_momentum, 0) > 1:
+        raise OptionError(f"norm_momentum={norm_momentum!r} is not from 0 to 1")
+    _check_choice("activation", activation, activations.BY_NAME)
+    _check_choice("start", start, starts.BY_NAME)
+    _check_choice("residual", residual, RESIDUALS)
+    _check_choice("statistics", statistics, STATISTICS)
+    if ghost_batch is not None:
+        whole_number("ghost_batch", ghost_batch, 2)
+    if norm_noise and normalization is None:
+        raise OptionError(f"norm_noise={norm_noise!r} comes after a norm, and normalization is None")
+    if residual is not None and len({*hidden_dims}) > 1:
+        raise OptionError(
+            f"residual={residual!r} adds each hidden layer to the next, which must be as wide: "
+            f"hidden_dims={list(hidden_dims)} differ"
+        )
+    if residual is None and starts.BY_NAME[start].of_residual_nets:
+        raise OptionError(
+            f"start={start!r} is for residual nets; say residual='pre-norm' or 'post-norm', or take "
+            f"another start"
+        )
+    options = {"num_groups": num_groups, "ghost_batch": ghost_batch}
+    options["statistics"] = None if statistics == "batch" else statistics
+    _check_norm_options(hidden_dims, normalization, options)
 
 
 def _check_norm_options(hidden_dims: tuple[int, ...], normalization: str | None, options: Mapping[str, Any]) -> None:
@@ -378,8 +416,7 @@ def _set(spec: Any, name: str, value: Any) -> None:
     object.__setattr__(spec, name, value)
 
 
-def _check_choice(spec: Any, name: str, choices: Iterable[object]) -> None:
-    value = getattr(spec, name)
+def _check_choice(name: str, value: object, choices: Iterable[object]) -> None:
     if not isinstance(value, str | None) or value not in choices:
         raise not_one_of(name, value, choices)
 

@@ -1,10 +1,10 @@
 """Batch normalization: each feature by its statistics over the batch.
 
-Ioffe and Szegedy, "Batch Normalization: Accelerating Deep Network Training by Reducing Internal Covariate
-Shift", ICML 2015, algorithm 1; inference by running averages, section 3.1.
+Ioffe and Szegedy, "Batch Normalization: Accelerating Deep Network Training by Reducing Internal
+Covariate Shift", ICML 2015, algorithm 1; inference by running averages, section 3.1.
 
-Letters: N examples, D features; x is (..., N, D), and any axes before N stack independent nets, whose gamma
-and beta are then (..., D).
+Letters: N examples, D features; x is (..., N, D), and any axes before N stack independent nets,
+whose gamma and beta are then (..., D).
 """
 
 from __future__ import annotations
@@ -22,8 +22,13 @@ from normlab.layers.checks import (
     check_mode,
     check_upstream,
 )
-from normlab.layers.norm_record import BETA, GAMMA, MOMENTUM, Norm
-from normlab.layers.statistics import Moments, centred_moments, order_free_sum, scaled_std
+from normlab.layers.norm_record import MOMENTUM
+from normlab.layers.statistics import (
+    Moments,
+    centred_moments,
+    order_free_sum,
+    scaled_std,
+)
 from normlab.typing import Array
 
 
@@ -56,14 +61,14 @@ def batchnorm_forward(
 
         running = momentum * running + (1 - momentum) * batch's
 
-    starting at zero. In test mode the running ones are used. A feature whose batch statistics are not finite
-    keeps its running statistics, and a NonFiniteWarning says so.
+    starting at zero. In test mode the running ones are used. A feature whose batch statistics are
+    not finite keeps its running statistics, and a NonFiniteWarning says so.
 
-    Arguments: x (..., N, D); gamma, beta (..., D); bn_param with `mode` ('train' or 'test') and, optionally,
-    `eps` (1e-5), `momentum` (0.9), `running_mean` and `running_var` (..., D), both written back as float64.
-    Returns: out of x's shape and type, and the cache for the backward pass.
-    Raises: MissingKeyError or OptionError for a missing or impossible setting; ShapeError for shapes that do
-    not fit, an empty batch, and a batch of one in train mode.
+    Arguments: x (..., N, D); gamma, beta (..., D); bn_param with `mode` ('train' or 'test') and,
+    optionally, `eps` (1e-5), `momentum` (0.9), `running_mean` and `running_var` (..., D), both
+    written back as float64. Returns: out of x's shape and type, and the cache for the backward
+    pass. Raises: MissingKeyError or OptionError for a missing or impossible setting; ShapeError for
+    shapes that do not fit, an empty batch, and a batch of one in train mode.
 
     >>> x = np.array([[1.0, 10.0], [3.0, 30.0]])
     >>> bn_param = {"mode": "train", "eps": 0.0}
@@ -75,32 +80,44 @@ def batchnorm_forward(
     [0.2 2. ]
     """
     x = np.asarray(x)
-    mode, eps, momentum = check_mode("batch norm", bn_param), check_eps(bn_param), _check_momentum(bn_param)
+    mode, eps, momentum = (
+        check_mode("batch norm", bn_param),
+        check_eps(bn_param),
+        check_momentum(bn_param),
+    )
     check_features("batch norm", x, gamma=gamma, beta=beta)
-    running_mean = _running(bn_param, "running_mean", x)
-    running_var = _running(bn_param, "running_var", x)
+    running_mean = running_of(bn_param, "running_mean", x)
+    running_var = running_of(bn_param, "running_var", x)
 
     if mode == "test":
         return batchnorm_test(x, gamma, beta, running_mean, running_var, eps)
 
     out, cache, moments = batchnorm_train(x, gamma, beta, eps)
-    bn_param["running_mean"], bn_param["running_var"] = _updated(running_mean, running_var, moments, momentum)
+    bn_param["running_mean"], bn_param["running_var"] = updated(
+        running_mean, running_var, moments, momentum
+    )
     return out, cache
 
 
-def batchnorm_train(x: Array, gamma: Array, beta: Array, eps: float) -> tuple[Array, BatchNormCache, Moments]:
-    """Train mode without the dictionary: out, cache, and the batch's moments. Shapes as in batchnorm_forward."""
+def batchnorm_train(
+    x: Array, gamma: Array, beta: Array, eps: float
+) -> tuple[Array, BatchNormCache, Moments]:
+    """Train mode without the dictionary: out, cache, and the batch's moments, shapes as above."""
     dtype = check_input("batch norm", x)
     if x.shape[-2] == 1:
         raise ShapeError(
-            "batch norm got a batch of one example in train mode, whose variance is 0 whatever it holds; use a "
-            "batch of at least 2, mode='test', or layer norm"
+            "batch norm got a batch of one example in train mode, whose variance is 0 whatever it "
+            "holds; use a batch of at least 2, mode='test', or layer norm"
         )
     moments = centred_moments(x, axis=-2)
     d = scaled_std(moments.v, moments.scale, eps)
     xhat = moments.u / d
     out = gamma[..., None, :] * xhat + beta[..., None, :]
-    return out.astype(dtype), BatchNormCache(xhat, moments.u, d, moments.scale, gamma, dtype), moments
+    return (
+        out.astype(dtype),
+        BatchNormCache(xhat, moments.u, d, moments.scale, gamma, dtype),
+        moments,
+    )
 
 
 def batchnorm_test(
@@ -114,25 +131,28 @@ def batchnorm_test(
     return out.astype(dtype), FrozenBatchNormCache(xhat, rstd, gamma, dtype)
 
 
-# The graph, from x to the output, with each node's derivative on the way back. Everything is measured in
-# units of 1 / scale, a constant on which the output does not depend.
+# The graph, from x to the output, with each node's derivative on the way back. Everything is
+# measured in units of 1 / scale, a constant on which the output does not depend.
 #
 #     c = scale * x
 #     u = c - mean(c)              dc = du - mean(du)
 #     v = mean(u²)                 du += dv * 2u / N
 #     d = sqrt(v + eps * scale²)   dv = dd / (2d)
-#     xhat = u / d                 du = dxhat / d,   dd = -sum(dxhat * u) / d² = -sum(dxhat * xhat) / d
+#     xhat = u / d                 du = dxhat / d,   dd = -sum(dxhat * xhat) / d
 #     out = gamma * xhat + beta    dxhat = gamma * dout
 #
 # The mean's path through the variance is left out: it is sum(u) * 2 / N * dv, and sum(u) is 0.
-# For the same reason dout may lose its mean first, which changes neither sum with xhat nor dx: what rounding leaves of
-# sum(xhat) is then not multiplied by a mean of dout that may be large.
-def batchnorm_backward(dout: Array, cache: BatchNormCache | FrozenBatchNormCache) -> tuple[Array, Array, Array]:
+# For the same reason dout may lose its mean first, which changes neither sum with xhat nor dx: what
+# rounding leaves of sum(xhat) is then not multiplied by a mean of dout that may be large.
+def batchnorm_backward(
+    dout: Array, cache: BatchNormCache | FrozenBatchNormCache
+) -> tuple[Array, Array, Array]:
     """Gradients of batchnorm_forward, staged: back through the computation graph, node by node.
 
-    Arguments: dout (..., N, D), the upstream gradient; the cache of the forward pass. After a forward pass in
-    test mode, the gradients are those with the statistics held fixed.
-    Returns: dx (..., N, D), dgamma (..., D), dbeta (..., D). Raises ShapeError if dout does not fit.
+    Arguments: dout (..., N, D), the upstream gradient; the cache of the forward pass. After a
+    forward pass in test mode, the gradients are those with the statistics held fixed.
+    Returns: dx (..., N, D), dgamma (..., D), dbeta (..., D). Raises ShapeError if dout does not
+    fit.
 
     >>> x, dout = np.array([[1.0], [2.0], [6.0]]), np.array([[1.0], [0.0], [0.0]])
     >>> _, cache = batchnorm_forward(x, np.ones(1), np.zeros(1), {"mode": "train", "eps": 0.0})
@@ -168,12 +188,16 @@ def batchnorm_backward(dout: Array, cache: BatchNormCache | FrozenBatchNormCache
 #
 #     dx = gamma / std * (dout - sum(dout) / N - xhat * sum(dout * xhat) / N)
 #
-# whose two sums are dbeta and dgamma: nothing else needs to be summed. And because sum(xhat) is 0, dgamma may as well
-# be sum((dout - sum(dout) / N) * xhat), which keeps its digits where dout is nearly constant.
-def batchnorm_backward_alt(dout: Array, cache: BatchNormCache | FrozenBatchNormCache) -> tuple[Array, Array, Array]:
+# whose two sums are dbeta and dgamma: nothing else needs to be summed. And because sum(xhat) is 0,
+# dgamma may as well be sum((dout - sum(dout) / N) * xhat), which keeps its digits where dout is
+# nearly constant.
+def batchnorm_backward_alt(
+    dout: Array, cache: BatchNormCache | FrozenBatchNormCache
+) -> tuple[Array, Array, Array]:
     """Gradients of batchnorm_forward, simplified: the derivation on paper in one line.
 
-    Arguments, results and errors as for batchnorm_backward, with dgamma and dbeta the same to the bit.
+    Arguments, results and errors as for batchnorm_backward, with dgamma and dbeta the same to the
+    bit.
 
     >>> x, dout = np.array([[1.0], [2.0], [6.0]]), np.array([[1.0], [0.0], [0.0]])
     >>> _, cache = batchnorm_forward(x, np.ones(1), np.zeros(1), {"mode": "train", "eps": 0.0})
@@ -209,33 +233,36 @@ def _upstream(dout: Array, cache: BatchNormCache | FrozenBatchNormCache) -> Arra
     return np.asarray(dout, dtype=np.float64)
 
 
-def _check_momentum(bn_param: dict[str, Any]) -> float:
+def check_momentum(bn_param: dict[str, Any]) -> float:
     momentum = float(bn_param.get("momentum", MOMENTUM))
     if not 0 <= momentum <= 1:
         raise OptionError(
-            f"momentum={momentum!r} is not between 0 and 1; it is the weight of the old running value, usually 0.9"
+            f"momentum={momentum!r} is not between 0 and 1; it is the weight of the old running "
+            f"value, usually 0.9"
         )
     return momentum
 
 
-def _running(bn_param: dict[str, Any], name: str, x: Array) -> Array:
-    """A running statistic as float64 (..., D): float32 could not even hold a mean of 1e7 standard deviations."""
+def running_of(bn_param: dict[str, Any], name: str, x: Array) -> Array:
+    """A running statistic as float64 (..., D): float32 has no room for a mean of 1e7 stds."""
     shape = x.shape[:-2] + x.shape[-1:]
     value = np.asarray(bn_param.get(name, np.zeros(shape)), dtype=np.float64)
     if value.size != np.prod(shape):
-        raise ShapeError(f"bn_param[{name!r}] has shape {value.shape}; expected {shape}: one value a feature")
+        raise ShapeError(
+            f"bn_param[{name!r}] has shape {value.shape}; expected {shape}: one value a feature"
+        )
     return value.reshape(shape)
 
 
-def _updated(mean: Array, var: Array, batch: Moments, momentum: float) -> tuple[Array, Array]:
-    """The running statistics after a batch. Features whose batch statistics are not finite keep theirs."""
+def updated(mean: Array, var: Array, batch: Moments, momentum: float) -> tuple[Array, Array]:
+    """The running statistics after a batch. Features whose batch's are not finite keep theirs."""
     batch_mean, batch_var = batch.mean[..., 0, :], batch.var[..., 0, :]
     finite = np.isfinite(batch_mean) & np.isfinite(batch_var)
     if not finite.all():
         warnings.warn(
-            f"batch norm met statistics that are not finite (NaN, infinity or overflow) in {np.sum(~finite)} of "
-            f"{finite.size} features; their running statistics are kept as they were. Look at the batch, or at a "
-            f"loss that diverges",
+            f"batch norm met statistics that are not finite (NaN, infinity or overflow) in "
+            f"{np.sum(~finite)} of {finite.size} features; their running statistics are kept as "
+            f"they were. Look at the batch, or at a loss that diverges",
             NonFiniteWarning,
             stacklevel=3,
         )
@@ -244,19 +271,3 @@ def _updated(mean: Array, var: Array, batch: Moments, momentum: float) -> tuple[
             np.where(finite, momentum * mean + (1 - momentum) * batch_mean, mean),
             np.where(finite, momentum * var + (1 - momentum) * batch_var, var),
         )
-
-
-BATCH_NORM = Norm(
-    name="batchnorm",
-    title="batch norm",
-    parameters=(GAMMA, BETA),
-    over="batch",
-    forward=batchnorm_forward,
-    backward=batchnorm_backward_alt,
-    running=True,
-    foreign={
-        "pytorch": "BatchNorm1d",
-        "keras": "BatchNormalization",
-        "onnx": "BatchNormalization",
-    },
-)

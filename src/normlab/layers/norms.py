@@ -5,7 +5,7 @@ To add a norm, end its file with its record and add one line here.
 
 from __future__ import annotations
 
-from normlab.layers.batchnorm import BATCH_NORM as BATCH_NORM
+from normlab.layers.batchnorm_in_nets import BATCH_NORM as BATCH_NORM
 from normlab.layers.derf import DERF as DERF
 from normlab.layers.dyt import DYT as DYT
 from normlab.layers.groupnorm import GROUP_NORM as GROUP_NORM
