@@ -110,3 +110,10 @@ def test_a_net_without_a_training_cannot_be_resumed_and_says_so(tmp_path):
 def test_a_checkpoint_of_something_else_is_a_sentence(tmp_path):
     with pytest.raises(RecordsError, match="holds no parameters"):
         load_net(checkpoints.save(tmp_path / "other", {"x": np.ones(3)}, {}))
+
+
+@pytest.mark.parametrize("option", [{"activation": "tanh"}, {"residual": "pre-norm"}])
+def test_a_net_with_layers_that_no_file_can_say_is_refused(option, tmp_path):
+    net = FullyConnectedNet([4, 4], 3, rng=randomness.generator(0), **option)
+    with pytest.raises(OptionError, match="cannot be converted"):
+        save_net(tmp_path / "net.safetensors", net)

@@ -139,6 +139,12 @@ def parts_of(params: Mapping[str, Array], running: Sequence[Mapping[str, Any]], 
     if normalization is not None and normalization not in BY_NAME:
         raise not_one_of("normalization", normalization, (None, *BY_NAME))
     norm = None if normalization is None else BY_NAME[normalization]
+    unusual = [f"{name}={settings[name]!r}" for name in ("activation", "residual") if name in settings]
+    if unusual:
+        raise OptionError(
+            f"a net with {' and '.join(unusual)} cannot be converted; expected the assignment's layers one "
+            f"after the other, with ReLU between them"
+        )
     affines, norms = [], []
     expected = set()
     for number in range(1, count + 1):

@@ -17,7 +17,11 @@ from normlab.nets import FullyConnectedNet
 from normlab.solver import Solver
 from normlab.specs import History, RunSpec, added_settings
 
-IMPLEMENTED: frozenset[str] = frozenset()
+OF_NETS = (
+    "eps", "activation", "start", "residual", "ghost_batch", "statistics", "norm_noise",
+    "norm_momentum",
+)  # fmt: skip
+IMPLEMENTED: frozenset[str] = frozenset(f"net.{name}" for name in OF_NETS)
 """Of the settings added after version 1, those that nets and Solver know, by their paths."""
 
 
@@ -59,6 +63,7 @@ def net_for(spec: RunSpec, rng: randomness.Generator) -> FullyConnectedNet:
         weight_scale=net.weight_scale,
         dtype=np.dtype(net.dtype),
         rng=rng,
+        **{name: getattr(net, name) for name in OF_NETS},
     )
 
 

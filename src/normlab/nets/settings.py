@@ -10,7 +10,8 @@ OF_A_NORM = ("eps", "momentum", "num_groups", "num_batches_tracked")
 
 
 def settings_of(model: Any) -> dict[str, Any]:
-    """`normalization`, `dropout` (the probability of keeping a unit), `reg`, and `norms`, each hidden layer's settings.
+    """`normalization`, `dropout` (the probability of keeping a unit), `reg`, and `norms`, each hidden layer's settings;
+    and `activation` and `residual`, where they are not the assignment's.
 
     `model` is FullyConnectedNet, or anybody's own net with the assignment's attributes; what it does not have, or has
     as something else than a number or a name, is left out or takes the assignment's default.
@@ -24,7 +25,12 @@ def settings_of(model: Any) -> dict[str, Any]:
     dropout_param = getattr(model, "dropout_param", None)
     keep = _number(dropout_param.get("p")) if isinstance(dropout_param, dict) else None
     norms = getattr(model, "bn_params", None)
-    return {
+    unusual = {
+        name: value
+        for name, usual in (("activation", "relu"), ("residual", None))
+        if (value := getattr(model, name, usual)) != usual and isinstance(value, str)
+    }
+    return unusual | {
         "normalization": normalization if isinstance(normalization, str) else None,
         "dropout": 1.0 if keep is None else keep,
         "reg": _number(getattr(model, "reg", None)) or 0.0,

@@ -1,0 +1,84 @@
+"""Settings beyond the assignment's: both engines train each, and by their own histories agree."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from normlab import engines
+from normlab.specs import NetSpec, RunSpec, TrainingSpec
+
+from .conftest import relative
+
+BN = {"normalization": "batchnorm"}
+NETS = {
+    "eps": {"normalization": "layernorm", "eps": 1e-2},
+    "eps, batch norm": BN | {"eps": 1e-2},
+    "eps, RMS norm": {"normalization": "rmsnorm", "eps": 1e-2},
+    "eps, group norm": {"normalization": "groupnorm", "num_groups": 4, "eps": 1e-2},
+    "momentum": BN | {"norm_momentum": 0.5},
+    "sigmoid": BN | {"activation": "sigmoid"},
+    "sigmoid, no norm": {"activation": "sigmoid"},
+    "tanh": {"normalization": "layernorm", "activation": "tanh", "dropout": 0.8},
+    "DyT": {"normalization": "dyt"},
+    "DyT, regularization": {"normalization": "dyt", "reg": 0.1, "dropout": 0.8},
+    "derf": {"normalization": "derf"},
+    "He": {"start": "he"},
+    "Glorot": BN | {"start": "glorot"},
+    "fan-in": {"start": "fan-in", "dropout": 0.8},
+    "fixup": {"start": "fixup", "residual": "pre-norm"},
+    "pre-norm": {"residual": "pre-norm", "normalization": "layernorm"},
+    "post-norm": BN | {"residual": "post-norm", "dropout": 0.8},
+    "residual, no norm": {"residual": "post-norm", "activation": "tanh"},
+    "ghost batches": BN | {"ghost_batch": 5},
+    "population": BN | {"statistics": "population"},
+    "noise": {"normalization": "layernorm", "norm_noise": 0.2},
+    "noise, dropout": BN | {"norm_noise": 0.2, "dropout": 0.8},
+}
+ROUNDING = 2e-6  # float32 rounds to 6e-8; sums of some hundred terms leave a few 1e-7 in a loss
+
+
+def run(net, data, **training):
+    settings = {"batch_size": 20, "num_epochs": 2, "learning_rate": 1e-3, "update_rule": "sgd"}
+    net = NetSpec((24, 24, 24), **{"weight_scale": 0.1, **net})
+    return RunSpec(net, TrainingSpec(**settings | training), data.spec, seed=3)
+
+
+def both(spec, data):
+    if engines.COMPILED.why_not() is not None:
+        pytest.skip(engines.COMPILED.why_not())
+    return [engines.train(name, spec, data) for name in ("compiled", "reference")]
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_every_net_trains_as_in_the_reference(name, data):
+    ours, theirs = both(run(NETS[name], data), data)
+    assert relative(ours.loss[:1], theirs.loss[:1]) < 1e-6
+    # twelve steps of a net with three layers amplify the rounding of the first
+    assert relative(ours.loss, theirs.loss) < 20 * ROUNDING
+    assert np.allclose(ours.val_acc, theirs.val_acc, atol=1 / 75)  # one example between two classes
+    assert np.allclose(ours.train_acc, theirs.train_acc, atol=1 / 120)
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_every_setting_is_felt(name, data):
+    """Without it the losses are others: an ignored setting would pass the test above."""
+    plain = {key: NETS[name][key] for key in ("normalization", "num_groups") if key in NETS[name]}
+    if name in ("DyT", "derf"):
+        plain = {}
+    same = {"dropout": NETS[name].get("dropout", 1.0), "reg": NETS[name].get("reg", 0.0)}
+    with_it, without = (
+        engines.train("reference", run(net, data), data) for net in (NETS[name], plain | same)
+    )
+    if name == "momentum":  # which the test mode alone can feel
+        assert with_it.loss == without.loss
+        assert (with_it.val_acc, with_it.train_acc) != (without.val_acc, without.train_acc)
+    elif plain | same != {"dropout": 1.0, "reg": 0.0} | NETS[name]:
+        assert with_it.loss != without.loss
+
+
+@pytest.mark.parametrize("name", [name for name in NETS if "noise" not in name])
+def test_float64_is_the_reference_to_the_bit(name, data):
+    spec = run(NETS[name] | {"dtype": "float64"}, data, num_epochs=1, update_rule="adam")
+    ours, theirs = both(spec, data)
+    assert ours == theirs
