@@ -175,10 +175,14 @@ class StudyFindings:
 
 @dataclass(frozen=True)
 class Findings:
-    """Everything one page shows. `provenance` is titles and texts in the order they are printed."""
+    """Everything one page shows. `provenance` is titles and texts in the order they are printed.
+
+    `warnings` are sentences for whoever draws the page, such as how many recorded runs could not be read.
+    """
 
     data: str
     data_title: str
     command: str
     studies: tuple[StudyFindings, ...]
     provenance: tuple[tuple[str, str], ...] = field(default=())
+    warnings: tuple[str, ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import shutil
@@ -14,7 +15,7 @@ import pytest
 
 from normlab.cli import guests
 from normlab.cli.reproduce import run_and_draw
-from normlab.records.schema import VERSION
+from normlab.records.schema import VERSION, checksum
 from normlab.studies.catalog import STUDIES
 
 from .conftest import Run, only_tiny
@@ -88,6 +89,20 @@ def test_results_are_filtered_sorted_and_printed(normlab: Run, folder: Path) -> 
     numbers = [line.split()[0] for line in none.out.splitlines()[1:-1]]
     assert numbers == ["50", "50", "40", "40", "25", "25", "20", "20", "10", "10"]
     assert "1 runs" in normlab("results", str(folder), "--limit", "1", "--columns", "all").out
+
+
+def test_runs_of_a_newer_version_are_counted_in_results(normlab: Run, folder: Path, tmp_path: Path) -> None:
+    copy = shutil.copy(folder / "records.sqlite", tmp_path)
+    with contextlib.closing(sqlite3.connect(copy)) as connection, connection:
+        for rowid, *values, _ in connection.execute("SELECT rowid, * FROM runs LIMIT 7").fetchall():
+            values[1] = values[1].replace('"reg"', '"ridge"')
+            row = (values[1], checksum(values), rowid)
+            connection.execute("UPDATE runs SET spec = ?, checksum = ? WHERE rowid = ?", row)
+    said = normlab("results", str(copy))
+    assert "20 runs" in said.out
+    assert "7 of the 20 runs" in said.err
+    assert "no keyword 'ridge'" in said.err
+    assert normlab("results", str(folder)).err == ""
 
 
 def test_results_are_exported_to_csv_and_parquet(normlab: Run, folder: Path, tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sqlite3
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import pytest
 from normlab.data import Dataset
 from normlab.errors import OptionError, RecordsError
 from normlab.records import Records
+from normlab.records.schema import checksum
 from normlab.studies import grid
 from normlab.studies.catalog import STUDIES
 from normlab.studies.collection import collect
@@ -155,6 +158,22 @@ def test_a_page_is_collected_from_records_alone(
     assert "12 of 12" in said["Measurements"]
     with pytest.raises(OptionError, match="'made up'"):
         collect(records, "cifar10")
+
+
+def test_runs_that_cannot_be_read_are_counted_on_the_page(
+    data: Dataset, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(STUDIES, "depth", TINY)
+    run([TINY], data, records, workers=1, engine="reference", command="normlab reproduce --data made-up")
+    assert collect(records).warnings == ()
+    with contextlib.closing(sqlite3.connect(records.path)) as connection, connection:
+        connection.execute("UPDATE runs SET spec = replace(spec, '\"reg\"', '\"ridge\"') WHERE rowid < 4")
+        for rowid, *values, _ in connection.execute("SELECT rowid, * FROM runs").fetchall():
+            connection.execute("UPDATE runs SET checksum = ? WHERE rowid = ?", (checksum(values), rowid))
+    findings = collect(records)
+    assert "3 of the " in findings.warnings[0]
+    assert "3 because NetSpec has no keyword 'ridge'" in findings.warnings[0]
+    assert dict(findings.provenance)["Not read"] == findings.warnings[0]
 
 
 def test_records_without_a_study_are_refused_in_a_sentence(records: Records) -> None:

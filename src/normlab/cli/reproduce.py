@@ -99,6 +99,8 @@ def draw(findings: Findings, folder: Path, console: Console) -> None:
     counted = f"{holding} hold, {failing} fail, {open_ones} these seeds cannot tell"
     console.print(f"{len(verdicts)} claims on {findings.data}: {counted}.", highlight=False)
     console.print(f"The page: {written}", highlight=False, soft_wrap=True)
+    for warning in findings.warnings:
+        typer.echo(warning, err=True)
 
 
 def command_for(names: tuple[str, ...] | None, data: str, seeds: int | None) -> str:

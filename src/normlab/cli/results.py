@@ -35,6 +35,9 @@ def results(
 
     with Records(records_in(results), mode="r") as records:
         rows = records.export_rows()
+        unreadable = records.unreadable()
+    if unreadable is not None:
+        typer.echo(unreadable, err=True)
     names = list(rows[0]) if rows else []
     rows = _sorted(_matching(rows, where or [], names), sort, names)[:limit]
     if export is not None:

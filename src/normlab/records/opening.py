@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from normlab.errors import RecordsError, not_one_of
-from normlab.records.schema import APPLICATION_ID, CREATION, TABLE_STATEMENTS, VERSION
+from normlab.records.schema import APPLICATION_ID, CREATION, TABLE_STATEMENTS, VERSION, VIEW_STATEMENT
+from normlab.records.updates import UPDATES
 
 MODES = ("a", "r")
 
@@ -43,9 +44,13 @@ def open_records(path: Path, mode: str, timeout: float) -> sqlite3.Connection:
             connection.execute(f"PRAGMA query_only = {'ON' if mode == 'r' else 'OFF'}")
             if mode == "a":
                 _create_where_empty(connection)
-            _recognize(connection, path)
+            version = _recognize(connection, path)
             if mode == "a":
                 _try_writing(connection)
+                _bring_up_to_date(connection, version)
+            elif version < VERSION:
+                connection = _copy_of_today(connection, version)
+            _check_tables(connection, path)
     except BaseException:
         connection.close()
         raise
@@ -78,7 +83,8 @@ def _create_where_empty(connection: sqlite3.Connection) -> None:
                     connection.execute(statement)
 
 
-def _recognize(connection: sqlite3.Connection, path: Path) -> None:
+def _recognize(connection: sqlite3.Connection, path: Path) -> int:
+    """The schema version of a sound file of records; any other file is a RecordsError."""
     if _is_empty(connection):
         raise RecordsError(f"{path} holds no records; check the name, or train something into it first")
     if _pragma(connection, "application_id") != APPLICATION_ID:
@@ -89,15 +95,45 @@ def _recognize(connection: sqlite3.Connection, path: Path) -> None:
             f"the records {path} have schema version {version}, and this normlab knows up to {VERSION}: update "
             f"normlab, or name another file"
         )
+    if version < 1:
+        raise RecordsError(damaged(path, f"its schema version is {version}"))
     # reads the whole file: 70 ms for 20,000 runs, against the seconds or hours that trusting it may cost
     findings = [finding for (finding,) in connection.execute("PRAGMA integrity_check(1)")]
     if findings != ["ok"]:
         raise RecordsError(damaged(path, findings[0]))
+    return version
+
+
+def _check_tables(connection: sqlite3.Connection, path: Path) -> None:
     # SQLite finds nothing wrong with a letter of a column's name that has become a capital, or another type
     tables = dict(connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'"))
     for table, statement in TABLE_STATEMENTS.items():
         if tables.get(table) != statement:
             raise RecordsError(damaged(path, f"the table {table} is not as it was made"))
+
+
+def _bring_up_to_date(connection: sqlite3.Connection, version: int) -> None:
+    """Take the steps from `version` to today's, all or none; and let `results` show the settings of today."""
+    view = "SELECT sql FROM sqlite_master WHERE type = 'view' AND name = 'results'"
+    if version == VERSION and connection.execute(view).fetchone() == (VIEW_STATEMENT,):
+        return
+    with transaction(connection):
+        # another process may have been first
+        for step in range(_pragma(connection, "user_version") + 1, VERSION + 1):
+            UPDATES[step](connection)
+        connection.execute("DROP VIEW IF EXISTS results")
+        connection.execute(VIEW_STATEMENT)
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _copy_of_today(connection: sqlite3.Connection, version: int) -> sqlite3.Connection:
+    """An older file that may only be read, brought up to date in memory."""
+    copy = sqlite3.connect(":memory:", isolation_level=None)
+    connection.backup(copy)
+    connection.close()
+    _bring_up_to_date(copy, version)
+    copy.execute("PRAGMA query_only = ON")
+    return copy
 
 
 def _try_writing(connection: sqlite3.Connection) -> None:

@@ -11,12 +11,15 @@ SQLite itself notices damage to its own structure but not a flipped bit inside a
 
 from __future__ import annotations
 
-from dataclasses import fields
+import hashlib
+import json
+from dataclasses import Field, fields
+from typing import Any
 
 from normlab.specs import DataSpec, NetSpec, TrainingSpec
 
 APPLICATION_ID = 0x6E6C6162  # "nlab": how `file` and we tell a records file from another program's SQLite file
-VERSION = 1  # user_version; raise it with any change below, and say in store.py how older files are read
+VERSION = 2  # user_version; raise it with any change of the tables, and add the step to updates.py
 
 TABLES = {
     "runs": {
@@ -55,14 +58,28 @@ TABLES = {
     },
 }
 
-_SETTINGS = [
-    *(("data" if field.name == "name" else field.name, f"data.{field.name}") for field in fields(DataSpec)),
-    *((field.name, f"net.{field.name}") for field in fields(NetSpec)),
-    *((field.name, f"training.{field.name}") for field in fields(TrainingSpec)),
-    ("seed", "seed"),
-]
+_PARTS = {"data": DataSpec, "net": NetSpec, "training": TrainingSpec}
 
-RESULTS = f"""SELECT {", ".join(f"json_extract(spec, '$.{path}') AS {name}" for name, path in _SETTINGS)},
+
+def _settings() -> list[str]:
+    """A column of `results` for each field of a spec, named like it, but for the data set's name."""
+    return [
+        f"{_value(item, f'{part}.{item.name}')} AS {part if item.name == 'name' else item.name}"
+        for part, spec in _PARTS.items()
+        for item in fields(spec)
+    ]
+
+
+def _value(item: Field[Any], path: str) -> str:
+    """SQL for a field; one that was added later is absent from specs that leave it at its default."""
+    found = f"json_extract(spec, '$.{path}')"
+    if not item.metadata.get("added") or item.default is None:
+        return found
+    default = f"'{item.default}'" if isinstance(item.default, str) else f"{item.default * 1}"
+    return f"coalesce({found}, {default})"
+
+
+RESULTS = f"""SELECT {", ".join(_settings())}, json_extract(spec, '$.seed') AS seed,
     best_val_acc, best_train_acc, final_loss, diverged, seconds, engine, started, finished, key
     FROM runs ORDER BY rowid"""
 
@@ -70,9 +87,16 @@ TABLE_STATEMENTS = {
     table: f"CREATE TABLE {table} ({', '.join(f'{name} {kind}' for name, kind in columns.items())})"
     for table, columns in TABLES.items()
 }
+VIEW_STATEMENT = f"CREATE VIEW results AS {RESULTS}"
 CREATION = (
     *TABLE_STATEMENTS.values(),
-    f"CREATE VIEW results AS {RESULTS}",
+    VIEW_STATEMENT,
     f"PRAGMA application_id = {APPLICATION_ID}",
     f"PRAGMA user_version = {VERSION}",
 )
+
+
+def checksum(values: list[Any]) -> str:
+    """SHA-256 of a row's other columns, in their order, as a JSON list."""
+    # repr for what no row of ours holds: bytes, where damage turned a text into them
+    return hashlib.sha256(json.dumps(values, default=repr).encode()).hexdigest()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import os
 import sqlite3
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any, Self
 from normlab import machine
 from normlab.errors import OptionError, RecordsError
 from normlab.records.opening import damaged, in_sentences, open_records, transaction
-from normlab.records.schema import RESULTS, TABLES
+from normlab.records.schema import RESULTS, TABLES, checksum
 from normlab.specs import History, RunSpec
 
 
@@ -107,6 +107,26 @@ class Records:
             pass
         return [dict(row) for row in self._fetch(RESULTS)]
 
+    def unreadable(self) -> str | None:
+        """Where this version cannot read some of the runs, a sentence that says how many and why; else None.
+
+        They were written by a newer normlab, or by other hands. No study finds them.
+        """
+        reasons: Counter[str] = Counter()
+        for key, text in self._fetch("SELECT key, spec FROM runs"):
+            try:
+                if RunSpec.from_json(text).key != key:
+                    reasons["its key is not that of its own spec"] += 1
+            except OptionError as error:
+                reasons[str(error)] += 1
+        if not reasons:
+            return None
+        named = "; ".join(f"{number} because {reason}" for reason, number in reasons.most_common(3))
+        return (
+            f"{reasons.total()} of the {len(self)} runs in {self.path} cannot be read by this version of normlab and "
+            f"count for nothing: {named}. Was the file written by a newer version? Then update normlab"
+        )
+
     # Results that are not training runs
 
     def put_measurement(self, key: str, kind: str, spec_json: str, value_json: str) -> bool:
@@ -179,9 +199,9 @@ class Records:
         for row in self._rows("runs"):
             result = json.loads(row["history"])
             result = {name: value for name, value in result.items() if name not in ("seconds", "engine")}
-            lines.append(_sha256(["run", row["spec"], json.dumps(result, sort_keys=True)]))
-        lines += [_sha256(["measurement", *measurement]) for measurement in self.measurements()]
-        return _sha256(sorted(lines))
+            lines.append(checksum(["run", row["spec"], json.dumps(result, sort_keys=True)]))
+        lines += [checksum(["measurement", *measurement]) for measurement in self.measurements()]
+        return checksum(sorted(lines))
 
     # Rows
 
@@ -195,7 +215,7 @@ class Records:
         if key is None:
             (key,) = self._connection.execute(f"SELECT coalesce(max(key), 0) + 1 FROM {table}").fetchone()
         row = {"key": key, **values}
-        row["checksum"] = _sha256(list(row.values()))
+        row["checksum"] = checksum(list(row.values()))
         names = ", ".join(row)
         places = ", ".join("?" * len(row))
         cursor = self._connection.execute(
@@ -208,8 +228,8 @@ class Records:
         rows = self._fetch(f"SELECT {', '.join(TABLES[table])} FROM {table} WHERE key = ?", key)
         if not rows:
             return None
-        *values, checksum = rows[0]
-        if _sha256(values) != checksum:
+        *values, written = rows[0]
+        if checksum(values) != written:
             raise RecordsError(damaged(self.path, f"a row of {table} has been altered since it was written: {key}"))
         return rows[0]
 
@@ -235,11 +255,6 @@ def _history(row: sqlite3.Row) -> History:
 
 def _finite(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
-
-
-def _sha256(values: list[Any]) -> str:
-    # repr for what no row of ours holds: bytes, where damage turned a text into them
-    return hashlib.sha256(json.dumps(values, default=repr).encode()).hexdigest()
 
 
 def _now() -> str:

@@ -45,6 +45,7 @@ def collect(records: Records, data: str | None = None) -> Findings:
         command=last["command"],
         studies=studies,
         provenance=provenance(records, spec, plans, studies),
+        warnings=tuple(filter(None, [records.unreadable()])),
     )
 
 

@@ -38,6 +38,8 @@ def provenance(
     ]
     for group in records.provenance():
         rows.append(("Made with", _made_with(group)))
+    if (unreadable := records.unreadable()) is not None:
+        rows.append(("Not read", unreadable))
     rows.append(
         ("Records", f"{records.path.name} (SQLite, readable with plain SQL); digest of all results {records.digest()}")
     )
