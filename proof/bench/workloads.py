@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from normlab.errors import not_one_of
 from normlab.specs import DataSpec, NetSpec, RunSpec, TrainingSpec
 from normlab.studies.catalog.initialization import SCALES
-from normlab.studies.grid import FIRST_SEED
+from normlab.studies.study import FIRST_SEED
 
 __all__ = ["WORKLOADS", "Workload", "subset", "workload"]
 

@@ -71,6 +71,7 @@ class LinePanel:
     ticks: tuple[float, ...] = ()
     chance: float | None = None
     zero_x: float | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,7 @@ class HeatPanel:
     value_title: str
     summary: str
     kind: Literal["decades", "share"] = "decades"
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,7 @@ class PicturePanel:
     title: str
     rows: tuple[tuple[str, tuple[Picture, ...]], ...]
     summary: str
+    note: str = ""
 
 
 Panel = LinePanel | HeatPanel | PicturePanel
@@ -117,7 +120,7 @@ class ClaimFinding:
     """A claim after its test: the effect, its 95 % interval over seeds, the verdict, and what that means.
 
     `effect_text` and `interval_text` are ready to print, with unit. `beyond` says what the effect had to
-    exceed or stay below, `margin` as a number. `added_later` is a claim formulated after a first look at results.
+    exceed or stay below, `margin` as a number. `after_a_look` says what was changed after results had been seen.
     """
 
     name: str
@@ -134,7 +137,10 @@ class ClaimFinding:
     seeds: int
     diverged: int
     headline: bool = False
-    added_later: bool = False
+    after_a_look: str = ""
+    why: str = ""
+    first_seed: int = 0
+    """Where the design changed after a look: the first of the fresh seeds on which it is judged here."""
 
 
 @dataclass(frozen=True)
@@ -171,6 +177,10 @@ class StudyFindings:
     expected: int
     diverged: int
     seconds: float
+    leaves_out: str = ""
+    literature: tuple[str, ...] = ()
+    design: str = ""
+    """What the records say about when its claims were written down."""
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from normlab.studies import Claim, Grid, Quantity, Study, over_field, over_norms
 from normlab.studies.claims import evaluate, value_of, verdict_of
 from normlab.studies.observations import Observation
-from normlab.studies.spec import Claim, Grid, Quantity, Study, over_field, over_norms
 from normlab.studies.statistics import Estimate
 
 STUDY = Study(
@@ -21,22 +21,27 @@ STUDY = Study(
     answer=(),
     measures=(),
     grids=(
-        Grid({"hidden_dims": (5,)}, (over_norms(None, "batchnorm"), over_field("batch size", "batch_size", (5, 50)))),
+        Grid(
+            {"hidden_dims": (5,)},
+            (over_norms(None, "batchnorm"), over_field("batch size", "batch_size", (5, 50))),
+        ),
     ),
 )
 BATCH, PLAIN = {"norm": "batch norm"}, {"norm": "no norm"}
 CLAIM = Claim(
     name="better",
     statement="Batch norm is better.",
-    left=Quantity("accuracy", BATCH),
-    right=Quantity("accuracy", PLAIN),
+    left=Quantity("best validation accuracy", BATCH),
+    right=Quantity("best validation accuracy", PLAIN),
     holds="{left} against {right}: {effect}.",
     fails="{left} is no more than {right}.",
 )
 
 
 def seen(norm: str, size: int, seed: int, value: float, diverged: bool = False) -> Observation:
-    return Observation({"norm": norm, "batch size": size}, seed, {"accuracy": value}, {}, diverged)
+    return Observation(
+        {"norm": norm, "batch size": size}, seed, {"best validation accuracy": value}, {}, diverged
+    )
 
 
 def planted(advantages: list[float]) -> list[Observation]:
@@ -45,7 +50,10 @@ def planted(advantages: list[float]) -> list[Observation]:
     for seed, advantage in enumerate(advantages):
         base = 0.3 + 0.1 * seed
         for size in (5, 50):
-            made += [seen("no norm", size, seed, base), seen("batch norm", size, seed, base + advantage)]
+            made += [
+                seen("no norm", size, seed, base),
+                seen("batch norm", size, seed, base + advantage),
+            ]
     return made
 
 
@@ -106,7 +114,11 @@ def test_a_seed_with_a_missing_point_is_left_out() -> None:
 
 def test_diverged_runs_are_counted_and_never_dropped() -> None:
     observations = planted([0.10, 0.11, 0.09, 0.10])
-    observations.append(observations.pop(0).__class__(PLAIN | {"batch size": 5}, 0, {"accuracy": math.nan}, {}, True))
+    observations.append(
+        observations.pop(0).__class__(
+            PLAIN | {"batch size": 5}, 0, {"best validation accuracy": math.nan}, {}, True
+        )
+    )
     finding = evaluate(CLAIM, STUDY, observations)
     assert finding.diverged == 1
     assert finding.seeds == 4
@@ -114,9 +126,22 @@ def test_diverged_runs_are_counted_and_never_dropped() -> None:
 
 
 def test_a_loss_that_diverged_is_above_every_number() -> None:
-    claim = replace(CLAIM, left=Quantity("loss", PLAIN), right=None, margin=10.0, unit="loss", holds="still {left}")
+    claim = replace(
+        CLAIM,
+        left=Quantity("mean loss", PLAIN),
+        right=None,
+        margin=10.0,
+        unit="loss",
+        holds="still {left}",
+    )
     made = [
-        Observation({"norm": "no norm", "batch size": size}, seed, {"loss": math.nan if seed else 50.0}, {}, seed > 0)
+        Observation(
+            {"norm": "no norm", "batch size": size},
+            seed,
+            {"mean loss": math.nan if seed else 50.0},
+            {},
+            seed > 0,
+        )
         for seed in range(8)
         for size in (5, 50)
     ]
@@ -127,31 +152,44 @@ def test_a_loss_that_diverged_is_above_every_number() -> None:
 
 
 def test_a_diverged_right_side_is_worse_than_any_left() -> None:
-    claim = replace(CLAIM, left=Quantity("loss", BATCH), right=Quantity("loss", PLAIN), unit="loss", expect="below")
+    claim = replace(
+        CLAIM,
+        left=Quantity("mean loss", BATCH),
+        right=Quantity("mean loss", PLAIN),
+        unit="loss",
+        expect="below",
+    )
     made = [
-        Observation({"norm": norm, "batch size": size}, seed, {"loss": loss}, {}, math.isnan(loss))
+        Observation(
+            {"norm": norm, "batch size": size}, seed, {"mean loss": loss}, {}, math.isnan(loss)
+        )
         for seed in range(8)
         for size in (5, 50)
         for norm, loss in (("batch norm", 0.3), ("no norm", math.nan))
     ]
     finding = evaluate(claim, STUDY, made)
     assert (finding.verdict, finding.effect) == ("holds", -math.inf)
-    both = [replace(seen, numbers={"loss": math.nan}) for seen in made]
+    both = [replace(seen, numbers={"mean loss": math.nan}) for seen in made]
     assert evaluate(claim, STUDY, both).effect == 0.0
 
 
 @pytest.mark.parametrize(
-    ("reduce", "expected"), [("mean", 0.4), ("max", 0.6), ("min", 0.2), ("range", 0.4), ("share above", 0.5)]
+    ("reduce", "expected"),
+    [("mean", 0.4), ("max", 0.6), ("min", 0.2), ("range", 0.4), ("share above", 0.5)],
 )
 def test_reductions_by_hand(reduce: str, expected: float) -> None:
     observations = [seen("batch norm", 5, 0, 0.2), seen("batch norm", 50, 0, 0.6)]
-    quantity = Quantity("accuracy", BATCH, reduce=reduce, level=0.6)
+    quantity = Quantity("best validation accuracy", BATCH, reduce=reduce, level=0.6)
     assert value_of(quantity, STUDY, observations) == pytest.approx(expected)
 
 
 def test_a_quantity_less_another() -> None:
     observations = [seen("batch norm", 5, 0, 0.2), seen("batch norm", 50, 0, 0.6)]
-    large = Quantity("accuracy", BATCH | {"batch size": 50}, minus=Quantity("accuracy", BATCH | {"batch size": 5}))
+    large = Quantity(
+        "best validation accuracy",
+        BATCH | {"batch size": 50},
+        minus=Quantity("best validation accuracy", BATCH | {"batch size": 5}),
+    )
     assert value_of(large, STUDY, observations) == pytest.approx(0.4)
 
 
@@ -159,14 +197,14 @@ def test_the_best_of_an_axis_is_taken_before_anything_else() -> None:
     """Batch 5 and 50 as two tries of one net: each norm counts with its better one, and only then the lower norm."""
     made = [seen("batch norm", 5, 0, 0.2), seen("batch norm", 50, 0, 0.6)]
     made += [seen("no norm", 5, 0, 0.5), seen("no norm", 50, 0, 0.1)]
-    worst = Quantity("accuracy", {}, reduce="min")
+    worst = Quantity("best validation accuracy", {}, reduce="min")
     assert value_of(worst, STUDY, made) == pytest.approx(0.1)
     assert value_of(replace(worst, best_of="batch size"), STUDY, made) == pytest.approx(0.5)
 
 
 def test_a_claim_about_points_that_do_not_exist_is_a_mistake_in_the_study() -> None:
     with pytest.raises(LookupError, match="planted has no point"):
-        value_of(Quantity("accuracy", {"norm": "batchnorm"}), STUDY, [])
+        value_of(Quantity("best validation accuracy", {"norm": "batchnorm"}), STUDY, [])
 
 
 def test_a_claim_about_a_value_says_values() -> None:

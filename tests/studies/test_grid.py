@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from normlab.errors import OptionError
 from normlab.specs import DataSpec
-from normlab.studies import grid
-from normlab.studies.spec import Grid, Study, over, over_field, over_norms
+from normlab.studies import Grid, Study, grid, over, over_field, over_norms
 
 STUDY = Study(
     name="small",
@@ -20,8 +20,16 @@ STUDY = Study(
     measures=(),
     seeds=3,
     grids=(
-        Grid({"hidden_dims": (4,)}, (over_norms(None, "rmsnorm"), over_field("rate", "learning_rate", (0.1, 0.2)))),
-        Grid({}, (over("width", {2: {"hidden_dims": (2, 2)}}),), tags={"part": "two"}, seeds=1),
+        Grid(
+            {"hidden_dims": (4,)},
+            (over_norms(None, "rmsnorm"), over_field("rate", "learning_rate", (0.1, 0.2))),
+        ),
+        Grid(
+            {},
+            (over("width", {2: {"hidden_dims": (2, 2)}}, "Width"),),
+            tags={"part": "two"},
+            seeds=1,
+        ),
     ),
 )
 
@@ -57,8 +65,8 @@ def test_runs_are_seed_after_seed_and_none_comes_twice() -> None:
 
 
 def test_a_setting_that_no_spec_has_is_a_mistake_in_the_study() -> None:
-    with pytest.raises(TypeError, match="lerning_rate"):
-        grid.points(replace(STUDY, grids=(Grid({"hidden_dims": (4,), "lerning_rate": 1.0}, ()),)))
+    with pytest.raises(OptionError, match=r"'lerning_rate'.*did you mean 'learning_rate'"):
+        replace(STUDY, grids=(Grid({"hidden_dims": (4,), "lerning_rate": 1.0}, ()),))
 
 
 def test_matching_needs_the_axis_and_one_of_its_values() -> None:

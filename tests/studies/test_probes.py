@@ -10,14 +10,21 @@ import pytest
 
 from normlab import randomness
 from normlab.data import Dataset, load
-from normlab.engines import solver_for
 from normlab.layers import batchnorm_forward
 from normlab.nets import FullyConnectedNet
 from normlab.specs import NetSpec, RunSpec, TrainingSpec
-from normlab.studies.probes import first_step, preprocessing, trained_and_measured
+from normlab.studies import BATCH_GAP
 from normlab.studies.probes.batch_gap import gap, with_statistics_of
-from normlab.studies.probes.first_step import hidden_activations
-from normlab.studies.probes.preprocessing import OPERATIONS, change, pictures, responses
+from normlab.studies.probes.first_step import first_step, hidden_activations
+from normlab.studies.probes.preprocessing import (
+    OPERATIONS,
+    change,
+    pictures,
+    preprocessing,
+    responses,
+)
+from normlab.studies.running import train_and_look
+from normlab.engines import solver_for
 
 
 @pytest.fixture(scope="module")
@@ -27,11 +34,15 @@ def digits() -> Dataset:
 
 def run(data: Dataset, normalization: str | None, **net: object) -> RunSpec:
     settings = {"hidden_dims": (30, 30, 30), "weight_scale": 0.02, **net}
-    return RunSpec(NetSpec(normalization=normalization, **settings), TrainingSpec(num_epochs=1), data.spec, 3)
+    return RunSpec(
+        NetSpec(normalization=normalization, **settings), TrainingSpec(num_epochs=1), data.spec, 3
+    )
 
 
 @pytest.mark.parametrize("normalization", [None, "batchnorm", "layernorm", "rmsnorm"])
-def test_activations_are_those_of_the_nets_own_pass(digits: Dataset, normalization: str | None) -> None:
+def test_activations_are_those_of_the_nets_own_pass(
+    digits: Dataset, normalization: str | None
+) -> None:
     net = solver_for(run(digits, normalization), digits).model
     X, y = digits.X_train[:40], digits.y_train[:40]
     hidden = hidden_activations(net, X)
@@ -48,7 +59,9 @@ def test_looking_at_a_net_does_not_move_its_running_statistics(digits: Dataset) 
     assert net.bn_params == before
 
 
-def test_the_plain_nets_signal_scales_with_every_layer_and_batch_norms_does_not(digits: Dataset) -> None:
+def test_the_plain_nets_signal_scales_with_every_layer_and_batch_norms_does_not(
+    digits: Dataset,
+) -> None:
     """Ten times the weight scale: each layer's activations grow by another factor of ten without a norm."""
     plain = [
         np.array(first_step(run(digits, None, weight_scale=scale), digits)["activation spread"])
@@ -56,7 +69,9 @@ def test_the_plain_nets_signal_scales_with_every_layer_and_batch_norms_does_not(
     ]
     np.testing.assert_allclose(plain[1] - plain[0], [1, 2, 3], atol=1e-4)
     normed = [
-        np.array(first_step(run(digits, "batchnorm", weight_scale=scale), digits)["activation spread"])
+        np.array(
+            first_step(run(digits, "batchnorm", weight_scale=scale), digits)["activation spread"]
+        )
         for scale in (1e-2, 1e-1)
     ]
     np.testing.assert_allclose(normed[1], normed[0], atol=0.01)
@@ -72,7 +87,11 @@ def test_first_step_measures_the_runs_own_first_minibatch(digits: Dataset) -> No
 
 
 def test_a_vanished_signal_is_a_number_and_an_overflow_is_none(digits: Dataset) -> None:
-    assert first_step(run(digits, None, weight_scale=0.0), digits)["activation spread"] == [-30.0, -30.0, -30.0]
+    assert first_step(run(digits, None, weight_scale=0.0), digits)["activation spread"] == [
+        -30.0,
+        -30.0,
+        -30.0,
+    ]
     assert first_step(run(digits, None, weight_scale=1e30), digits)["activation spread"][-1] is None
 
 
@@ -101,17 +120,24 @@ def test_the_gap_is_the_standard_error_of_a_mean() -> None:
     """On normal data with exact running statistics a batch of n lies 1/sqrt(n) deviations off, in the first layer."""
     rng = np.random.RandomState(0)
     X, y = rng.randn(2000, 20), rng.randint(0, 10, size=2000)
-    net = FullyConnectedNet([50], input_dim=20, normalization="batchnorm", weight_scale=1.0, rng=rng)
+    net = FullyConnectedNet(
+        [50], input_dim=20, normalization="batchnorm", weight_scale=1.0, rng=rng
+    )
     net = with_statistics_of(net, X, y)
     for size in (4, 25, 100):
-        assert 10 ** gap(net, X, y, size)["statistics gap"] == pytest.approx(1 / math.sqrt(size), rel=0.1)
+        assert 10 ** gap(net, X, y, size)["statistics gap"] == pytest.approx(
+            1 / math.sqrt(size), rel=0.1
+        )
 
 
 def test_the_net_that_is_measured_is_the_one_its_history_describes(digits: Dataset) -> None:
-    history, found = trained_and_measured(run(digits, "batchnorm"), digits, engine="reference")
+    history, (found,) = train_and_look(
+        (run(digits, "batchnorm"), (BATCH_GAP,)), digits, engine="reference"
+    )
     assert len(history.loss) == 10
     assert 0 <= found["accuracy with running statistics"] <= 1
     assert found["statistics gap"] < 0.5
+    assert len(found["statistics gap by layer"]) == 3
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +167,9 @@ def test_what_an_operation_ignores_it_ignores_exactly(name: str, images: np.ndar
 def test_rows_and_images_sum_to_one(images: np.ndarray) -> None:
     rows = OPERATIONS["1. each row sums to 1"](images[:20]).sum(axis=(1, 3))
     assert set(np.round(np.unique(rows), 12)) <= {0.0, 1.0}  # an empty row stays empty
-    np.testing.assert_allclose(OPERATIONS["2. each image sums to 1"](images[:20]).sum(axis=(1, 2, 3)), 1.0)
+    np.testing.assert_allclose(
+        OPERATIONS["2. each image sums to 1"](images[:20]).sum(axis=(1, 2, 3)), 1.0
+    )
 
 
 def test_an_operation_agrees_with_itself(images: np.ndarray) -> None:

@@ -14,34 +14,60 @@ from normlab.data import Dataset
 from normlab.errors import OptionError, RecordsError
 from normlab.records import Records
 from normlab.records.schema import checksum
-from normlab.studies import grid
+from normlab.studies import (
+    BATCH_GAP,
+    FIRST_STEP,
+    Claim,
+    Grid,
+    Lines,
+    Quantity,
+    Reason,
+    Study,
+    grid,
+    over_field,
+    over_norms,
+    running,
+)
 from normlab.studies.catalog import STUDIES
 from normlab.studies.collection import collect
 from normlab.studies.evaluation import evaluate
 from normlab.studies.probes.preprocessing import OPERATIONS
-from normlab.studies.run import Progress, run
-from normlab.studies.spec import Claim, Grid, Lines, Quantity, Reason, Study, over_field, over_norms
+from normlab.studies.running import Progress, run
 
 TINY = Study(
     name="depth",  # under the name of a study of the catalogue, so that `collect` finds it
     title="Tiny",
     question="Is it quick?",
-    seeds=2,
+    seeds=3,
+    most_seeds=3,
     grids=(
         Grid(
             {"hidden_dims": (6, 6), "num_epochs": 1, "learning_rate": 1e-2},
-            (over_norms(None, "batchnorm"), over_field("batch size", "batch_size", (10, 20))),
-            probes=("first step",),
+            (
+                over_norms(None, "batchnorm"),
+                over_field("batch size", "batch_size", (10, 20), "Batch size"),
+            ),
+            probes=(FIRST_STEP,),
         ),
         Grid(
             {"hidden_dims": (6, 6), "num_epochs": 1, "learning_rate": 1e-2},
-            (over_norms("batchnorm"), over_field("batch size", "batch_size", (10, 20))),
+            (
+                over_norms("batchnorm"),
+                over_field("batch size", "batch_size", (10, 20), "Batch size"),
+            ),
             tags={"part": "gap"},
-            probes=("batch gap",),
+            probes=(BATCH_GAP,),
         ),
     ),
     measures=("best validation accuracy", "signal kept", "statistics gap"),
-    figure=(Lines("Accuracy", "best validation accuracy", x="batch size"),),
+    figure=(
+        Lines(
+            "Accuracy",
+            "best validation accuracy",
+            x="batch size",
+            where={"norm": ("no norm", "batch norm")},
+        ),
+    ),
     claims=(
         Claim(
             name="gap",
@@ -62,7 +88,9 @@ def data() -> Dataset:
     rng = np.random.RandomState(0)
     X, y = rng.randn(300, 12), rng.randint(0, 3, size=300)
     X[np.arange(300), y] += 3
-    return Dataset("made up", X[:200], y[:200], X[200:260], y[200:260], X[260:], y[260:], num_classes=3)
+    return Dataset(
+        "made up", X[:200], y[:200], X[200:260], y[200:260], X[260:], y[260:], num_classes=3
+    )
 
 
 @pytest.fixture
@@ -72,8 +100,8 @@ def records(tmp_path: Path) -> Records:
 
 
 def test_everything_is_recorded_and_found_again(data: Dataset, records: Records) -> None:
-    run([TINY], data, records, workers=1, engine="reference", command="normlab reproduce")
-    findings = evaluate(TINY, records, data.spec, (231, 232), grid.expected(TINY))
+    run([TINY], data, records, seeds=2, workers=1, engine="reference", command="normlab reproduce")
+    findings = evaluate(TINY, records, data.spec, (231, 232), grid.expected(TINY, 2))
     assert (findings.finished, findings.expected) == (12, 12)
     assert len(records) == 8  # the nets of the second grid are among those of the first
     assert findings.claims[0].seeds == 2
@@ -83,13 +111,15 @@ def test_everything_is_recorded_and_found_again(data: Dataset, records: Records)
     assert None not in measured
 
 
-def test_a_second_call_does_nothing_again(data: Dataset, records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
-    run([TINY], data, records, workers=1, engine="reference")
+def test_a_second_call_does_nothing_again(
+    data: Dataset, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run([TINY], data, records, seeds=2, workers=1, engine="reference")
     digest = records.digest()
-    for probe in ("first_step", "trained_and_measured"):
-        monkeypatch.setattr(f"normlab.studies.run.{probe}", lambda *_, **__: pytest.fail("measured again"))
+    for work in ("look_at_fresh", "train_and_look"):
+        monkeypatch.setattr(running, work, lambda *_, **__: pytest.fail("measured again"))
     told: list[Progress] = []
-    run([TINY], data, records, workers=1, engine="reference", progress=told.append)
+    run([TINY], data, records, seeds=2, workers=1, engine="reference", progress=told.append)
     assert records.digest() == digest
     assert {(progress.done, progress.reused, progress.share) for progress in told} == {(8, 8, 1.0)}
 
@@ -126,13 +156,13 @@ def test_an_interruption_keeps_what_is_done_and_the_next_call_ends_with_the_same
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run([TINY], data, records, workers=1, engine="reference", progress=interrupt)
+        run([TINY], data, records, seeds=2, workers=1, engine="reference", progress=interrupt)
     kept = len(records)
     assert 0 < kept < 8
     assert json.loads(records.sweeps()[-1])["complete"] is False
-    run([TINY], data, records, workers=1, engine="reference")
+    run([TINY], data, records, seeds=2, workers=1, engine="reference")
     with Records(tmp_path / "undisturbed.sqlite") as undisturbed:
-        run([TINY], data, undisturbed, workers=1, engine="reference")
+        run([TINY], data, undisturbed, seeds=2, workers=1, engine="reference")
         assert records.digest() == undisturbed.digest()
 
 
@@ -147,7 +177,15 @@ def test_a_page_is_collected_from_records_alone(
     data: Dataset, records: Records, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(STUDIES, "depth", TINY)
-    run([TINY], data, records, workers=1, engine="reference", command="normlab reproduce --data made-up")
+    run(
+        [TINY],
+        data,
+        records,
+        seeds=2,
+        workers=1,
+        engine="reference",
+        command="normlab reproduce --data made-up",
+    )
     findings = collect(records)
     assert [study.name for study in findings.studies] == ["depth"]
     assert findings.command == "normlab reproduce --data made-up"
@@ -183,7 +221,7 @@ def test_records_without_a_study_are_refused_in_a_sentence(records: Records) -> 
 
 def test_records_open_for_reading_are_refused_before_work(data: Dataset, records: Records) -> None:
     with Records(records.path, mode="r") as reading, pytest.raises(RecordsError, match="mode='a'"):
-        run([TINY], data, reading, workers=1, engine="reference")
+        run([TINY], data, reading, seeds=2, workers=1, engine="reference")
 
 
 def test_demonstrations_need_images_as_they_are_stored(data: Dataset, records: Records) -> None:
@@ -196,8 +234,15 @@ def test_demonstrations_are_measured_once(data: Dataset, records: Records) -> No
     images = np.random.default_rng(0).integers(0, 256, size=(220, 3, 6, 6)).astype(float)
     run([study], data, records, seeds=2, workers=1, engine="reference", images=lambda: images)
     assert len(list(records.measurements())) == 14
-    again = {"engine": "reference", "images": lambda: pytest.fail("asked for images again")}
-    run([study], data, records, seeds=2, workers=1, **again)
+    run(
+        [study],
+        data,
+        records,
+        seeds=2,
+        workers=1,
+        engine="reference",
+        images=lambda: pytest.fail("asked for images again"),
+    )
     findings = evaluate(study, records, data.spec, (231, 232))
     assert findings.finished == 14
     names = [name for name, _ in findings.panels[0].rows]

@@ -23,7 +23,10 @@ def test_the_effect_is_the_mean_and_the_interval_never_narrower_than_students() 
 def test_two_seeds_as_students_interval_has_it_by_hand() -> None:
     # mean 2, standard error 1, and 12.706 is Student's 97.5 % quantile with one degree of freedom
     estimate = effect_interval([1.0, 3.0])
-    assert (estimate.low, estimate.high) == (pytest.approx(2 - 12.706, abs=1e-3), pytest.approx(2 + 12.706, abs=1e-3))
+    assert (estimate.low, estimate.high) == (
+        pytest.approx(2 - 12.706, abs=1e-3),
+        pytest.approx(2 + 12.706, abs=1e-3),
+    )
 
 
 def test_a_single_seed_has_no_interval() -> None:
@@ -82,7 +85,10 @@ def test_a_column_with_a_diverged_run_is_summed_up_by_its_median() -> None:
     centre, low, high = band(values)
     assert centre[0] == 2.0
     assert centre[1] == 2.0  # of 1, 2 and infinity
-    assert (low[1], high[1]) == (-math.inf, math.inf)  # three values say nothing about a median at 95 %
+    assert (low[1], high[1]) == (
+        -math.inf,
+        math.inf,
+    )  # three values say nothing about a median at 95 %
 
 
 def test_the_median_of_mostly_diverged_runs_is_infinite() -> None:

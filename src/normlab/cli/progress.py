@@ -12,7 +12,7 @@ from rich.console import Console
 from normlab.studies.wording import duration
 
 if TYPE_CHECKING:
-    from normlab.studies.run import Progress
+    from normlab.studies.running import Progress
 
 __all__ = ["duration", "shown"]
 

@@ -58,7 +58,7 @@ def run_and_draw(
     from normlab.records import Records
     from normlab.studies.catalog import studies as studies_named
     from normlab.studies.collection import collect
-    from normlab.studies.run import run
+    from normlab.studies.running import run
 
     console = Console(quiet=quiet)
     chosen = studies_named(names)

@@ -23,7 +23,6 @@ def page(findings: Findings) -> str:
         "findings": findings,
         "sections": [section(study) for study in findings.studies],
         "tally": {verdict: verdicts.count(verdict) for verdict in VERDICTS},
-        "added_later": any(claim.added_later for study in findings.studies for claim in study.claims),
         "counted": _in_words(len(findings.studies)),
         "style": _template_text("page.css"),
         "script": _template_text("page.js"),

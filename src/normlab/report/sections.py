@@ -44,7 +44,7 @@ def _groups(study: StudyFindings) -> list[View]:
 
 
 def _panel_view(identifier: str, panel: Panel) -> View:
-    view: View = {"id": identifier, "title": panel.title, "alt": panel.summary, "legend": []}
+    view: View = {"id": identifier, "title": panel.title, "alt": panel.summary, "legend": [], "note": panel.note}
     if isinstance(panel, PicturePanel):
         rows = [(name, [(each.title, data_url(each)) for each in pictures]) for name, pictures in panel.rows]
         return {**view, "kind": "pictures", "rows": rows}

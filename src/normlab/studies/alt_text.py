@@ -20,7 +20,10 @@ def of_heat(panel: HeatPanel) -> str:
     """The range of the cells, and for written tables each row."""
     if panel.kind == "share":
         rows = (
-            f"{name}: " + ", ".join(f"{column} {_share(value)}" for column, value in zip(panel.x, row, strict=True))
+            f"{name}: "
+            + ", ".join(
+                f"{column} {_share(value)}" for column, value in zip(panel.x, row, strict=True)
+            )
             for name, row in zip(panel.y, panel.values, strict=True)
         )
         return f"{panel.title}. " + "; ".join(rows) + "."
@@ -40,7 +43,9 @@ def of_gallery(rows: Sequence[str]) -> str:
 def _line(series: Series, percent: bool) -> str:
     points = [(x, y) for x, y in zip(series.x, series.centre, strict=True) if math.isfinite(y)]
     diverged = sum(series.diverged)
-    missing = f" {diverged} of {sum(series.runs)} runs diverged." if diverged and len(points) < 30 else ""
+    missing = (
+        f" {diverged} of {sum(series.runs)} runs diverged." if diverged and len(points) < 30 else ""
+    )
     if not points:
         return f"{series.name}: no finite value.{missing}"
     (x_first, first), (x_last, last) = points[0], points[-1]

@@ -12,13 +12,28 @@ from collections.abc import Sequence
 import numpy as np
 
 from normlab.findings import ClaimFinding, Verdict
-from normlab.studies import grid, wording
+from normlab.specs import DataSpec
+from normlab.studies import grid, sampling, wording
 from normlab.studies.observations import Observation, best_of, select
-from normlab.studies.spec import Claim, Quantity, Study
+from normlab.studies.spec import Claim, Quantity
 from normlab.studies.statistics import Estimate, effect_interval
+from normlab.studies.study import Study
 
 
-def evaluate(claim: Claim, study: Study, observations: Sequence[Observation]) -> ClaimFinding:
+def evaluate_all(
+    study: Study,
+    observations: Sequence[Observation],
+    data: DataSpec,  # noqa: ARG001
+    looks: Sequence[int],
+) -> tuple[ClaimFinding, ...]:
+    """The finding of every claim of a study, looked at so many times at most."""
+    confidence = sampling.confidence(len(looks))
+    return tuple(evaluate(claim, study, observations, confidence) for claim in study.claims)
+
+
+def evaluate(
+    claim: Claim, study: Study, observations: Sequence[Observation], confidence: float = 0.95
+) -> ClaimFinding:
     """The claim's finding on all seeds that have every point it needs."""
     sides = [quantity for quantity in (claim.left, claim.right) if quantity is not None]
     involved = [seen for quantity in sides for seen in _involved(quantity, observations)]
@@ -30,7 +45,8 @@ def evaluate(claim: Claim, study: Study, observations: Sequence[Observation]) ->
         values = [value_of(quantity, study, of_seed) for quantity in sides]
         if None not in values:
             pairs.append([value for value in values if value is not None])
-    return _finding(claim, pairs, diverged=len({(id(seen)) for seen in involved if seen.diverged}))
+    diverged = len({id(seen) for seen in involved if seen.diverged})
+    return _finding(claim, pairs, confidence, diverged, study.first_seed)
 
 
 def value_of(quantity: Quantity, study: Study, of_seed: Sequence[Observation]) -> float | None:
@@ -42,7 +58,7 @@ def value_of(quantity: Quantity, study: Study, of_seed: Sequence[Observation]) -
     if {_frozen(observation.place) for observation in seen} != wanted:
         return None
     if quantity.best_of is not None:
-        seen = best_of(seen, quantity.best_of, quantity.measure)
+        seen = best_of(seen, quantity.best_of, quantity.chosen_by or quantity.measure)
     value = _reduced(quantity, [observation.numbers[quantity.measure] for observation in seen])
     if quantity.minus is None:
         return value
@@ -62,21 +78,33 @@ def verdict_of(estimate: Estimate, claim: Claim) -> Verdict:
     return "cannot tell"
 
 
-def _finding(claim: Claim, pairs: Sequence[Sequence[float]], diverged: int) -> ClaimFinding:
+def _finding(
+    claim: Claim,
+    pairs: Sequence[Sequence[float]],
+    confidence: float,
+    diverged: int,
+    first_seed: int,
+) -> ClaimFinding:
     seeds = len(pairs)
     effects = [_difference(*pair) for pair in pairs]
-    estimate = effect_interval(effects) if seeds else Estimate(math.nan, math.nan, math.nan)
+    estimate = (
+        effect_interval(effects, confidence) if seeds else Estimate(math.nan, math.nan, math.nan)
+    )
     verdict = verdict_of(estimate, claim)
     sides = {name: _side(claim, index, pairs) for index, name in enumerate(("left", "right"))}
     effect = _in_words(claim, estimate.centre)
     interval = ""
     if not math.isnan(estimate.low):
-        interval = wording.interval_text(_in_words(claim, estimate.low), _in_words(claim, estimate.high))
+        interval = wording.interval_text(
+            _in_words(claim, estimate.low), _in_words(claim, estimate.high)
+        )
     if verdict == "cannot tell":
         measured = f" The effect: {effect}{f' ({interval})' if interval else ''}." if seeds else ""
         sentence = f"{claim.statement} {_counted(seeds)} cannot tell.{measured}"
     else:
-        sentence = (claim.holds if verdict == "holds" else claim.fails).format(effect=effect, **sides)
+        sentence = (claim.holds if verdict == "holds" else claim.fails).format(
+            effect=effect, **sides
+        )
     return ClaimFinding(
         name=claim.name,
         statement=claim.statement,
@@ -92,7 +120,9 @@ def _finding(claim: Claim, pairs: Sequence[Sequence[float]], diverged: int) -> C
         seeds=seeds,
         diverged=diverged,
         headline=claim.headline,
-        added_later=claim.added_later,
+        after_a_look=claim.after_a_look,
+        why=claim.why,
+        first_seed=first_seed,
     )
 
 

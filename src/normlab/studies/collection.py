@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from normlab.data.data_sets import title_of
@@ -11,9 +11,12 @@ from normlab.errors import RecordsError, not_one_of
 from normlab.findings import Findings
 from normlab.records import Records
 from normlab.specs import DataSpec
+from normlab.studies import stored
 from normlab.studies.catalog import STUDIES
 from normlab.studies.evaluation import evaluate
 from normlab.studies.provenance import provenance
+from normlab.studies.registration import Registration, registered, said
+from normlab.studies.study import Study
 
 
 def collect(records: Records, data: str | None = None) -> Findings:
@@ -34,11 +37,24 @@ def collect(records: Records, data: str | None = None) -> Findings:
     plans = [plan for plan in plans if plan["data"] == last["data"]]
     spec = DataSpec(**last["data"])
     asked = _asked(plans)
+    designs = registered(records, spec.name)
     studies = tuple(
-        evaluate(study, records, spec, asked[study.name]["seeds"], asked[study.name]["expected"])
-        for study in STUDIES.values()
-        if study.name in asked
+        evaluate(
+            study,
+            records,
+            spec,
+            request["seeds"],
+            request["expected"],
+            request.get("looks"),
+            said(designs.get(study.name)),
+        )
+        for study, request in _in_order(asked, designs)
     )
+    if not any(study.finished for study in studies):
+        raise RecordsError(
+            f"{records.path} holds no result of the studies asked for ({', '.join(asked)}): there is nothing to draw, "
+            f"and a page drawn before is left as it is. Run `{last['command'] or 'normlab reproduce'}` to go on"
+        )
     return Findings(
         data=spec.name,
         data_title=title_of(spec.name),
@@ -47,6 +63,22 @@ def collect(records: Records, data: str | None = None) -> Findings:
         provenance=provenance(records, spec, plans, studies),
         warnings=tuple(filter(None, [records.unreadable()])),
     )
+
+
+def _in_order(
+    asked: Mapping[str, dict[str, Any]], designs: Mapping[str, Registration]
+) -> Iterator[tuple[Study, dict[str, Any]]]:
+    """Each study asked for, as it stands in the records, in the catalogue's order, and then as they came.
+
+    A study of the catalogue whose design is still the recorded one is taken from there, with its latest wording.
+    """
+    names = [name for name in STUDIES if name in asked]
+    for name in (*names, *(name for name in asked if name not in STUDIES)):
+        live, design = STUDIES.get(name), designs.get(name)
+        if live is not None and (design is None or design.hash == stored.design_hash(live)):
+            yield live, asked[name]
+        elif design is not None:
+            yield stored.from_json(design.text), asked[name]
 
 
 def _asked(plans: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -11,77 +11,68 @@ import numpy as np
 
 from normlab import findings
 from normlab.findings import HeatPanel, LinePanel, Panel, Picture, PicturePanel, Series
-from normlab.layers import norms
 from normlab.studies import alt_text
-from normlab.studies.measures import CURVES, MEASURES
+from normlab.studies.axes import Value, norm_titles
+from normlab.studies.measures import OVER_TITLES, UNIT_TITLES
 from normlab.studies.observations import Observation, best_of, select
-from normlab.studies.spec import Gallery, Heat, Lines, Study, Value
+from normlab.studies.spec import Gallery, Heat, Lines
 from normlab.studies.statistics import bands
+from normlab.studies.study import Study
 
-X_TITLES = {
-    "step": "Step",
-    "epoch": "Epoch",
-    "layer": "Hidden layer",
-    "weight scale": "Weight scale",
-    "batch size": "Batch size (images)",
-    "width": "Width (features a layer)",
-    "hidden layers": "Depth (hidden layers)",
-    "regularization": "Strength of the L2 penalty",
-}
-COLUMN_TITLES = {
-    "own scale": "its own scale doubled",
-    "own row": "one of its rows doubled (seen in the others)",
-    "common offset": "one pattern added to every image",
-    "neighbours": "all other images exchanged",
-    "like batch norm": "answers like batch norm's",
-    "like layer norm": "answers like layer norm's",
-    "correlation with batch norm": "correlation with batch norm's output",
-    "correlation with layer norm": "correlation with layer norm's output",
-}
-OVER_A_RUN = ("step", "epoch", "layer")
-UNIT_TITLES = {"accuracy": " (%)", "loss": " (nats)", "decades": "", "share": "", "correlation": ""}
-CHANCE = 0.1  # ten classes, equally frequent
-SHOWN_AT_A_ZERO = 0.1  # a zero on a logarithmic axis stands one tenth of the way below the next value
+SHOWN_AT_A_ZERO = (
+    0.1  # a zero on a logarithmic axis stands one tenth of the way below the next value
+)
 
 
-def panels(study: Study, observations: Sequence[Observation]) -> tuple[Panel, ...]:
-    """The study's figure; panels for which nothing is finished yet are left out."""
-    drawn = (_panel(panel, observations) for panel in study.figure)
+def panels(
+    study: Study, observations: Sequence[Observation], classes: int = 10
+) -> tuple[Panel, ...]:
+    """The study's figure, for data with so many classes; panels for which nothing is finished yet are left out."""
+    drawn = (_panel(panel, study, observations, classes) for panel in study.figure)
     return tuple(panel for panel in drawn if panel is not None)
 
 
-def _panel(panel: Lines | Heat | Gallery, observations: Sequence[Observation]) -> Panel | None:
+def _panel(
+    panel: Lines | Heat | Gallery, study: Study, observations: Sequence[Observation], classes: int
+) -> Panel | None:
     if isinstance(panel, Gallery):
         return _gallery(panel, observations)
     seen = select(observations, panel.where)
     if not seen:
         return None
-    return _lines(panel, seen) if isinstance(panel, Lines) else _heat(panel, seen)
+    if isinstance(panel, Lines):
+        return _lines(panel, study, seen, classes)
+    return _heat(panel, study, seen)
 
 
 # Lines
 
 
-def _lines(panel: Lines, observations: Sequence[Observation]) -> LinePanel:
+def _lines(
+    panel: Lines, study: Study, observations: Sequence[Observation], classes: int
+) -> LinePanel:
     measures = (panel.measure,) if isinstance(panel.measure, str) else panel.measure
-    table = CURVES if panel.x in OVER_A_RUN else MEASURES
-    unit = table[measures[0]].unit
+    records = [study.known[measure] for measure in measures]
+    several = len({record.title for record in records}) > 1
+    unit = records[0].unit
     series: list[Series] = []
-    for measure in measures:
-        compared = observations if panel.best_of is None else best_of(observations, panel.best_of, measure)
-        for name, group in _grouped(compared, panel.lines):
-            name = " ".join(filter(None, (name, table[measure].title if len(measures) > 1 else "")))
+    for measure, record in zip(measures, records, strict=True):
+        compared = observations
+        if panel.best_of is not None:
+            compared = best_of(observations, panel.best_of, panel.chosen_by or measure)
+        for name, group in _grouped(compared, panel.lines, study):
+            name = ", ".join(filter(None, (name, record.title if several else "")))
             series.append(_series(name, len(series), group, measure, panel))
     series.sort(key=lambda line: line.slot)
     if unit == "decades":  # back from logarithms, so that the axis shows the quantity itself
         series = [_exponentiated(line) for line in series]
-    ticks = () if panel.x in OVER_A_RUN else tuple(sorted({x for line in series for x in line.x}))
+    over_a_run = panel.x in OVER_TITLES
+    ticks = () if over_a_run else tuple(sorted({x for line in series for x in line.x}))
     at_zero = panel.x_log and any(seen.place.get(panel.x) == 0 for seen in observations)
-    title = table[measures[0]].title if len(measures) == 1 else "Training accuracy"
     drawn = LinePanel(
         title=panel.title,
-        x_title=X_TITLES[panel.x],
-        y_title=title + UNIT_TITLES[unit],
+        x_title=OVER_TITLES.get(panel.x) or study.axis_title(panel.x),
+        y_title=(panel.y_title or records[0].title) + UNIT_TITLES[unit],
         series=tuple(series),
         summary="",
         x_log=panel.x_log,
@@ -90,26 +81,30 @@ def _lines(panel: Lines, observations: Sequence[Observation]) -> LinePanel:
         marks=panel.x != "step",
         y_range=panel.y_range,
         ticks=ticks if len(ticks) <= 8 else (),
-        chance=CHANCE if unit == "accuracy" else None,
+        chance=1 / classes if unit == "accuracy" else None,
         zero_x=min(ticks) if at_zero else None,
+        note=panel.note,
     )
     return findings.replace(drawn, summary=alt_text.of_lines(drawn))
 
 
-def _grouped(observations: Sequence[Observation], axes: tuple[str, ...]) -> Iterable[tuple[str, list[Observation]]]:
+def _grouped(
+    observations: Sequence[Observation], axes: tuple[str, ...], study: Study
+) -> Iterable[tuple[str, list[Observation]]]:
     """The observations of each line, in the order of the grid, under the line's name."""
     lines: dict[tuple[Value, ...], list[Observation]] = {}
-    for observation in observations:
-        lines.setdefault(tuple(observation.place[axis] for axis in axes), []).append(observation)
+    for seen in observations:
+        lines.setdefault(tuple(seen.place[axis] for axis in axes), []).append(seen)
+    labels = [study.axis_label(axis) for axis in axes]
     for values, group in lines.items():
-        named = (
-            f"batch {value}" if axis == "batch size" else str(value) for axis, value in zip(axes, values, strict=True)
-        )
+        named = (label.format(value) for label, value in zip(labels, values, strict=True))
         yield ", ".join(named), group
 
 
-def _series(name: str, position: int, observations: Sequence[Observation], measure: str, panel: Lines) -> Series:
-    if panel.x in OVER_A_RUN:
+def _series(
+    name: str, position: int, observations: Sequence[Observation], measure: str, panel: Lines
+) -> Series:
+    if panel.x in OVER_TITLES:
         xs, groups = _along_curves(observations, measure, panel.x)
     else:
         by_x: dict[float, list[Observation]] = {}
@@ -144,7 +139,7 @@ def _along_curves(
 
 def _slot(name: str, position: int) -> int:
     """The same colour and shape for a norm on the whole page; other lines take them in turn."""
-    titles = [norms.title_of(norm) for norm in (None, *norms.BY_NAME)]
+    titles = norm_titles()
     return titles.index(name) if name in titles else position
 
 
@@ -157,18 +152,22 @@ def _exponentiated(series: Series) -> Series:
     def raised(values: tuple[float, ...]) -> tuple[float, ...]:
         return tuple(10**value for value in values)
 
-    return findings.replace(series, centre=raised(series.centre), low=raised(series.low), high=raised(series.high))
+    return findings.replace(
+        series, centre=raised(series.centre), low=raised(series.low), high=raised(series.high)
+    )
 
 
 # Cells
 
 
-def _heat(panel: Heat, observations: Sequence[Observation]) -> HeatPanel:
+def _heat(panel: Heat, study: Study, observations: Sequence[Observation]) -> HeatPanel:
     if isinstance(panel.measure, tuple):
         columns: list[Any] = list(panel.measure)
         rows: list[Any] = _values_of(panel.y, observations)
         cells = {
-            (row, measure): [seen.numbers[measure] for seen in observations if seen.place[panel.y] == row]
+            (row, measure): [
+                seen.numbers[measure] for seen in observations if seen.place[panel.y] == row
+            ]
             for row, measure in itertools.product(rows, columns)
         }
         value_title = "Share"
@@ -178,23 +177,31 @@ def _heat(panel: Heat, observations: Sequence[Observation]) -> HeatPanel:
         rows = list(range(1, layers + 1))
         cells = {
             (row, column): [
-                seen.curves[panel.measure][row - 1] for seen in observations if seen.place[panel.x] == column
+                seen.curves[panel.measure][row - 1]
+                for seen in observations
+                if seen.place[panel.x] == column
             ]
             for row, column in itertools.product(rows, columns)
         }
-        value_title = CURVES[panel.measure].title
+        value_title = study.known[panel.measure].title
     drawn = HeatPanel(
         title=panel.title,
-        x_title=X_TITLES.get(panel.x, ""),
+        x_title=study.axis_title(panel.x),
         y_title="Layer" if panel.y == "layer" else "",
-        x=tuple(COLUMN_TITLES.get(column) or _cell_title(column) for column in columns),
+        x=tuple(_column_title(column, study, panel) for column in columns),
         y=tuple(_cell_title(row) for row in rows),
         values=tuple(tuple(_median(cells[row, column]) for column in columns) for row in rows),
         value_title=value_title,
         summary="",
         kind=panel.kind,
+        note=panel.note,
     )
     return findings.replace(drawn, summary=alt_text.of_heat(drawn))
+
+
+def _column_title(column: Value, study: Study, panel: Heat) -> str:
+    record = study.known.get(str(column)) if isinstance(panel.measure, tuple) else None
+    return getattr(record, "column", "") or _cell_title(column)
 
 
 def _values_of(axis: str, observations: Sequence[Observation]) -> list[Value]:
@@ -221,11 +228,15 @@ def _gallery(panel: Gallery, observations: Sequence[Observation]) -> PicturePane
     for observation in observations:
         if panel.axis in observation.place and observation.pictures.get("pictures"):
             name = str(observation.place[panel.axis])
-            pictures = (Picture(each["title"], _frozen(each["pixels"])) for each in observation.pictures["pictures"])
+            pictures = (
+                Picture(each["title"], _frozen(each["pixels"]))
+                for each in observation.pictures["pictures"]
+            )
             rows.setdefault(name, tuple(pictures))
     if not rows:
         return None
-    return PicturePanel(panel.title, tuple(rows.items()), alt_text.of_gallery(tuple(rows)))
+    summary = alt_text.of_gallery(tuple(rows))
+    return PicturePanel(panel.title, tuple(rows.items()), summary, panel.note)
 
 
 def _frozen(pixels: Any) -> Any:

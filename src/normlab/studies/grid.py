@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from normlab.errors import OptionError, did_you_mean
 from normlab.specs import DataSpec, NetSpec, RunSpec, TrainingSpec
-from normlab.studies.spec import Demonstration, Grid, Study, Value, Where
+from normlab.studies.axes import Value
+from normlab.studies.probes.record import Probe
+from normlab.studies.spec import Demonstration, Grid, Where
 
-FIRST_SEED = 231
-"""The notebook's seed; the others follow it."""
+if TYPE_CHECKING:
+    from normlab.studies.study import Study
 
 _NET = {field.name for field in fields(NetSpec)}
 _TRAINING = {field.name for field in fields(TrainingSpec)}
@@ -25,7 +29,7 @@ class Point:
     place: Mapping[str, Value]
     net: NetSpec
     training: TrainingSpec
-    probes: tuple[str, ...]
+    probes: tuple[Probe, ...]
     seeds: int | None = None
 
     def run(self, data: DataSpec, seed: int) -> RunSpec:
@@ -35,7 +39,8 @@ class Point:
 
 def seeds_of(study: Study, number: int | None = None) -> tuple[int, ...]:
     """The first `number` seeds, by default the study's own number: 231, 232, …"""
-    return tuple(range(FIRST_SEED, FIRST_SEED + (study.seeds if number is None else number)))
+    number = study.seeds if number is None else number
+    return tuple(range(study.first_seed, study.first_seed + number))
 
 
 @functools.cache
@@ -86,11 +91,31 @@ def matches(place: Mapping[str, Value], where: Where) -> bool:
     >>> matches({"norm": "batch norm", "batch size": 5}, {"batch size": (5, 10)})
     True
     """
-    return all(axis in place and place[axis] in _as_values(wanted) for axis, wanted in where.items())
+    return all(
+        axis in place and any(same(place[axis], value) for value in as_values(meant))
+        for axis, meant in where.items()
+    )
 
 
-def _as_values(wanted: Value | Sequence[Value]) -> Sequence[Value]:
-    return (wanted,) if isinstance(wanted, str | int | float) else wanted
+def same(one: Value, other: Value) -> bool:
+    """Whether two values of an axis are the same; numbers may differ by rounding.
+
+    >>> same(0.1 + 0.2, 0.3), same("batch norm", "layer norm")
+    (True, False)
+    """
+    if isinstance(one, str) or isinstance(other, str):
+        return one == other
+    return math.isclose(one, other, rel_tol=1e-9)
+
+
+def as_values(meant: Value | Sequence[Value]) -> Sequence[Value]:
+    """One value or several, as several."""
+    return (meant,) if isinstance(meant, str | int | float) else meant
+
+
+def as_names(axes: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    """No axis, one or several, as several."""
+    return () if axes is None else (axes,) if isinstance(axes, str) else tuple(axes)
 
 
 def _points_of(grid: Grid) -> Iterable[Point]:
@@ -100,8 +125,13 @@ def _points_of(grid: Grid) -> Iterable[Point]:
         for axis, index in zip(grid.axes, choice, strict=True):
             settings |= axis.settings[index]
             place[axis.name] = axis.values[index]
+        for unknown in sorted(settings.keys() - _NET - _TRAINING):
+            hint = did_you_mean(unknown, _NET | _TRAINING)
+            raise OptionError(
+                f"it sets {unknown!r}, which neither NetSpec nor TrainingSpec has{hint}"
+            )
         net = NetSpec(**{name: value for name, value in settings.items() if name in _NET})
-        training = TrainingSpec(**{name: value for name, value in settings.items() if name in _TRAINING})
-        if unknown := settings.keys() - _NET - _TRAINING:
-            raise TypeError(f"a grid sets {sorted(unknown)}, which no spec has")
+        training = TrainingSpec(
+            **{name: value for name, value in settings.items() if name in _TRAINING}
+        )
         yield Point(place, net, training, grid.probes, grid.seeds)

@@ -1,36 +1,55 @@
-"""What is measured on a run: one number, or one curve, by name, with its label and unit.
+"""What is measured on a run: one number, or one curve, each a record with its label and its unit.
 
-The first group is read from a run's History. The second is measured by a probe on the net itself and kept
-in the records beside the run.
+Those here are read from any run's History, under names that every study may use. A probe brings its own, and so
+does a study that needs another: `Study.measures` takes records beside names.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from normlab.specs import History
 
-Unit = Literal["accuracy", "loss", "decades", "share", "correlation"]
+Unit = Literal["accuracy", "loss", "decades", "share", "correlation", "angle"]
+UNIT_TITLES: Mapping[str, str] = {
+    "accuracy": " (%)",
+    "loss": " (nats)",
+    "decades": "",
+    "share": "",
+    "correlation": "",
+    "angle": " (degrees)",
+}
+OVER_TITLES: Mapping[str, str] = {"step": "Step", "epoch": "Epoch", "layer": "Hidden layer"}
+"""What a curve may run over, and the title of that axis."""
 
 
 @dataclass(frozen=True)
 class Measure:
-    """A number a run: how to say it, and how to read it from a History (None: a probe measured it)."""
+    """A number a run. `read` takes it from a History; without it, a probe measures it.
 
+    `column` is its title at the head of a column, where that differs. `counted_on` says whose examples an accuracy
+    counts: such a number lies on a grid, and an interval is never narrower than a step of it.
+    """
+
+    name: str
     title: str
     unit: Unit
     read: Callable[[History], float] | None = None
+    column: str = ""
+    counted_on: Literal["", "training", "validation", "test"] = ""
 
 
 @dataclass(frozen=True)
 class Curve:
     """A sequence a run, over steps, epochs or layers."""
 
+    name: str
     title: str
     unit: Unit
+    over: Literal["step", "epoch", "layer"]
     read: Callable[[History], tuple[float, ...]] | None = None
 
 
@@ -45,40 +64,86 @@ def log10_or_floor(value: float, floor: float = 1e-30) -> float:
     return math.log10(max(value, floor))
 
 
-MEASURES: dict[str, Measure] = {
-    "best validation accuracy": Measure("Best validation accuracy", "accuracy", lambda h: h.best_val_acc),
-    "best training accuracy": Measure("Best training accuracy", "accuracy", lambda h: h.best_train_acc),
-    "final validation accuracy": Measure("Final validation accuracy", "accuracy", lambda h: h.val_acc[-1]),
-    "final training accuracy": Measure("Final training accuracy", "accuracy", lambda h: h.train_acc[-1]),
-    "first-epoch training accuracy": Measure("Training accuracy after one epoch", "accuracy", lambda h: h.train_acc[1]),
-    "final loss": Measure("Mean loss of the last 100 steps", "loss", lambda h: h.final_loss),
-    "mean loss": Measure("Training loss, mean over all steps", "loss", lambda h: sum(h.loss) / len(h.loss)),
-    "initial loss": Measure("Loss of the first step", "loss", lambda h: h.loss[0]),
-    # probe 'first step'
-    "signal kept": Measure("Last activations over first (factor)", "decades"),
-    "gradient kept": Measure("First layer over last (factor)", "decades"),
-    "first-layer gradient": Measure("Spread of the first layer's weight gradient", "decades"),
-    # probe 'batch gap'
-    "statistics gap": Measure("Distance (standard deviations)", "decades"),
-    "variance gap": Measure("Variance, as a factor", "decades"),
-    "accuracy with batch statistics": Measure("Training accuracy with batch statistics", "accuracy"),
-    "accuracy with running statistics": Measure("Training accuracy with running statistics", "accuracy"),
-    # probe 'preprocessing'
-    "own scale": Measure("Change of an image's output when that image is scaled by 2", "share"),
-    "own row": Measure("Change of the other rows when one row of an image is scaled by 2", "share"),
-    "common offset": Measure("Change of the outputs when one pattern is added to every image", "share"),
-    "neighbours": Measure("Change of an image's output when the other images are replaced", "share"),
-    "like batch norm": Measure("Agreement with batch norm's answers", "share"),
-    "like layer norm": Measure("Agreement with layer norm's answers", "share"),
-    "correlation with batch norm": Measure("Correlation with batch norm's output", "correlation"),
-    "correlation with layer norm": Measure("Correlation with layer norm's output", "correlation"),
-}
+def by_name(*records: Measure | Curve) -> dict[str, Measure | Curve]:
+    """Records under their names."""
+    return {record.name: record for record in records}
 
-CURVES: dict[str, Curve] = {
-    "loss": Curve("Training loss", "loss", lambda h: h.loss),
-    "training accuracy": Curve("Training accuracy", "accuracy", lambda h: h.train_acc),
-    "validation accuracy": Curve("Validation accuracy", "accuracy", lambda h: h.val_acc),
-    # probe 'first step'
-    "activation spread": Curve("Standard deviation of the activations", "decades"),
-    "gradient spread": Curve("Standard deviation of the weights' gradient", "decades"),
-}
+
+def test_at_best(history: History) -> float:
+    """Test accuracy at the look whose validation accuracy was highest, the first of them; NaN if none was asked for.
+
+    What is reported was not chosen on: the epoch is chosen on validation examples alone.
+    """
+    test = getattr(history, "test_acc", ())
+    if not test:
+        return math.nan
+    best = max(range(len(history.val_acc)), key=lambda look: (history.val_acc[look], -look))
+    return float(test[best])
+
+
+def _last(values: tuple[float, ...]) -> float:
+    return float(values[-1]) if values else math.nan
+
+
+STANDARD: dict[str, Measure | Curve] = by_name(
+    Measure(
+        "best validation accuracy",
+        "Best validation accuracy",
+        "accuracy",
+        lambda h: h.best_val_acc,
+        counted_on="validation",
+    ),
+    Measure(
+        "best training accuracy",
+        "Best training accuracy",
+        "accuracy",
+        lambda h: h.best_train_acc,
+        counted_on="training",
+    ),
+    Measure(
+        "final validation accuracy",
+        "Final validation accuracy",
+        "accuracy",
+        lambda h: h.val_acc[-1],
+        counted_on="validation",
+    ),
+    Measure(
+        "final training accuracy",
+        "Final training accuracy",
+        "accuracy",
+        lambda h: h.train_acc[-1],
+        counted_on="training",
+    ),
+    Measure(
+        "first-epoch training accuracy",
+        "Training accuracy after one epoch",
+        "accuracy",
+        lambda h: h.train_acc[1],
+        counted_on="training",
+    ),
+    Measure(
+        "test accuracy",
+        "Test accuracy at the best validation",
+        "accuracy",
+        test_at_best,
+        counted_on="test",
+    ),
+    Measure(
+        "final test accuracy",
+        "Final test accuracy",
+        "accuracy",
+        lambda h: _last(getattr(h, "test_acc", ())),
+        counted_on="test",
+    ),
+    Measure("final loss", "Mean loss of the last 100 steps", "loss", lambda h: h.final_loss),
+    Measure(
+        "mean loss",
+        "Training loss, mean over all steps",
+        "loss",
+        lambda h: sum(h.loss) / len(h.loss),
+    ),
+    Measure("initial loss", "Loss of the first step", "loss", lambda h: h.loss[0]),
+    Curve("loss", "Training loss", "loss", "step", lambda h: h.loss),
+    Curve("training accuracy", "Training accuracy", "accuracy", "epoch", lambda h: h.train_acc),
+    Curve("validation accuracy", "Validation accuracy", "accuracy", "epoch", lambda h: h.val_acc),
+)

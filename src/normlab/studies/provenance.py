@@ -13,7 +13,10 @@ from normlab.studies.wording import duration
 
 
 def provenance(
-    records: Records, data: DataSpec, plans: Sequence[Mapping[str, Any]], studies: Sequence[StudyFindings]
+    records: Records,
+    data: DataSpec,
+    plans: Sequence[Mapping[str, Any]],
+    studies: Sequence[StudyFindings],
 ) -> tuple[tuple[str, str], ...]:
     """Titles and texts in the order they are printed."""
     last = plans[-1]
@@ -41,7 +44,10 @@ def provenance(
     if (unreadable := records.unreadable()) is not None:
         rows.append(("Not read", unreadable))
     rows.append(
-        ("Records", f"{records.path.name} (SQLite, readable with plain SQL); digest of all results {records.digest()}")
+        (
+            "Records",
+            f"{records.path.name} (SQLite, readable with plain SQL); digest of all results {records.digest()}",
+        )
     )
     return tuple(rows)
 
@@ -69,7 +75,9 @@ def _ranges(seeds: Sequence[int]) -> str:
             parts[-1].append(seed)
         else:
             parts.append([seed])
-    return ", ".join(str(part[0]) if len(part) == 1 else f"{part[0]} to {part[-1]}" for part in parts)
+    return ", ".join(
+        str(part[0]) if len(part) == 1 else f"{part[0]} to {part[-1]}" for part in parts
+    )
 
 
 def _minute(moment: str) -> str:

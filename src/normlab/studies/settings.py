@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from normlab.studies.spec import Study
+from normlab.studies.study import Study
 
 
 def settings(study: Study) -> tuple[tuple[str, str], ...]:
@@ -14,7 +14,12 @@ def settings(study: Study) -> tuple[tuple[str, str], ...]:
         varied = "; ".join(f"{axis.name}: {_listed(axis.values)}" for axis in part.axes)
         fixed = "; ".join(f"{name} {_plain(value)}" for name, value in part.fixed.items())
         tags = "; ".join(str(value) for value in part.tags.values())
-        described.append((f"Nets, part {number}" if len(study.grids) > 1 else "Nets", _joined(tags, varied, fixed)))
+        described.append(
+            (
+                f"Nets, part {number}" if len(study.grids) > 1 else "Nets",
+                _joined(tags, varied, fixed),
+            )
+        )
     described += [("Operations", _listed(shown.axis.values)) for shown in study.demonstrations]
     return tuple(described)
 

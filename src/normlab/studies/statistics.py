@@ -19,7 +19,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from normlab.typing import Array
 
@@ -58,7 +57,9 @@ def band(values: Array) -> tuple[Array, Array, Array]:
     return centre.reshape(shape), low.reshape(shape), high.reshape(shape)
 
 
-def bands(groups: Sequence[Sequence[float]]) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:
+def bands(
+    groups: Sequence[Sequence[float]],
+) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:
     """Centre, low and high of each group of values; groups of one size are computed together. NaN for an empty one."""
     centre, low, high = ([math.nan] * len(groups) for _ in range(3))
     for size in {len(group) for group in groups} - {0}:
@@ -69,16 +70,18 @@ def bands(groups: Sequence[Sequence[float]]) -> tuple[tuple[float, ...], tuple[f
     return tuple(centre), tuple(low), tuple(high)
 
 
-def effect_interval(effects: Sequence[float]) -> Estimate:
+def effect_interval(effects: Sequence[float], confidence: float = CONFIDENCE) -> Estimate:
     """The centre of paired differences, one a seed, with the cautious interval that verdicts rest on."""
     values = np.asarray(effects, dtype=float)
     if not np.isfinite(values).all():
         return median_interval(values)
     if len(values) < 2:
         return Estimate(float(values.mean()), math.nan, math.nan)
-    low, high = (float(bound[0]) for bound in _bootstrap_of_mean(values[:, None]))
+    from scipy import stats  # on first use: it takes a third of a second to load
+
+    low, high = (float(bound[0]) for bound in _bootstrap_of_mean(values[:, None], confidence))
     if np.ptp(values) > 0:
-        student = stats.ttest_1samp(values, 0.0).confidence_interval(CONFIDENCE)
+        student = stats.ttest_1samp(values, 0.0).confidence_interval(confidence)
         low, high = min(low, float(student.low)), max(high, float(student.high))
     return Estimate(float(values.mean()), low, high)
 
@@ -90,6 +93,8 @@ def median_interval(values: Sequence[float] | Array) -> Estimate:
     2 P(Binomial(n, 1/2) < k), whatever the distribution; k is the largest that keeps it at 5 %. Below six
     values there is none, and the interval is the whole line.
     """
+    from scipy import stats
+
     ordered = np.sort(np.where(np.isnan(values), np.inf, values))
     n = len(ordered)
     middle = ordered[(n - 1) // 2], ordered[n // 2]
@@ -100,15 +105,19 @@ def median_interval(values: Sequence[float] | Array) -> Estimate:
     return Estimate(centre, float(ordered[k - 1]), float(ordered[n - k]))
 
 
-def _bootstrap_of_mean(values: Array) -> tuple[Array, Array]:
+def _bootstrap_of_mean(values: Array, confidence: float = CONFIDENCE) -> tuple[Array, Array]:
     """Expanded percentile bounds for the mean of each column of finite values (seeds, columns)."""
+    from scipy import stats
+
     n = values.shape[0]
     if n < 2:
         return (np.full(values.shape[1], np.nan),) * 2
     # the normal quantile that stands for Student's at this n, and for the variance's missing n / (n - 1)
-    quantile = math.sqrt(n / (n - 1)) * stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)
+    quantile = math.sqrt(n / (n - 1)) * stats.t.ppf((1 + confidence) / 2, n - 1)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", stats.DegenerateDataWarning)  # equal values: an interval of width 0
+        warnings.simplefilter(
+            "ignore", stats.DegenerateDataWarning
+        )  # equal values: an interval of width 0
         interval = stats.bootstrap(
             (values,),
             np.mean,

@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 
 from normlab.findings import Column, Table
-from normlab.studies.measures import MEASURES
+from normlab.studies.axes import Value
 from normlab.studies.observations import Observation
-from normlab.studies.spec import Study, Value
 from normlab.studies.statistics import bands
+from normlab.studies.study import Study
 
 Cell = str | float | int | None
 
@@ -22,11 +22,14 @@ def summary(study: Study, observations: Sequence[Observation]) -> Table:
     axes = _axes(observations)
     columns = [Column(axis, "text" if _is_text(axis, observations) else "number") for axis in axes]
     columns += [Column("runs", "count"), Column("diverged", "count")]
-    for name in study.measures:
-        columns += [_column(name), _column(name, ", low"), _column(name, ", high")]
+    for name in study.table:
+        columns += [_column(study, name, suffix) for suffix in ("", ", low", ", high")]
     intervals = []
-    for name in study.measures:
-        values = [[seen.numbers[name] for seen in group if name in seen.numbers] for group in groups.values()]
+    for name in study.table:
+        values = [
+            [seen.numbers[name] for seen in group if name in seen.numbers]
+            for group in groups.values()
+        ]
         intervals.append(list(zip(*bands(values), strict=True)))
     rows = []
     for number, (place, group) in enumerate(groups.items()):
@@ -42,21 +45,22 @@ def runs(study: Study, observations: Sequence[Observation]) -> Table:
     axes = _axes(observations)
     columns = [Column(axis, "text" if _is_text(axis, observations) else "number") for axis in axes]
     columns += [Column("seed", "count"), Column("diverged", "count")]
-    columns += [_column(name) for name in study.measures]
+    columns += [_column(study, name) for name in study.table]
     rows = tuple(
         (
             *(seen.place.get(axis) for axis in axes),
             seen.seed,
             int(seen.diverged),
-            *(_finite(seen.numbers.get(name)) for name in study.measures),
+            *(_finite(seen.numbers.get(name)) for name in study.table),
         )
         for seen in observations
     )
     return Table(tuple(columns), rows)
 
 
-def _column(name: str, suffix: str = "") -> Column:
-    return Column(name + suffix, "percent" if MEASURES[name].unit == "accuracy" else "number")
+def _column(study: Study, name: str, suffix: str = "") -> Column:
+    percent = study.known[name].unit == "accuracy"
+    return Column(name + suffix, "percent" if percent else "number")
 
 
 def _axes(observations: Sequence[Observation]) -> list[str]:

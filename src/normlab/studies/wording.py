@@ -45,7 +45,11 @@ def effect_text(unit: str, value: float) -> str:
         case "decades":
             return f"× {factor(value)}"
         case _:
-            return signed(value, 2) if abs(value) < 100 else ("+" if value > 0 else MINUS) + plain(abs(value))
+            return (
+                signed(value, 2)
+                if abs(value) < 100
+                else ("+" if value > 0 else MINUS) + plain(abs(value))
+            )
 
 
 def interval_text(low: str, high: str) -> str:

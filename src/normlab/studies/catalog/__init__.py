@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from normlab.errors import not_one_of
+from normlab.studies import Study
 from normlab.studies.catalog.batch_size import BATCH_SIZE
 from normlab.studies.catalog.batch_size_layernorm import BATCH_SIZE_LAYERNORM
 from normlab.studies.catalog.depth import DEPTH
 from normlab.studies.catalog.initialization import INITIALIZATION
 from normlab.studies.catalog.layernorm_limits import LAYERNORM_LIMITS
 from normlab.studies.catalog.preprocessing import PREPROCESSING
-from normlab.studies.spec import Study
 
 STUDIES: dict[str, Study] = {
     study.name: study
-    for study in (DEPTH, INITIALIZATION, BATCH_SIZE, BATCH_SIZE_LAYERNORM, PREPROCESSING, LAYERNORM_LIMITS)
+    for study in (
+        DEPTH,
+        INITIALIZATION,
+        BATCH_SIZE,
+        BATCH_SIZE_LAYERNORM,
+        PREPROCESSING,
+        LAYERNORM_LIMITS,
+    )
 }
 
 

@@ -16,46 +16,54 @@ import numpy as np
 
 from normlab import randomness
 from normlab.data import Dataset
-from normlab.engines import trained_net
 from normlab.errors import NonFiniteWarning
-from normlab.layers.checks import EPS
 from normlab.nets import FullyConnectedNet
-from normlab.specs import History, RunSpec
-from normlab.studies.measures import log10_or_floor
+from normlab.specs import RunSpec
+from normlab.studies.measures import Curve, Measure, log10_or_floor
+from normlab.studies.probes.record import Probe
 from normlab.typing import Array
 
 IMAGES = 200
 
 
-def trained_and_measured(spec: RunSpec, data: Dataset, engine: str = "auto") -> tuple[History, dict[str, Any]]:
-    """The run's history, and what `gap` finds on the net it leaves."""
-    history, net = trained_net(spec, data, engine)
+def batch_gap(spec: RunSpec, data: Dataset, net: FullyConnectedNet) -> dict[str, Any]:
+    """What `gap` finds on the net that a run has left, at the run's own batch size."""
     chosen = randomness.distinct(randomness.generator(spec.seed), len(data.X_train), IMAGES)
-    return history, gap(net, data.X_train[chosen], data.y_train[chosen], spec.training.batch_size)
+    X, y = data.X_train[chosen], data.y_train[chosen]
+    return gap(net, X, y, spec.training.batch_size, getattr(spec.net, "eps", 1e-5))
 
 
-def gap(net: FullyConnectedNet, X: Array, y: Array, batch_size: int) -> dict[str, Any]:
-    """Distances between the statistics of batches of X (N, …) and the net's running ones, and what they do to accuracy.
+def gap(
+    net: FullyConnectedNet, X: Array, y: Array, batch_size: int, eps: float = 1e-5
+) -> dict[str, Any]:
+    """How far the statistics of batches of X (N, …) lie from the net's running ones, and what that does to accuracy.
 
-    'statistics gap' is log10 of the distance of means in running standard deviations, 'variance gap' log10 of
-    the factor between variances, both as root mean squares over batches, layers and features.
+    'statistics gap' is log10 of the distance of means in running standard deviations, 'variance gap' log10 of the
+    factor between variances, both as root mean squares over batches, layers and features. 'statistics gap by layer'
+    is the first of them a layer at a time.
     """
     running = [(param["running_mean"], param["running_var"]) for param in net.bn_params]
-    means, variances = [], []
+    means: list[list[Array]] = [[] for _ in running]
+    variances = []
     right_with_batch = right_with_running = 0
-    batches = [slice(start, start + batch_size) for start in range(0, len(X) - batch_size + 1, batch_size)]
+    starts = range(0, len(X) - batch_size + 1, batch_size)
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore", NonFiniteWarning)
-        for batch in batches:
+        for start in starts:
+            batch = slice(start, start + batch_size)
             adapted = with_statistics_of(net, X[batch], y[batch])
-            for (mean, variance), param in zip(running, adapted.bn_params, strict=True):
-                means.append((param["running_mean"] - mean) ** 2 / (variance + EPS))
-                variances.append(np.log10((param["running_var"] + EPS) / (variance + EPS)) ** 2)
+            layers = zip(running, adapted.bn_params, strict=True)
+            for layer, ((mean, variance), param) in enumerate(layers):
+                means[layer].append((param["running_mean"] - mean) ** 2 / (variance + eps))
+                variances.append(np.log10((param["running_var"] + eps) / (variance + eps)) ** 2)
             right_with_batch += int(np.sum(np.argmax(adapted.loss(X[batch]), axis=1) == y[batch]))
             right_with_running += int(np.sum(np.argmax(net.loss(X[batch]), axis=1) == y[batch]))
-    images = len(batches) * batch_size
+        by_layer = [float(np.mean(squares)) for squares in means]
+        overall = float(np.mean([np.mean(squares) for layer in means for squares in layer]))
+    images = len(starts) * batch_size
     return {
-        "statistics gap": _finite(log10_or_floor(math.sqrt(float(np.mean(means))))),
+        "statistics gap": _finite(log10_or_floor(math.sqrt(overall))),
+        "statistics gap by layer": [_finite(log10_or_floor(math.sqrt(each))) for each in by_layer],
         "variance gap": _finite(math.sqrt(float(np.mean(variances)))),
         "accuracy with batch statistics": right_with_batch / images,
         "accuracy with running statistics": right_with_running / images,
@@ -76,3 +84,24 @@ def with_statistics_of(net: FullyConnectedNet, X: Array, y: Array) -> FullyConne
 
 def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
+
+
+BATCH_GAP = Probe(
+    "batch gap",
+    "a trained net",
+    batch_gap,
+    gives=(
+        Measure("statistics gap", "Distance (standard deviations)", "decades"),
+        Measure("variance gap", "Variance, as a factor", "decades"),
+        Measure(
+            "accuracy with batch statistics", "Training accuracy with batch statistics", "accuracy"
+        ),
+        Measure(
+            "accuracy with running statistics",
+            "Training accuracy with running statistics",
+            "accuracy",
+        ),
+        Curve("statistics gap by layer", "Distance (standard deviations)", "decades", "layer"),
+    ),
+    edition=3,
+)

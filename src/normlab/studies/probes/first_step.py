@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from typing import Any
 
@@ -11,10 +12,10 @@ from normlab import randomness
 from normlab.data import Dataset
 from normlab.engines import solver_for
 from normlab.errors import NonFiniteWarning
-from normlab.layers import affine_forward, relu_forward
 from normlab.nets import FullyConnectedNet
 from normlab.specs import RunSpec
-from normlab.studies.measures import log10_or_floor
+from normlab.studies.measures import Curve, Measure, log10_or_floor
+from normlab.studies.probes.record import Probe
 from normlab.typing import Array
 
 
@@ -42,19 +43,15 @@ def first_step(spec: RunSpec, data: Dataset) -> dict[str, Any]:
 
 
 def hidden_activations(net: FullyConnectedNet, X: Array) -> list[Array]:
-    """What leaves each hidden layer's ReLU, (N, H), for images X (N, …) in train mode, without dropout."""
-    h = X.reshape(len(X), -1).astype(net.dtype)
-    activations = []
-    for layer in range(1, net.num_layers):
-        h, _ = affine_forward(h, net.params[f"W{layer}"], net.params[f"b{layer}"])
-        if net.norm is not None:
-            # a copy, so that looking does not move the running statistics
-            settings = {**net.bn_params[layer - 1], "mode": "train"}
-            parameters = [net.params[f"{name}{layer}"] for name in net.norm.parameter_names]
-            h, _ = net.norm.forward(h, *parameters, settings)
-        h, _ = relu_forward(h)
-        activations.append(h)
-    return activations
+    """What leaves each hidden layer, (N, H), for images X (N, …) in train mode: the next layer's inputs.
+
+    Taken on a copy, so that looking does not move the running statistics.
+    """
+    copied = copy.deepcopy(net)
+    for param in copied.bn_params:
+        param["mode"] = "train"
+    _, caches = copied._forward(copied._rows(X))
+    return [affine_cache.x for affine_cache, *_ in caches[1:]]
 
 
 def spread(values: Array) -> float | None:
@@ -70,3 +67,18 @@ def spread(values: Array) -> float | None:
 
 def _difference(left: float | None, right: float | None) -> float | None:
     return None if left is None or right is None else left - right
+
+
+FIRST_STEP = Probe(
+    "first step",
+    "a fresh net",
+    first_step,
+    gives=(
+        Measure("signal kept", "Last activations over first (factor)", "decades"),
+        Measure("gradient kept", "First layer over last (factor)", "decades"),
+        Measure("first-layer gradient", "Spread of the first layer's weight gradient", "decades"),
+        Curve("activation spread", "Standard deviation of the activations", "decades", "layer"),
+        Curve("gradient spread", "Standard deviation of the weights' gradient", "decades", "layer"),
+    ),
+    edition=3,
+)

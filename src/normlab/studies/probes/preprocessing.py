@@ -13,6 +13,8 @@ import numpy as np
 
 from normlab import randomness
 from normlab.layers import batchnorm_forward, layernorm_forward
+from normlab.studies.measures import Measure
+from normlab.studies.probes.record import Probe
 from normlab.typing import Array
 
 IMAGES = 100
@@ -48,14 +50,16 @@ def thresholded(X: Array) -> Array:
 
 
 def batch_norm(X: Array) -> Array:
-    """The book's batch norm with a pixel as a feature, without scale and shift."""
+    """The reference's batch norm with a pixel as a feature, without scale and shift."""
     rows = X.reshape(len(X), -1)
-    out, _ = batchnorm_forward(rows, np.ones(rows.shape[1]), np.zeros(rows.shape[1]), {"mode": "train"})
+    out, _ = batchnorm_forward(
+        rows, np.ones(rows.shape[1]), np.zeros(rows.shape[1]), {"mode": "train"}
+    )
     return out.reshape(X.shape)
 
 
 def layer_norm(X: Array) -> Array:
-    """The book's layer norm with a pixel as a feature, without scale and shift."""
+    """The reference's layer norm with a pixel as a feature, without scale and shift."""
     rows = X.reshape(len(X), -1)
     out, _ = layernorm_forward(rows, np.ones(rows.shape[1]), np.zeros(rows.shape[1]), {})
     return out.reshape(X.shape)
@@ -73,7 +77,9 @@ OPERATIONS: dict[str, Operation] = {
 QUESTIONS = ("own scale", "own row", "common offset", "neighbours")
 
 
-def preprocessing(name: str, seed: int, images: Array, with_pictures: bool = False) -> dict[str, Any]:
+def preprocessing(
+    name: str, seed: int, images: Array, with_pictures: bool = False
+) -> dict[str, Any]:
     """What the operation of this name does to images drawn with this seed, and how like the two norms it is.
 
     Arguments: images (N, channels, height, width), pixels from 0 to 255, no mean subtracted.
@@ -87,8 +93,12 @@ def preprocessing(name: str, seed: int, images: Array, with_pictures: bool = Fal
     found: dict[str, Any] = dict(answers)
     for norm_name, norm in (("batch norm", batch_norm), ("layer norm", layer_norm)):
         theirs = responses(norm, X, others)
-        found[f"like {norm_name}"] = 1 - float(np.mean([abs(answers[q] - theirs[q]) for q in QUESTIONS]))
-        found[f"correlation with {norm_name}"] = float(np.corrcoef(operation(X).ravel(), norm(X).ravel())[0, 1])
+        found[f"like {norm_name}"] = 1 - float(
+            np.mean([abs(answers[q] - theirs[q]) for q in QUESTIONS])
+        )
+        found[f"correlation with {norm_name}"] = float(
+            np.corrcoef(operation(X).ravel(), norm(X).ravel())[0, 1]
+        )
     if with_pictures:
         found["pictures"] = pictures(operation, images[:IMAGES])
     return found
@@ -126,7 +136,9 @@ def change(before: Array, after: Array) -> float:
     (0.0, 0.5)
     """
     size, moved = float(np.linalg.norm(before)), float(np.linalg.norm(after - before))
-    if moved <= 1e-4 * size:  # batch norm's and layer norm's eps leave a trace of the scale that they remove
+    if (
+        moved <= 1e-4 * size
+    ):  # batch norm's and layer norm's eps leave a trace of the scale that they remove
         return 0.0
     return min(moved / size, 1.0) if size > 0 else 1.0
 
@@ -138,7 +150,8 @@ def pictures(operation: Operation, X: Array) -> list[dict[str, Any]]:
     low, high = np.percentile(out, [1, 99])
     levels = np.clip(np.round(255 * (out - low) / max(high - low, 1e-12)), 0, 255).astype(int)
     return [
-        {"title": f"image {number}", "pixels": _rows_of_pixels(image)} for number, image in enumerate(levels, start=1)
+        {"title": f"image {number}", "pixels": _rows_of_pixels(image)}
+        for number, image in enumerate(levels, start=1)
     ]
 
 
@@ -149,3 +162,61 @@ def _rows_of_pixels(image: Array) -> list[Any]:
 
 def _divided(X: Array, sums: Array) -> Array:
     return np.divide(X, sums, out=np.zeros_like(X), where=sums != 0)
+
+
+PREPROCESSING = Probe(
+    "preprocessing",
+    "images",
+    preprocessing,
+    gives=(
+        Measure(
+            "own scale",
+            "Change of an image's output when that image is scaled by 2",
+            "share",
+            column="its own scale doubled",
+        ),
+        Measure(
+            "own row",
+            "Change of the other rows when one row of an image is scaled by 2",
+            "share",
+            column="one of its rows doubled (seen in the others)",
+        ),
+        Measure(
+            "common offset",
+            "Change of the outputs when one pattern is added to every image",
+            "share",
+            column="one pattern added to every image",
+        ),
+        Measure(
+            "neighbours",
+            "Change of an image's output when the other images are replaced",
+            "share",
+            column="all other images exchanged",
+        ),
+        Measure(
+            "like batch norm",
+            "Agreement with batch norm's answers",
+            "share",
+            column="answers like batch norm's",
+        ),
+        Measure(
+            "like layer norm",
+            "Agreement with layer norm's answers",
+            "share",
+            column="answers like layer norm's",
+        ),
+        Measure(
+            "correlation with batch norm",
+            "Correlation with batch norm's output",
+            "correlation",
+            column="correlation with batch norm's output",
+        ),
+        Measure(
+            "correlation with layer norm",
+            "Correlation with layer norm's output",
+            "correlation",
+            column="correlation with layer norm's output",
+        ),
+    ),
+    edition=2,
+)
