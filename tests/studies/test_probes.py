@@ -10,6 +10,7 @@ import pytest
 
 from normlab import randomness
 from normlab.data import Dataset, load
+from normlab.engines import solver_for
 from normlab.layers import batchnorm_forward
 from normlab.nets import FullyConnectedNet
 from normlab.specs import NetSpec, RunSpec, TrainingSpec
@@ -24,7 +25,6 @@ from normlab.studies.probes.preprocessing import (
     responses,
 )
 from normlab.studies.running import train_and_look
-from normlab.engines import solver_for
 
 
 @pytest.fixture(scope="module")
