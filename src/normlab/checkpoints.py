@@ -31,7 +31,7 @@ import safetensors
 import safetensors.numpy
 
 from normlab.errors import OptionError, RecordsError
-from normlab.files import write_atomically
+from normlab.files import unwritten, write_atomically
 from normlab.typing import Array, Generator
 
 FORMAT = "normlab-checkpoint"
@@ -67,10 +67,7 @@ def save(path: str | os.PathLike[str], tensors: Mapping[str, Array], state: Mapp
     try:
         return write_atomically(path, content)
     except OSError as error:
-        raise RecordsError(
-            f"the checkpoint {path} cannot be written: {error.strerror or error}. What was there before is "
-            f"untouched; free space or name a folder that can be written to"
-        ) from error
+        raise RecordsError(f"the checkpoint {unwritten(path, error)}") from error
 
 
 def load(path: str | os.PathLike[str]) -> tuple[dict[str, Array], dict[str, Any]]:

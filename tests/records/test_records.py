@@ -4,6 +4,7 @@ import contextlib
 import json
 import math
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -464,3 +465,15 @@ def test_a_writer_killed_in_the_middle_of_a_transaction_leaves_what_was_committe
     assert killed.read_bytes() != filled.read_bytes()
     assert everything(killed) == whole
     assert not killed.with_name(killed.name + "-journal").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not delete open files")
+def test_a_file_deleted_while_it_is_in_use_is_not_called_safe(tmp_path):
+    folder = tmp_path / "results"
+    folder.mkdir()
+    with Records(folder / "records.sqlite") as records:
+        records.put_sweep("{}")
+        shutil.rmtree(folder)
+        with pytest.raises(RecordsError, match="were moved or deleted while they were in use") as caught:
+            records.put_sweep("{}")
+    assert "safe" not in str(caught.value)

@@ -168,5 +168,5 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(output, "write_atomically", full)
-    with pytest.raises(RecordsError, match=r"No space left on device\. The records are safe; `normlab report`"):
+    with pytest.raises(RecordsError, match=r"No space left on device\. `normlab report` draws"):
         output.write(replace(findings, studies=findings.studies[:1]), tmp_path, workers=1)

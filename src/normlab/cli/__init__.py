@@ -32,7 +32,7 @@ def run(app: Callable[..., object], name: str) -> None:
         where = f" with {str(error.filename)!r}" if error.filename else ""
         print(
             f"normlab: the system refused to go on{where}: {error.strerror}. Look at permissions, free space and open "
-            f"files; finished runs are kept, and the same command continues from there",
+            f"files; the same command continues from what its records hold",
             file=sys.stderr,
         )
         raise SystemExit(2) from error

@@ -22,11 +22,15 @@ def check(
     """
     from normlab.checker import check as check_target
     from normlab.checker.show_html import page
-    from normlab.files import write_atomically
+    from normlab.errors import RecordsError
+    from normlab.files import unwritten, write_atomically
 
     report = check_target(path, seed=seed)
     if html is not None:
-        write_atomically(html, page(report).encode())
+        try:
+            write_atomically(html, page(report).encode())
+        except OSError as error:
+            raise RecordsError(unwritten(html, error)) from error
     if json:
         typer.echo(report.to_json())
     else:

@@ -109,7 +109,7 @@ def _cell(value: object) -> str:
 
 
 def _export(rows: list[dict[str, Any]], names: list[str], path: Path) -> None:
-    from normlab.files import write_atomically
+    from normlab.files import unwritten, write_atomically
 
     if path.suffix not in (".csv", ".parquet"):
         raise OptionError(f"--export {path} ends in neither .csv nor .parquet, so its format is not known")
@@ -117,7 +117,7 @@ def _export(rows: list[dict[str, Any]], names: list[str], path: Path) -> None:
     try:
         write_atomically(path, content)
     except OSError as error:
-        raise RecordsError(f"{path} cannot be written: {error.strerror}") from error
+        raise RecordsError(unwritten(path, error)) from error
 
 
 def _as_csv(rows: list[dict[str, Any]], names: list[str]) -> bytes:

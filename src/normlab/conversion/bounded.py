@@ -12,7 +12,7 @@ import safetensors
 
 from normlab.conversion.errors import ForeignNetError, UnwritableError
 from normlab.errors import quoted
-from normlab.files import write_atomically
+from normlab.files import unwritten, write_atomically
 from normlab.typing import Array
 
 MOST_BYTES = 2**30
@@ -48,14 +48,11 @@ def read_whole(path: str | os.PathLike[str]) -> bytes:
 
 
 def write_whole(path: str | os.PathLike[str], content: bytes) -> Path:
-    """Write a net's file in one step. Raises UnwritableError, and what was there before stays."""
+    """Write a net's file in one step. Raises UnwritableError."""
     try:
         return write_atomically(path, content)
     except OSError as error:
-        raise UnwritableError(
-            f"{path} cannot be written: {error.strerror or error}. What was there before is untouched; free space or "
-            f"name a folder that can be written to"
-        ) from error
+        raise UnwritableError(unwritten(path, error)) from error
 
 
 def read_safetensors(content: bytes, name: str) -> tuple[dict[str, Array], dict[str, str]]:

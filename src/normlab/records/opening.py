@@ -181,6 +181,12 @@ def _sentence(path: Path, error: sqlite3.Error) -> str:
             f"the records {path} were left in the middle of a write, and cannot be put in order because the file or "
             f"its folder is read-only: open them once where they can be written to, or copy them with their -journal"
         )
+    gone = name.startswith("SQLITE_IOERR") and not path.exists()
+    if name == "SQLITE_READONLY_DBMOVED" or gone:
+        return (
+            f"the records {path} were moved or deleted while they were in use. Put the file back, and the same "
+            f"command continues from the runs in it; without it, it begins anew"
+        )
     if name.startswith("SQLITE_READONLY"):
         return (
             f"the records {path} cannot be written: the file or its folder is read-only (or was opened with mode='r'). "

@@ -34,8 +34,8 @@ def write(findings: Findings, folder: Path, workers: int | None = None) -> Path:
                 write_atomically(folder / name, content)
     except OSError as error:
         raise RecordsError(
-            f"the page cannot be written into {folder}: {error.strerror}. The records are safe; `normlab report` draws "
-            f"the page from them again, elsewhere with --out"
+            f"the page cannot be written into {folder}: {error.strerror}. `normlab report` draws "
+            f"the page again, elsewhere with --out"
         ) from error
     if losses.tasks:
         raise RecordsError(
