@@ -9,9 +9,9 @@ from typer.testing import CliRunner
 
 import normlab
 from normlab.checker import check, explain
-from normlab.checker.faults import CATALOGUE
 from normlab.checker.findings import Finding, Report
 from normlab.checker.magic import defined, only
+from normlab.checker.mistakes import CATALOGUE
 from normlab.checker.show_html import page
 from normlab.checker.show_text import as_text
 from normlab.cli.app import app
@@ -54,7 +54,21 @@ def test_a_headline_starts_with_a_capital_but_a_formula_keeps_its_letters():
 def test_every_fault_has_its_words_and_three_hints_without_code():
     words = {
         name: name
-        for name in ("over", "other", "n", "d", "a", "b", "c", "what", "kind", "function", "on", "message", "axis")
+        for name in (
+            "over",
+            "other",
+            "n",
+            "d",
+            "a",
+            "b",
+            "c",
+            "what",
+            "kind",
+            "function",
+            "on",
+            "message",
+            "axis",
+        )
     }
     for topic, entries in CATALOGUE.items():
         for key, fault in entries.items():
@@ -65,18 +79,30 @@ def test_every_fault_has_its_words_and_three_hints_without_code():
                 continue
             assert len(told.hints) == 3, (topic, key)
             assert not any(
-                code in hint for hint in told.hints for code in ("np.sum", "keepdims=", "axis=0)", "return d", " = np")
+                code in hint
+                for hint in told.hints
+                for code in ("np.sum", "keepdims=", "axis=0)", "return d", " = np")
             )
 
 
 def test_json_has_the_documented_fields(wrong_file):
     values = json.loads(check(wrong_file, seed=7).to_json())
-    assert set(values) == {"schema", "subject", "functions", "findings", "notes", "limits", "seed", "seconds"}
+    assert set(values) == {
+        "schema",
+        "subject",
+        "functions",
+        "findings",
+        "notes",
+        "limits",
+        "seed",
+        "seconds",
+    }
     assert values["schema"] == 1
     assert values["seed"] == 7
     assert values["functions"] == {"relu_forward": "wrong", "relu_backward": "waiting"}
     fields = {
-        "function", "verdict", "fault", "sentence", "derivation", "evidence", "cell", "severity", "hints", "named",
+        "function", "verdict", "fault", "sentence", "derivation", "evidence", "cell", "severity",
+        "hints", "named",
         "file", "line",
     }  # fmt: skip
     assert all(set(finding) == fields for finding in values["findings"])
@@ -106,7 +132,17 @@ class Balanced(html.parser.HTMLParser):
 
 
 def test_the_page_is_whole_and_escapes_what_it_shows():
-    hostile = Finding("f<script>", "wrong", "f.x", "a <b> & 'c'", "x < y", "<i>", "none", "fault", ("h<1", "h2", "h3"))
+    hostile = Finding(
+        "f<script>",
+        "wrong",
+        "f.x",
+        "a <b> & 'c'",
+        "x < y",
+        "<i>",
+        "none",
+        "fault",
+        ("h<1", "h2", "h3"),
+    )
     text = page(Report("<subject>", (hostile,)))
     assert "<script>" not in text
     assert "&lt;subject&gt;" in text
@@ -153,15 +189,20 @@ def test_the_cell_magic_runs_the_cell_and_judges_what_it_defines():
     load_ipython_extension(shell)
     report = shell.magics["cell", "check"]("", WRONG)
     assert report.functions == {"relu_forward": "wrong", "relu_backward": "waiting"}
-    report = shell.magics["cell", "check"]("", "def relu_forward(x):\n    return np.maximum(x, 0), x\n")
+    report = shell.magics["cell", "check"](
+        "", "def relu_forward(x):\n    return np.maximum(x, 0), x\n"
+    )
     assert report.functions == {"relu_forward": "right"}
-    assert shell.magics["cell", "check"]("relu_backward", "y = 1\n").functions == {"relu_backward": "right"}
+    assert shell.magics["cell", "check"]("relu_backward", "y = 1\n").functions == {
+        "relu_backward": "right"
+    }
     assert defined(WRONG) == ["relu_forward", "relu_backward"]
     assert only(report, []).functions == {}
 
 
 @pytest.mark.parametrize(
-    "name", ["batchnorm_backward", "batchnorm_backward_alt", "layernorm_backward", "adam", "TwoLayerNet"]
+    "name",
+    ["batchnorm_backward", "batchnorm_backward_alt", "layernorm_backward", "adam", "TwoLayerNet"],
 )
 def test_a_derivation_is_explained(name):
     text = explain(name)
@@ -185,6 +226,9 @@ def test_the_command_line_prints_and_ends_with_the_verdict(wrong_file, assignmen
     assert "Takes the absolute value" not in (tmp_path / "page.html").read_text()[:100]
     assert "<details>" in (tmp_path / "page.html").read_text()
     assert run("check", assignment).exit_code == 0
-    assert json.loads(run("check", wrong_file, "--json").output)["functions"]["relu_forward"] == "wrong"
+    assert (
+        json.loads(run("check", wrong_file, "--json").output)["functions"]["relu_forward"]
+        == "wrong"
+    )
     assert run("check", wrong_file, "--hint", 4).exit_code == 2
     assert "mean(dx̂·x̂)" in run("explain", "batchnorm_backward").output

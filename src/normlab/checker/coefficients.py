@@ -9,6 +9,8 @@ from itertools import combinations
 
 import numpy as np
 
+from normlab.checker.mistakes.norm_backward import TERMS
+from normlab.checker.mistakes.record import Leaves
 from normlab.checker.terms import FIT, Basis, Rows, Word, bases, read, regress, vocabulary
 from normlab.typing import Array
 
@@ -16,49 +18,23 @@ Reading = Word | str | None
 Powers = Mapping[str, float]
 VARIES = "varies"
 
-Effect = tuple[str, tuple[str, str, str]]
-EVERYWHERE: Mapping[str, tuple[str, ...]] = {
-    "gamma_missing": ("γ^-1",), "gamma_twice": ("γ",), "dx_sign": ("-1",), "std_missing": ("s^-1",),
-    "std_twice": ("s",),
-    "extra_one_over_n": ("K^-1", "X^-1"), "outer_one_over_n_missing": ("K",), "multiplied_by_std": ("s^-2",),
-    "variance_for_std": ("s^-3·r^-2", "s^-3"), "wrong_count": ("K·X^-1",), "dx_factor": ("2", "2^-1"),
-    "dx_zero": ("0",),
-}  # fmt: skip
-BOTH: Mapping[str, tuple[str, ...]] = {
-    "both_paths_missing": ("0",), "wrong_count": ("K·X^-1",), "n_minus_one": ("K/(K-1)",),
-    "gamma_only_first": ("γ^-1",), "both_paths_one_over_n_missing": ("K",), "both_paths_sign": ("-1",),
-    "both_paths_mean_for_sum": ("K^-1",),
-}  # fmt: skip
-FIRST: Mapping[str, tuple[str, ...]] = {
-    "direct_path_missing": ("0",), "multiplied_by_std": ("s^-2",), "divided_by_variance": ("s",),
-    "std_missing": ("s^-1",),
-    "direct_path_sign": ("-1",), "direct_path_from_dout": ("γ^-1",), "direct_path_n": ("K",), "eps_missing": ("r",),
-}  # fmt: skip
-MEAN: Mapping[str, tuple[str, ...]] = {
-    "mean_path_missing": ("0",), "mean_path_sign": ("-1",), "mean_path_one_over_n_missing": ("K",),
-    "mean_path_mean_for_sum": ("K^-1",), "mean_path_from_dout": ("γ^-1",), "mean_path_std": ("s", "s^-1", "s^-2"),
-    "mean_path_whole_array": (VARIES,), "mean_path_wrong_count": ("K·X^-1",), "n_minus_one": ("K/(K-1)",),
-    "eps_missing": ("r",),
-}  # fmt: skip
-VARIANCE: Mapping[str, tuple[str, ...]] = {
-    "variance_path_missing": ("0",), "variance_path_sign": ("-1",), "variance_path_one_over_n_missing": ("K",),
-    "variance_path_mean_for_sum": ("K^-1",), "factor_two_missing": ("2^-1",), "factor_half_missing": ("2",),
-    "variance_path_from_dout": ("γ^-1",), "normalized_for_centred": ("s", "s^-1"),
-    "variance_path_power": ("s^-2", "s^2", "s^-3", "s^3"), "root_derivative_missing": ("2·s^-1",),
-    "half_and_sign_missing": ("-1·2",), "eps_missing_in_variance_path": ("r", "r^2", "r^3"),
-    "precedence": ("K·s^-1·γ^-1",),
-    "variance_path_whole_array": (VARIES,), "variance_path_wrong_count": ("K·X^-1",), "n_minus_one": ("K/(K-1)",),
-}  # fmt: skip
-EPS = (("r", "r", "r"), ("r", "r", "r^3"), ("r", "r", "r^2"), ("r", "r", "1"))
-"""What ε missing everywhere leaves, by how the rest of the formula is written."""
 
-TABLE: tuple[Effect, ...] = (
-    *((key, (m, m, m)) for key, monomials in EVERYWHERE.items() for m in monomials),
-    *(("eps_missing", effect) for effect in EPS),
-    *((key, ("1", m, m)) for key, monomials in BOTH.items() for m in monomials),
-    *((key, (m, "1", "1")) for key, monomials in FIRST.items() for m in monomials),
-    *((key, ("1", m, "1")) for key, monomials in MEAN.items() for m in monomials),
-    *((key, ("1", "1", m)) for key, monomials in VARIANCE.items() for m in monomials),
+def _kind(leaves: Leaves) -> int:
+    """What is spoiled: all three alike, all otherwise, both paths, the direct path, the mean's, the variance's."""
+    a, b, c = leaves
+    if a == b == c:
+        return 0
+    changed = tuple(text != "1" for text in leaves)
+    return {
+        (False, True, True): 2,
+        (True, False, False): 3,
+        (False, True, False): 4,
+        (False, False, True): 5,
+    }.get(changed, 1)
+
+
+TABLE: tuple[tuple[str, Leaves], ...] = tuple(
+    sorted(((m.key, leaves) for m in TERMS for leaves in m.leaves), key=lambda item: _kind(item[1]))
 )
 """What each mistake multiplies the three right coefficients by; X stands for any size that is not K."""
 
@@ -133,7 +109,10 @@ def _is_whole_array(term: int, coefficients: Sequence[Array], rows: Sequence[Row
         return False
     for power in range(-4, 5):
         for gamma_power in (0, 1, -1) if rows[0].gamma.shape[1] == 1 else (0,):
-            if all(_is_constant(term, c, r, power, gamma_power) for c, r in zip(coefficients, rows, strict=True)):
+            if all(
+                _is_constant(term, c, r, power, gamma_power)
+                for c, r in zip(coefficients, rows, strict=True)
+            ):
                 return True
     return False
 
@@ -148,7 +127,8 @@ def _is_constant(term: int, coefficient: Array, rows: Rows, power: int, gamma_po
 def _keys(readings: tuple[Reading, ...], whole: tuple[bool, ...]) -> tuple[tuple[str, ...], bool]:
     """The fewest mistakes whose effects, multiplied, are the three readings; and whether they are named for certain."""
     seen = tuple(
-        _monomial(VARIES if w else str(r)) if r is not None or w else None for r, w in zip(readings, whole, strict=True)
+        _monomial(VARIES if w else str(r)) if r is not None or w else None
+        for r, w in zip(readings, whole, strict=True)
     )
     if any(monomial is None for monomial in seen):
         return ("direct_path_varies",), False
@@ -160,21 +140,33 @@ def _keys(readings: tuple[Reading, ...], whole: tuple[bool, ...]) -> tuple[tuple
     for key, effect in effects:
         if effect == seen:
             return (key,), True
-    for strict in (True, False):  # what a 0 or a 'varies' hides of the other mistake is assumed only as a last resort
+    for strict in (
+        True,
+        False,
+    ):  # what a 0 or a 'varies' hides of the other mistake is assumed only as a last resort
         for (one_key, first), (other_key, second) in combinations(effects, 2):
-            if all(_times(f, s) == wanted for f, s, wanted in zip(first, second, seen, strict=True)):
-                hidden = any((_swallows(f) and s) or (_swallows(s) and f) for f, s in zip(first, second, strict=True))
+            if all(
+                _times(f, s) == wanted for f, s, wanted in zip(first, second, seen, strict=True)
+            ):
+                hidden = any(
+                    (_swallows(f) and s) or (_swallows(s) and f)
+                    for f, s in zip(first, second, strict=True)
+                )
                 if not (strict and hidden):
                     return tuple(dict.fromkeys((one_key, other_key))), True
     factors = ("first_path_factor", "mean_path_factor", "variance_path_factor")
-    return tuple(key for key, monomial in zip(factors, seen, strict=True) if monomial != one[0]), True
+    return tuple(
+        key for key, monomial in zip(factors, seen, strict=True) if monomial != one[0]
+    ), True
 
 
 KNOWN = {"-1", "2", "K", "K/(K-1)", "s", "γ", "r", "0", VARIES}
 
 
 @lru_cache(maxsize=16)
-def _effects(sizes: tuple[str, ...]) -> tuple[tuple[str, tuple[frozenset[tuple[str, float]], ...]], ...]:
+def _effects(
+    sizes: tuple[str, ...],
+) -> tuple[tuple[str, tuple[frozenset[tuple[str, float]], ...]], ...]:
     """The table as monomials, with each size that occurs in the place of X."""
     effects = []
     for key, texts in TABLE:
@@ -195,7 +187,9 @@ def _swallows(monomial: frozenset[tuple[str, float]]) -> bool:
 
 
 @lru_cache(maxsize=65536)
-def _times(one: frozenset[tuple[str, float]], other: frozenset[tuple[str, float]]) -> frozenset[tuple[str, float]]:
+def _times(
+    one: frozenset[tuple[str, float]], other: frozenset[tuple[str, float]]
+) -> frozenset[tuple[str, float]]:
     """The product of two monomials; 0 and 'varies' swallow what they meet."""
     for swallow in ("0", VARIES):
         if (swallow, 1.0) in one or (swallow, 1.0) in other:

@@ -19,7 +19,8 @@ from normlab.checker.probes import (
     pooling,
     relu,
     sandwich,
-    spatial,
+    spatial_batchnorm,
+    spatial_groupnorm,
 )
 from normlab.checker.subject import OutOfTime, Subject, SubjectLost
 
@@ -31,8 +32,8 @@ PROBES: tuple[tuple[Callable[[Examination], None], tuple[str, ...]], ...] = (
     (norm_forward.examine, ("batchnorm_forward", "layernorm_forward")),
     (norm_backward.examine, ("batchnorm_backward", "batchnorm_backward_alt", "layernorm_backward")),
     (dropout.examine, ("dropout_forward", "dropout_backward")),
-    (spatial.examine, ("spatial_batchnorm_forward", "spatial_batchnorm_backward",
-                       "spatial_groupnorm_forward", "spatial_groupnorm_backward")),
+    (spatial_batchnorm.examine, ("spatial_batchnorm_forward", "spatial_batchnorm_backward")),
+    (spatial_groupnorm.examine, ("spatial_groupnorm_forward", "spatial_groupnorm_backward")),
     (pooling.examine, ("max_pool_forward_naive", "max_pool_backward_naive")),
     (optimizers.examine, ("sgd", "sgd_momentum", "rmsprop", "adam")),
     (nets.examine, ("TwoLayerNet", "FullyConnectedNet")),
@@ -49,13 +50,23 @@ def diagnose(subject: Subject, name: str, *, seed: int = 0) -> Report:
     order = {function: index for index, (_, names) in enumerate(PROBES) for function in names}
     findings = sorted(exam.findings, key=lambda f: order.get(f.function, len(order)))
     notes = tuple(
-        f"{note.text} ({note.file.rpartition('/')[2]}, line {note.line})" if note.line else note.text
+        f"{note.text} ({note.file.rpartition('/')[2]}, line {note.line})"
+        if note.line
+        else note.text
         for note in subject.notes
     )
-    return Report(name, tuple(findings), tuple(dict.fromkeys(notes)), subject.held, time.perf_counter() - started)
+    return Report(
+        name,
+        tuple(findings),
+        tuple(dict.fromkeys(notes)),
+        subject.held,
+        time.perf_counter() - started,
+    )
 
 
-def _run(exam: Examination, probe: Callable[[Examination], None], functions: tuple[str, ...]) -> None:
+def _run(
+    exam: Examination, probe: Callable[[Examination], None], functions: tuple[str, ...]
+) -> None:
     """One probe; where the process is lost, the function at fault is named and the others are asked again."""
     while True:
         before = len(exam.findings)

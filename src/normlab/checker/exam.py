@@ -9,8 +9,8 @@ import numpy as np
 
 from normlab.checker.compare import SINGLE, TIGHT, as_array, distance, same_bits
 from normlab.checker.family import Family
-from normlab.checker.faults import describe
 from normlab.checker.findings import Finding, worse
+from normlab.checker.mistakes import describe
 from normlab.checker.subject import Known, Outcome, Raised, Subject
 from normlab.typing import Array
 
@@ -64,8 +64,11 @@ class Case:
         self.words = {"function": function, **words}
         self.verdict = "right"
         self.findings: list[Finding] = []
+        self.stands_on: tuple[str, ...] = ()
 
-    def wrong(self, key: str, evidence: str = "", *, named: bool = True, line: int = 0, **words: str) -> None:
+    def wrong(
+        self, key: str, evidence: str = "", *, named: bool = True, line: int = 0, **words: str
+    ) -> None:
         """Something is wrong, and `key` of the catalogue says what."""
         self._add("wrong", key, evidence, named, line, words)
 
@@ -77,6 +80,14 @@ class Case:
         """It is not written yet."""
         key = "part_unimplemented" if what else "unimplemented"
         self._add("unimplemented", key, "", True, 0, {"what": what})
+
+    def unwritten(self, key: str, **words: str) -> None:
+        """An option or a part is not written yet, and `key` of the catalogue says which."""
+        self._add("unimplemented", key, "", True, 0, words)
+
+    def follows(self, on: Sequence[str]) -> None:
+        """It was judged against wrong functions that it stands on: these."""
+        self.stands_on = tuple(dict.fromkeys((*self.stands_on, *on)))
 
     def waiting(self, on: Sequence[str]) -> None:
         """It cannot be judged before something else is right."""
@@ -97,13 +108,20 @@ class Case:
         if not any(f.verdict != "right" for f in self.findings):
             sentence = describe("general", "right", self.words).sentence
             own = Finding(
-                self.function, "right", "", sentence, file=known.file if known else "", line=known.line if known else 0
+                self.function,
+                "right",
+                "",
+                sentence,
+                file=known.file if known else "",
+                line=known.line if known else 0,
             )
             self.findings.insert(0, own)
         self.exam.fine[self.function] = self.verdict == "right"
         self.exam.findings += self.findings
 
-    def _add(self, verdict: str, key: str, evidence: str, named: bool, line: int, words: dict[str, str]) -> None:
+    def _add(
+        self, verdict: str, key: str, evidence: str, named: bool, line: int, words: dict[str, str]
+    ) -> None:
         if self.found(key):
             return
         known = self.exam.subject.inventory.get(self.function)
@@ -115,7 +133,7 @@ class Case:
                 verdict=verdict,
                 fault=f"{self.function}.{key}" if verdict in ("wrong", "right") else "",
                 sentence=fault.sentence,
-                derivation=fault.derivation,
+                derivation=fault.line,
                 evidence=evidence,
                 cell=fault.cell,
                 severity=fault.severity if verdict in ("wrong", "right") else "none",
@@ -150,7 +168,9 @@ class Case:
 
     def results(self, value: Any, names: Sequence[str]) -> tuple[Any, ...]:
         """A backward function's results, as many as there are names."""
-        if value is None or (isinstance(value, (tuple, list)) and all(item is None for item in value)):
+        if value is None or (
+            isinstance(value, (tuple, list)) and all(item is None for item in value)
+        ):
             raise Unwritten
         if not isinstance(value, (tuple, list)) or len(value) != len(names):
             self.wrong("not_a_tuple", f"it returned {_told(value)}", what=", ".join(names))
@@ -171,13 +191,19 @@ class Case:
         return array
 
     def untouched(
-        self, given: Sequence[Any], outcome: Outcome, names: Sequence[str], key: str = "input_overwritten"
+        self,
+        given: Sequence[Any],
+        outcome: Outcome,
+        names: Sequence[str],
+        key: str = "input_overwritten",
     ) -> bool:
         """Whether the arrays came back as they went in; a finding for the first that did not."""
         for before, after, name in zip(given, outcome.args, names, strict=False):
             if isinstance(before, np.ndarray) and not same_bits(before, after):
                 if key:
-                    self.wrong(key, f"{name} is another array after the call than before", what=name)
+                    self.wrong(
+                        key, f"{name} is another array after the call than before", what=name
+                    )
                 return False
         return True
 
@@ -212,7 +238,7 @@ class Case:
         if silent:
             return False
         evidence = f"{what}: " + (f"raises {failed}" if failed else far(family, seen))
-        harmful = [key for key in keys or () if key not in family.harmless]
+        harmful = [key for key in keys or () if not family.is_harmless(key)]
         if keys is not None and failed is None and not harmful:
             for key in keys:
                 self.remark(key, evidence)
@@ -223,7 +249,9 @@ class Case:
         elif failed is not None and keys == () and self.verdict == "wrong":
             pass  # another of this call's results has told the reason already
         elif failed is not None:
-            self.wrong(raises, evidence, line=failed.line, named=raises != "raises", message=str(failed))
+            self.wrong(
+                raises, evidence, line=failed.line, named=raises != "raises", message=str(failed)
+            )
         elif family.explain(seen, 0, SINGLE) == ():
             self.wrong("single_precision", evidence)
         else:
@@ -241,18 +269,27 @@ def settle(case: Case, steps: Callable[..., None], *given: Any) -> None:
         if case.verdict == "right":
             case.unimplemented()
     except Failed as failure:
-        known = "integer_division" if "cannot be interpreted as an integer" in failure.raised.message else ""
-        case.wrong(known or "raises", str(failure.raised), named=bool(known), line=failure.raised.line)
+        known = (
+            "integer_division"
+            if "cannot be interpreted as an integer" in failure.raised.message
+            else ""
+        )
+        case.wrong(
+            known or "raises", str(failure.raised), named=bool(known), line=failure.raised.line
+        )
     case.close()
 
 
 def far(family: Family, seen: Sequence[tuple[Any, Any]]) -> str:
     """How far what was seen is from right, in words."""
-    right = {slot: options[0] for slot, options in family.slots.items()}
     distances = []
     for draw, value in seen:
-        expected = family.compute(draw, right)
-        pairs = zip(value, expected, strict=False) if isinstance(expected, tuple) else [(value, expected)]
+        expected = family.value(draw)
+        pairs = (
+            zip(value, expected, strict=False)
+            if isinstance(expected, tuple)
+            else [(value, expected)]
+        )
         distances.append(max(distance(v, e) for v, e in pairs))
     worst = max(distances, default=np.inf)
     if not np.isfinite(worst):
@@ -263,7 +300,10 @@ def far(family: Family, seen: Sequence[tuple[Any, Any]]) -> str:
 
 def _is_starter(raised: Raised) -> bool:
     """Whether the starter's own code raised, around the place that is still to be filled."""
-    casts_nothing = raised.type == "AttributeError" and raised.message == "'NoneType' object has no attribute 'astype'"
+    casts_nothing = (
+        raised.type == "AttributeError"
+        and raised.message == "'NoneType' object has no attribute 'astype'"
+    )
     return raised.type == "NotImplementedError" or casts_nothing
 
 

@@ -1,7 +1,7 @@
-"""Closed-form alternatives: a formula with slots, each with its right choice first and its known mistakes after.
+"""Closed-form alternatives: a formula with slots, and the mistakes that put another formula there.
 
 A family is searched by the number of mistakes: none, then every single one, then every pair. Several draws
-must agree. The name of a choice is the key of its fault; what follows a `#` only tells variants apart.
+must agree.
 """
 
 from __future__ import annotations
@@ -9,24 +9,33 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations, product
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from normlab.checker.compare import TIGHT, agrees
+from normlab.checker.mistakes.record import Formula, Mistake, Spoiled
+
+
+class Choice(NamedTuple):
+    """A formula for each slot, and the keys of the mistakes that are in it."""
+
+    pick: dict[str, Formula]
+    keys: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Family:
-    """A formula `compute(draw, choice)` and, per slot, what may stand there.
+    """The right formula of each slot, the mistakes that spoil them, and how the slots make a value.
 
-    `compute` gives an array (or a tuple of arrays, compared with a tuple), or None where a combination
-    means nothing; NumPy's own errors mean the same. `harmless` choices are conventions: they cost nothing.
+    `compute(draw, pick)` gives an array (or a tuple of arrays, compared with a tuple), or None where a
+    combination means nothing; NumPy's own errors mean the same. Conventions cost nothing.
     """
 
-    slots: Mapping[str, Sequence[str]]
-    compute: Callable[[Any, Mapping[str, str]], Any]
-    harmless: frozenset[str] = field(default_factory=frozenset)
+    right: Mapping[str, Formula]
+    mistakes: Sequence[Mistake]
+    compute: Callable[[Any, Mapping[str, Formula]], Any]
+    _known: dict[int, list[Choice]] = field(default_factory=dict, compare=False, repr=False)
 
     def explain(
         self, seen: Sequence[tuple[Any, Any]], at_most: int = 2, tolerance: float = TIGHT
@@ -34,16 +43,24 @@ class Family:
         """The keys of the fewest mistakes that give what was seen on every draw: () when right, None if unknown."""
         if not seen:
             return None
-        for choice, keys in self._choices(at_most):
-            if all(self._gives(draw, choice, value, tolerance) for draw, value in seen):
-                return keys
+        for choice in self.choices(at_most):
+            if all(self._gives(draw, choice.pick, value, tolerance) for draw, value in seen):
+                return choice.keys
         return None
 
-    def _gives(self, draw: Any, choice: Mapping[str, str], value: Any, tolerance: float) -> bool:
+    def value(self, draw: Any) -> Any:
+        """What is right."""
+        return self.compute(draw, self.right)
+
+    def is_harmless(self, key: str) -> bool:
+        """Whether a key is a convention's."""
+        return any(mistake.key == key and mistake.harmless for mistake in self.mistakes)
+
+    def _gives(self, draw: Any, pick: Mapping[str, Formula], value: Any, tolerance: float) -> bool:
         try:
             with np.errstate(all="ignore"):
-                expected = self.compute(draw, choice)
-        except (ValueError, IndexError, TypeError):
+                expected = self.compute(draw, pick)
+        except (ValueError, IndexError, TypeError, ZeroDivisionError, OverflowError):
             return False
         if expected is None:
             return False
@@ -55,29 +72,54 @@ class Family:
             )
         return agrees(value, expected, tolerance)
 
-    def _choices(self, at_most: int) -> Iterator[tuple[dict[str, str], tuple[str, ...]]]:
-        right = {slot: options[0] for slot, options in self.slots.items()}
-        free = [slot for slot, options in self.slots.items() if any(o in self.harmless for o in options[1:])]
-        variants = [
-            dict(zip(free, picks, strict=True))
-            for picks in product(*([self.slots[s][0], *(o for o in self.slots[s] if o in self.harmless)] for s in free))
-        ]
+    def choices(self, at_most: int) -> Iterator[Choice]:
+        """Every combination of up to so many mistakes, the fewest first."""
         for count in range(at_most + 1):
-            for slots in combinations(self.slots, count):
-                wrong = [[o for o in self.slots[slot][1:] if o not in self.harmless] for slot in slots]
-                for options in product(*wrong):
-                    for variant in variants:
-                        changed = dict(zip(slots, options, strict=True))
-                        if changed.keys() & {s for s in variant if variant[s] != right[s]}:
-                            continue
-                        keys = [*options, *(o for s, o in variant.items() if o != right[s])]
-                        yield {**right, **variant, **changed}, tuple(dict.fromkeys(key_of(o) for o in keys))
+            if count not in self._known:
+                self._known[count] = list(self._of(count))
+            yield from self._known[count]
+
+    def _of(self, count: int) -> Iterator[Choice]:
+        position = {slot: index for index, slot in enumerate(self.right)}
+        ways = [
+            (m, way)
+            for m in self.mistakes
+            for way in m.ways
+            if way and way.keys() <= position.keys()
+        ]
+        harmful = sorted(
+            ((min(position[s] for s in way), index, m, way) for index,
+             (m, way) in enumerate(ways) if not m.harmless),
+            key=lambda item: item[:2],
+        )  # fmt: skip
+        variants = list(self._variants([pair for pair in ways if pair[0].harmless]))
+        chosen = [c for c in combinations(harmful, count) if _apart([way for *_, way in c])]
+        chosen.sort(key=lambda c: ([item[0] for item in c], [item[1] for item in c]))
+        for several in chosen:
+            changed: dict[str, Formula] = {}
+            for *_, way in several:
+                changed |= way
+            keys = [m.key for *_, m, _ in several]
+            for mine, variant in variants:
+                if not changed.keys() & variant.keys():
+                    yield Choice(
+                        {**self.right, **variant, **changed}, tuple(dict.fromkeys([*keys, *mine]))
+                    )
+
+    def _variants(
+        self, ways: Sequence[tuple[Mistake, Spoiled]]
+    ) -> Iterator[tuple[tuple[str, ...], dict[str, Formula]]]:
+        """Every combination of conventions, none of them first."""
+        slots = list(dict.fromkeys(slot for slot in self.right for _, way in ways if slot in way))
+        options = [[None, *(pair for pair in ways if slot in pair[1])] for slot in slots]
+        for picks in product(*options):
+            kept = [pair for pair in picks if pair is not None]
+            merged: dict[str, Formula] = {}
+            for _, way in kept:
+                merged |= way
+            yield tuple(m.key for m, _ in kept), merged
 
 
-def key_of(option: str) -> str:
-    """The fault's key that an option stands for.
-
-    >>> key_of("eps_missing#backward")
-    'eps_missing'
-    """
-    return option.partition("#")[0]
+def _apart(ways: Sequence[Spoiled]) -> bool:
+    """Whether no two mistakes spoil the same slot."""
+    return len({slot for way in ways for slot in way}) == sum(len(way) for way in ways)

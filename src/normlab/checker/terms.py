@@ -15,10 +15,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import combinations, product
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from normlab.checker.mistakes.norm_backward import TERMS
+from normlab.checker.mistakes.record import Spoiled
 from normlab.typing import Array
 
 FIT = 1e-8
@@ -69,125 +72,83 @@ class Basis(NamedTuple):
     touched: tuple[int, ...]
 
 
-SLOTS: Mapping[str, tuple[str, ...]] = {
-    "upstream": ("", "gamma_missing", "gamma_twice", "roles_swapped"),
-    "mean_upstream": ("", "mean_path_from_dout", "mean_path_gamma_outside"),
-    "variance_upstream": ("", "variance_path_from_dout", "variance_path_gamma_outside"),
-    "mean_reduction": ("", "mean_path_no_sum", "mean_path_wrong_axis", "mean_path_wrong_axis#inside",
-                       "mean_path_wrong_axis#square", "mean_path_wrong_axis#square#inside", 
-                       "mean_path_keepdims_missing", "mean_path_whole_array"),
-    "variance_reduction": ("", "variance_path_no_sum", "variance_path_wrong_axis",
-                           "variance_path_wrong_axis#inside", "variance_path_wrong_axis#square",
-                           "variance_path_wrong_axis#square#inside", "variance_path_keepdims_missing",
-                           "variance_path_whole_array"),
-    "inner": ("", "x_for_centred#inner", "out_for_normalized#inner"),
-    "outer": ("", "x_for_centred#outer", "out_for_normalized#outer"),
-    "through": ("", "x_for_centred#through"),
-    "scale": ("", "std_as_variance", "std_as_variance#everywhere"),
-}  # fmt: skip
-
-TOGETHER = (
-    {"mean_upstream": "mean_path_gamma_outside", "variance_upstream": "variance_path_gamma_outside"},
-    {"mean_upstream": "mean_path_from_dout", "variance_upstream": "variance_path_from_dout"},
-    {"mean_reduction": "mean_path_wrong_axis", "variance_reduction": "variance_path_wrong_axis"},
-    {"mean_reduction": "mean_path_wrong_axis#square", "variance_reduction": "variance_path_wrong_axis#square"},
-    {"mean_reduction": "mean_path_keepdims_missing", "variance_reduction": "variance_path_keepdims_missing"},
-    {"mean_reduction": "mean_path_no_sum", "variance_reduction": "variance_path_no_sum"},
-    {"inner": "x_for_centred#inner", "outer": "x_for_centred#outer"},
-    {"inner": "x_for_centred#inner", "outer": "x_for_centred#outer", "through": "x_for_centred#through"},
-    {"outer": "x_for_centred#outer", "through": "x_for_centred#through"},
-    {"inner": "x_for_centred#inner", "through": "x_for_centred#through"},
-    {"inner": "out_for_normalized#inner", "outer": "out_for_normalized#outer"},
-)
-"""Replacements that one mistake makes at once; each counts as a single fault."""
-
-NAMES_TOGETHER = (
-    "gamma_outside", "gamma_only_first", "wrong_axis", "wrong_axis", "keepdims_missing", "no_sums",
-    "x_for_centred", "x_for_centred", "x_for_centred", "x_for_centred", "out_for_normalized",
-)  # fmt: skip
+def _mean(products: Array, weight: Array) -> Array:
+    return np.asarray(products.mean(axis=1, keepdims=True))
 
 
-def basis(rows: Rows, choice: Mapping[str, str]) -> tuple[Array, Array, Array]:
-    """The three terms with the ingredients that a choice names; no choice gives the right ones, each (R, K)."""
-    pick = {slot: choice.get(slot, "") for slot in SLOTS}
-    xhat, s, size = rows.normalized, rows.scale, rows.x.shape
-    if pick["scale"]:
-        wrong = 1.0 / np.sqrt(np.sqrt(rows.var + rows.eps) + rows.eps)
-        if pick["scale"].endswith("everywhere"):
-            xhat = (rows.x - rows.mean) * wrong
-        s = wrong
-    gamma = np.broadcast_to(rows.gamma, size)
-    out = gamma * xhat + rows.beta
-    dxhat = {"": gamma, "gamma_missing": 1.0, "gamma_twice": gamma**2, "roles_swapped": rows.x - rows.mean}[
-        pick["upstream"]
-    ] * rows.dout
-    ones = np.ones(size)
+RIGHT: Mapping[str, Any] = {
+    "upstream": lambda rows: rows.gamma,
+    "mean_upstream": lambda rows, dxhat: (dxhat, 1.0),
+    "variance_upstream": lambda rows, dxhat: (dxhat, 1.0),
+    "mean_reduction": _mean,
+    "variance_reduction": _mean,
+    "inner": lambda rows, xhat, s: xhat,
+    "outer": lambda rows, xhat, s: xhat,
+    "through": lambda rows, s, reduced: 0.0,
+    "scale": lambda rows: (rows.normalized, rows.scale),
+}
+"""The ingredients of the three terms, and what is right in each place."""
 
-    def ingredient(name: str) -> Array:
-        return {"": xhat, "x": rows.x * s, "out": out}[name.partition("_")[0]]
+TOUCHES = {"upstream": (0, 1, 2), "scale": (0, 1, 2), "mean_upstream": (1,), "mean_reduction": (1,)}
+"""Which of the three terms an ingredient changes; the others change the third alone."""
 
-    def path(values: Array, upstream: str, reduction: str) -> Array:
-        """mean(dx̂·values), with γ and the sum where the choice has them."""
-        source = rows.dout if upstream.endswith(("from_dout", "outside")) else dxhat
-        product_ = source * values
-        # s varies along a wrong axis: then it matters whether it stands inside the sum (dx̂·(x−μ)·s³) or outside
-        inside = reduction.endswith("#inside")
-        weight = s if values is ones else s * s
-        product_ = product_ * weight if inside else product_
-        reduction = reduction.removesuffix("#inside")
-        if reduction.endswith("no_sum"):
-            reduced = product_ / size[1]
-        elif reduction.endswith("whole_array"):
-            reduced = product_.sum() * ones / size[1]
-        elif reduction.endswith("wrong_axis"):  # kept apart: each of the K positions has its own sum
-            reduced = product_.mean(axis=0)[None, :] * ones
-        elif reduction.endswith("wrong_axis#square"):  # a vector of the wrong length, which broadcasts when R == K
-            reduced = product_.mean(axis=0)[:, None] * ones
-        elif reduction.endswith("keepdims_missing"):
-            reduced = product_.mean(axis=1)[None, :] * ones
-        else:
-            reduced = product_.mean(axis=1, keepdims=True) * ones
-        reduced = reduced / weight if inside else reduced
-        return np.asarray(reduced * gamma if upstream.endswith("outside") else reduced)
 
-    inner, outer = ingredient(pick["inner"]), ingredient(pick["outer"])
+def basis(rows: Rows, wrong: Spoiled = MappingProxyType({})) -> tuple[Array, Array, Array]:
+    """The three terms with the ingredients that a mistake has; without one the right ones, each (R, K)."""
+    pick = {**RIGHT, **wrong}
+    ones = np.ones(rows.x.shape)
+    xhat, s = pick["scale"](rows)
+    dxhat = pick["upstream"](rows) * rows.dout
+
+    def path(values: Array, weight: Array, name: str) -> Array:
+        """mean(dx̂·values), with γ and the sum where the mistake has them."""
+        source, outside = pick[f"{name}_upstream"](rows, dxhat)
+        return np.asarray(
+            pick[f"{name}_reduction"](source * values * ones, weight) * ones * outside
+        )
+
     first = dxhat * s
-    second = -path(ones, pick["mean_upstream"], pick["mean_reduction"]) * s
-    reduced = path(inner, pick["variance_upstream"], pick["variance_reduction"])
-    third = -outer * reduced * s
-    if pick["through"]:  # the variance's own path through the mean, which is zero only for centred values
-        third = third + rows.mean * s * reduced * s
+    second = -path(ones, s, "mean") * s
+    reduced = path(pick["inner"](rows, xhat, s), s * s, "variance")
+    third = -pick["outer"](rows, xhat, s) * reduced * s + pick["through"](rows, s, reduced)
     return first, second, third
+
+
+@lru_cache(maxsize=1)
+def _singles() -> tuple[tuple[str, Spoiled], ...]:
+    """Every mistake that has ingredients of its own: those that change several at once come first."""
+    position = {slot: index for index, slot in enumerate(RIGHT)}
+    ways = [(m.key, way) for m in TERMS for way in m.ways if way]
+    several = [pair for pair in ways if len(pair[1]) > 1]
+    alone = sorted(
+        (pair for pair in ways if len(pair[1]) == 1), key=lambda pair: position[next(iter(pair[1]))]
+    )
+    return (*several, *alone)
 
 
 def bases(rows: Rows, at_most: int) -> Iterator[Basis]:
     """The right basis, then those with one mistake's ingredients, then with two's."""
-    yield Basis((), basis(rows, {}), ())
-    singles: list[tuple[str, dict[str, str]]] = [
-        (name, dict(choice)) for name, choice in zip(NAMES_TOGETHER, TOGETHER, strict=True)
-    ]
-    singles += [(option.partition("#")[0], {slot: option}) for slot, options in SLOTS.items() for option in options[1:]]
+    yield Basis((), basis(rows), ())
     if at_most >= 1:
-        for name, choice in singles:
-            yield Basis((name,), _possible(rows, choice), _touched(choice))
+        for name, wrong in _singles():
+            yield Basis((name,), _possible(rows, wrong), _touched(wrong))
     if at_most >= 2:
-        for (one, first), (other, second) in combinations(singles, 2):
+        for (one, first), (other, second) in combinations(_singles(), 2):
             if not first.keys() & second.keys():
-                choice = {**first, **second}
-                yield Basis((one, other), _possible(rows, choice), _touched(choice))
+                wrong = {**first, **second}
+                yield Basis((one, other), _possible(rows, wrong), _touched(wrong))
 
 
-def _possible(rows: Rows, choice: Mapping[str, str]) -> tuple[Array, Array, Array] | None:
+def _possible(rows: Rows, wrong: Spoiled) -> tuple[Array, Array, Array] | None:
     try:
-        return basis(rows, choice)
+        return basis(rows, wrong)
     except ValueError:
         return None
 
 
-def _touched(choice: Mapping[str, str]) -> tuple[int, ...]:
-    """Which of the three terms a choice changes: their coefficients must not be zero for it to be seen."""
-    where = {"upstream": (0, 1, 2), "scale": (0, 1, 2), "mean_upstream": (1,), "mean_reduction": (1,)}
-    return tuple(sorted({term for slot in choice for term in where.get(slot, (2,))}))
+def _touched(wrong: Spoiled) -> tuple[int, ...]:
+    """Which of the three terms a mistake changes: their coefficients must not be zero for it to be seen."""
+    return tuple(sorted({term for slot in wrong for term in TOUCHES.get(slot, (2,))}))
 
 
 def regress(terms: Sequence[Array], dx: Array) -> tuple[Array, float]:
@@ -213,7 +174,9 @@ class Word(NamedTuple):
     def __str__(self) -> str:
         if not self.powers:
             return "1"
-        ordered = sorted(self.powers, key=lambda item: ORDER.index(item[0]) if item[0] in ORDER else 0.5)
+        ordered = sorted(
+            self.powers, key=lambda item: ORDER.index(item[0]) if item[0] in ORDER else 0.5
+        )
         return "·".join(name if power == 1 else f"{name}^{power:g}" for name, power in ordered)
 
 
@@ -236,8 +199,10 @@ def vocabulary(rows: Rows) -> Mapping[str, Array]:
 
 
 POWERS: Mapping[str, tuple[float, ...]] = {
-    "-1": (0, 1), "2": (0, 1, -1, 2, -2), "K": (0, 1, -1, 2, -2), "s": (0, 1, 2, -1, -2, 3, -3, -4, 4),
-    "γ": (0, 1, -1, 2, -2), "r": (0, 1, 2, 3, -1, -2, -3), "K/(K-1)": (0, 1, -1), "other": (0, 1, -1, 2, -2),
+    "-1": (0, 1), "2": (0, 1, -1, 2, -2), "K": (0, 1, -1, 2, -2),
+    "s": (0, 1, 2, -1, -2, 3, -3, -4, 4),
+    "γ": (0, 1, -1, 2, -2), "r": (0, 1, 2, 3, -1, -2, -3), "K/(K-1)": (0, 1, -1),
+    "other": (0, 1, -1, 2, -2),
 }  # fmt: skip
 
 
@@ -255,13 +220,20 @@ def read(coefficients: Sequence[Array], words: Sequence[Mapping[str, Array]]) ->
     signs = np.concatenate([np.sign(c) for c in coefficients])
 
     def spread(name: str, of: Callable[[Array], Array]) -> Array:
-        return np.concatenate([np.broadcast_to(of(w[name]), c.shape) for c, w in zip(coefficients, words, strict=True)])
+        return np.concatenate(
+            [
+                np.broadcast_to(of(w[name]), c.shape)
+                for c, w in zip(coefficients, words, strict=True)
+            ]
+        )
 
     columns = np.stack([spread(name, lambda value: np.log(np.abs(value))) for name in names])
     exponents = _monomials(names)
     for index in np.flatnonzero(np.max(np.abs(exponents @ columns - logs), axis=1) < 1e-7):
         powers = tuple((n, float(p)) for n, p in zip(names, exponents[index], strict=True) if p)
-        sign = np.prod([spread(n, np.sign) ** int(abs(p)) for n, p in powers] or [np.ones_like(signs)], axis=0)
+        sign = np.prod(
+            [spread(n, np.sign) ** int(abs(p)) for n, p in powers] or [np.ones_like(signs)], axis=0
+        )
         if np.array_equal(sign, signs):
             return Word(powers)
         if np.array_equal(-sign, signs):

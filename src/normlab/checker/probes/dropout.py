@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +15,7 @@ import numpy as np
 from normlab.checker.compare import agrees
 from normlab.checker.exam import Case, Examination, Settled, Unwritten, settle
 from normlab.checker.family import Family
+from normlab.checker.mistakes.dropout import DROPOUT_BACKWARD
 from normlab.typing import Array
 
 PROBABILITIES = (0.3, 0.6, 0.8)
@@ -39,17 +39,10 @@ class Draw(NamedTuple):
     kept: float
 
 
-def _backward(d: Draw, choice: Mapping[str, str]) -> Array:
-    mask = {
-        "mask": d.mask, "mask_unscaled": (d.mask != 0) * 1.0, "mask_inverted": (d.mask == 0) * d.mask.max(),
-        "no_mask": np.ones(d.mask.shape), "scaled_twice": d.mask * d.mask.max(),
-    }[choice["mask"]]  # fmt: skip
-    return np.asarray(mask * (d.p if choice["scale"] else 1.0) * d.dout)
-
-
 BACKWARD = Family(
-    {"mask": ("mask", "mask_unscaled", "mask_inverted", "no_mask", "scaled_twice"), "scale": ("", "scaled_by_p")},
-    _backward,
+    {"mask": lambda mask: mask, "scale": lambda p: 1.0},
+    tuple(DROPOUT_BACKWARD.values()),
+    lambda d, pick: np.asarray(pick["mask"](d.mask) * pick["scale"](d.p) * d.dout),
 )
 
 
@@ -66,9 +59,14 @@ def examine(exam: Examination) -> None:
 def documented(doc: str) -> str:
     """'keep' or 'drop' where a docstring says which p is, otherwise ''."""
     text = " ".join(doc.lower().split())
-    if re.search(r"(we keep each|probability of keeping|keep(ing)? (a |each )?(neuron|unit)|keep prob)", text):
+    if re.search(
+        r"(we keep each|probability of keeping|keep(ing)? (a |each )?(neuron|unit)|keep prob)", text
+    ):
         return "keep"
-    if re.search(r"(we drop each|probability of dropping|drop(ping)? (a |each )?(neuron|unit)|drop prob)", text):
+    if re.search(
+        r"(we drop each|probability of dropping|drop(ping)? (a |each )?(neuron|unit)|drop prob)",
+        text,
+    ):
         return "drop"
     return ""
 
@@ -106,7 +104,9 @@ def _examine_forward(case: Case) -> None:
         return
     if all(m.kept > 0.999 for m in measured):
         case.wrong("nothing_dropped", evidence)
-    elif all(_near(m.kept, _normal_below(m.p)) or _near(m.kept, 1 - _normal_below(m.p)) for m in measured):
+    elif all(
+        _near(m.kept, _normal_below(m.p)) or _near(m.kept, 1 - _normal_below(m.p)) for m in measured
+    ):
         case.wrong("normal_for_uniform", evidence)
     elif unscaled and (keeps or drops):
         case.wrong("not_inverted", evidence)
@@ -121,7 +121,10 @@ def _examine_forward(case: Case) -> None:
     if test is not None and not case.found("not_inverted"):
         if all(abs(t - 1) < 1e-9 for t in test):
             pass
-        elif all(abs(t - p) < 1e-9 or abs(t - (1 - p)) < 1e-9 for t, p in zip(test, PROBABILITIES, strict=True)):
+        elif all(
+            abs(t - p) < 1e-9 or abs(t - (1 - p)) < 1e-9
+            for t, p in zip(test, PROBABILITIES, strict=True)
+        ):
             case.wrong("test_scaled", "in test mode the input is multiplied by p")
         else:
             case.wrong("test_not_identity", "in test mode the output is not the input")
@@ -167,7 +170,9 @@ def _test_factor(case: Case) -> list[float] | None:
 def _examine_seed(case: Case) -> None:
     x = np.ones((20, 20))
     one, two = (
-        case.call("dropout_forward", x, {"mode": "train", "p": 0.5, "seed": 9}, keep=(1,), seed=s).value[0]
+        case.call(
+            "dropout_forward", x, {"mode": "train", "p": 0.5, "seed": 9}, keep=(1,), seed=s
+        ).value[0]
         for s in (1, 2)
     )
     if not np.array_equal(one, two):
@@ -183,7 +188,9 @@ def _examine_backward(case: Case) -> None:
     rng = exam.random(72)
     for index, p in enumerate(PROBABILITIES):
         x, dout = rng.uniform(1, 2, size=(12, 15)), rng.normal(size=(12, 15))
-        out, cache, outcome = case.forward("dropout_forward", x, {"mode": "train", "p": p, "seed": 40 + index})
+        out, cache, outcome = case.forward(
+            "dropout_forward", x, {"mode": "train", "p": p, "seed": 40 + index}
+        )
         gradient = case.call("dropout_backward", dout, cache).value
         if gradient is None:
             raise Unwritten
@@ -196,8 +203,15 @@ def _examine_backward(case: Case) -> None:
         results[id(d)] = gradient
     if case.explain(BACKWARD, draws, lambda d: results[id(d)]):
         x, dout = rng.normal(size=(4, 5)), rng.normal(size=(4, 5))
-        cache = case.call("dropout_forward", x, {"mode": "test", "p": 0.5, "seed": 1}, keep=(1,)).value
-        if cache is not None and isinstance(cache, tuple) and cache[0] is not None and agrees(cache[0], x):
+        cache = case.call(
+            "dropout_forward", x, {"mode": "test", "p": 0.5, "seed": 1}, keep=(1,)
+        ).value
+        if (
+            cache is not None
+            and isinstance(cache, tuple)
+            and cache[0] is not None
+            and agrees(cache[0], x)
+        ):
             outcome = case.call("dropout_backward", dout, cache[1])
             if outcome.value is not None and not agrees(outcome.value, dout):
                 case.wrong("test_gradient", "in test mode dx is not dout")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from normlab.checker.compare import SINGLE, agrees
 from normlab.checker.exam import Case, Examination, Failed, far, settle
 from normlab.checker.family import Family
+from normlab.checker.mistakes import losses
 from normlab.typing import Array
 
 
@@ -19,98 +20,75 @@ class Draw(NamedTuple):
     y: Array
 
 
-def _probabilities(x: Array, shift: str, normalizer: str) -> Array:
-    """Softmax with the shift and the sum over the axes a choice names."""
-    shifted = x - (x.max(1, keepdims=True) if shift == "rows" else x.max(0))
-    powers = np.exp(shifted)
-    total = {
-        "rows": powers.sum(1, keepdims=True), "normalizer_wrong_axis": powers.sum(0, keepdims=True),
-        "normalizer_whole_array": powers.sum(),
-        "normalizer_wrong_axis#square": powers.sum(1)[None, :] if len(x) == x.shape[1] else None,
-    }[normalizer]  # fmt: skip
-    if total is None:
-        raise ValueError("these sizes do not broadcast")
-    return np.asarray(powers / total)
-
-
-def _softmax(d: Draw, choice: Mapping[str, str]) -> tuple[Array, Array]:
+def _softmax(d: Draw, pick: Mapping[str, Any]) -> tuple[Array, Array]:
     x, y, (n, c) = d.x, d.y, d.x.shape
-    p = _probabilities(x, choice["shift"], choice["normalizer"])
-    logs = np.log(p)
-    picked = logs[:, y] if choice["picked"] == "log_of_columns" else logs[np.arange(n), y]
-    loss = -picked.sum() / _divisor(choice["loss_count"], n, c)
-    if choice["loss_sign"] == "loss_sign":
-        loss = -loss
+    powers = np.exp(x - pick["shift"](x))
+    p = powers / pick["normalizer"](powers)
+    loss = -pick["picked"](np.log(p), y).sum() / pick["loss_count"](n, c)
     dx = p.copy()
-    if choice["target"] == "right":
-        dx[np.arange(n), y] -= 1
-    elif choice["target"] == "gradient_of_columns":
-        dx[:, y] -= 1
-    elif choice["target"] == "gradient_plus_one":
-        dx[np.arange(n), y] += 1
-    dx = dx / _divisor(choice["count"], n, c)
-    return np.asarray(loss), -dx if choice["sign"] == "gradient_sign" else dx
+    pick["target"](dx, y)
+    dx = dx / pick["count"](n, c)
+    return np.asarray(pick["loss_sign"](loss)), pick["sign"](dx)
 
 
-def _divisor(name: str, n: int, c: int) -> int:
-    if name.endswith("not_averaged"):
-        return 1
-    return {"": n, "classes": c, "n_and_c": n * c}[name.partition("_by_")[2]]
+def _at_labels(values: Array, y: Array) -> Array:
+    return np.asarray(values[np.arange(len(y)), y])
+
+
+def _minus_onehot(dx: Array, y: Array) -> None:
+    dx[np.arange(len(y)), y] -= 1
 
 
 SOFTMAX = Family(
     {
-        "shift": ("rows", "shift_wrong_axis"),
-        "normalizer": ("rows", "normalizer_wrong_axis", "normalizer_wrong_axis#square", "normalizer_whole_array"),
-        "picked": ("right", "log_of_columns"),
-        "loss_count": ("N", "loss_not_averaged", "loss_divided_by_classes"),
-        "loss_sign": ("", "loss_sign"),
-        "target": ("right", "gradient_without_target", "gradient_of_columns", "gradient_plus_one"),
-        "count": ("N", "gradient_not_averaged", "gradient_divided_by_classes", "gradient_divided_by_n_and_c"),
-        "sign": ("", "gradient_sign"),
+        "shift": lambda x: x.max(1, keepdims=True),
+        "normalizer": lambda powers: powers.sum(1, keepdims=True),
+        "picked": _at_labels,
+        "loss_count": lambda n, c: n,
+        "loss_sign": lambda loss: loss,
+        "target": _minus_onehot,
+        "count": lambda n, c: n,
+        "sign": lambda dx: dx,
     },
+    (*losses.BOTH, *losses.SOFTMAX),
     _softmax,
 )
 
 
-def _svm(d: Draw, choice: Mapping[str, str]) -> tuple[Array, Array]:
+def _svm(d: Draw, pick: Mapping[str, Any]) -> tuple[Array, Array]:
     x, y, (n, c) = d.x, d.y, d.x.shape
-    rows = np.arange(n)
-    correct = x[rows, y]
-    subtracted = {
-        "column": correct[:, None], "correct_not_column": correct if n == c else None,
-        "correct_not_column#mean": correct.mean(), "correct_not_column#first": correct[0],
-    }[choice["correct"]]  # fmt: skip
-    if subtracted is None:
-        raise ValueError("these sizes do not broadcast")
-    delta = {"one": 1.0, "margin_missing": 0.0, "margin_sign": -1.0}[choice["delta"]]
-    margins = np.maximum(0, x - subtracted + delta)
-    if choice["zeroed"] == "":
-        margins[rows, y] = 0
-    loss = margins.sum() / _divisor(choice["loss_count"], n, c)
-    active = margins > 0
-    dx = active * 1.0
-    positive = active.sum(1)
-    if choice["target"] == "right":
-        dx[rows, y] -= positive
-    elif choice["target"] == "minus_one_for_count":
-        dx[rows, y] -= 1
-    elif choice["target"] == "count_overwrites":
-        dx[rows, y] = -1
-    dx = dx / _divisor(choice["count"], n, c)
-    return np.asarray(loss), -dx if choice["sign"] == "gradient_sign" else dx
+    margins = x - pick["correct"](x, _at_labels(x, y)) + pick["delta"]
+    clipped = np.maximum(0, margins)
+    pick["zeroed"](clipped, y)
+    pick["zeroed"](margins, y)
+    loss = pick["summed"](clipped, margins).sum() / pick["loss_count"](n, c)
+    dx = pick["active"](clipped) * 1.0
+    pick["target"](dx, y)
+    dx = dx / pick["count"](n, c)
+    return np.asarray(loss), pick["sign"](dx)
+
+
+def _zero_at_labels(margins: Array, y: Array) -> None:
+    margins[np.arange(len(y)), y] = 0
+
+
+def _minus_count(dx: Array, y: Array) -> None:
+    dx[np.arange(len(y)), y] -= dx.sum(1)
 
 
 SVM = Family(
     {
-        "zeroed": ("", "correct_not_zeroed"),
-        "correct": ("column", "correct_not_column", "correct_not_column#mean", "correct_not_column#first"),
-        "delta": ("one", "margin_missing", "margin_sign"),
-        "loss_count": ("N", "loss_not_averaged", "loss_divided_by_classes"),
-        "target": ("right", "count_not_subtracted", "minus_one_for_count", "count_overwrites"),
-        "count": ("N", "gradient_not_averaged", "gradient_divided_by_classes", "gradient_divided_by_n_and_c"),
-        "sign": ("", "gradient_sign"),
+        "zeroed": _zero_at_labels,
+        "correct": lambda x, correct: correct[:, None],
+        "delta": 1.0,
+        "summed": lambda clipped, margins: clipped,
+        "loss_count": lambda n, c: n,
+        "active": lambda clipped: clipped > 0,
+        "target": _minus_count,
+        "count": lambda n, c: n,
+        "sign": lambda dx: dx,
     },
+    (*losses.BOTH, *losses.SVM),
     _svm,
 )
 
@@ -159,8 +137,13 @@ def _examine_range(case: Case, rng: np.random.Generator) -> None:
         return
     right = tuple(np.asarray(value) for value in right)
     if not (agrees(large[0], right[0], 1e-6) and agrees(large[1], right[1], 1e-6)):
-        case.wrong("no_shift", "with 1000 added to every score, loss or gradient change; they should stay as they are")
+        case.wrong(
+            "no_shift",
+            "with 1000 added to every score, loss or gradient change; they should stay as they are",
+        )
     elif not agrees(apart[1], right[1], 1e-6):
         case.remark("shift_of_whole_array", "rows that lie 2000 apart: the gradient is wrong")
     elif not np.isfinite(wide[0]):
-        case.remark("infinite_loss", "scores of order 1000: the loss is infinite, the gradient right")
+        case.remark(
+            "infinite_loss", "scores of order 1000: the loss is infinite, the gradient right"
+        )

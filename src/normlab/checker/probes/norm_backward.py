@@ -13,6 +13,7 @@ from normlab.checker.coefficients import Reasons, reasons, written
 from normlab.checker.compare import SINGLE, TIGHT, agrees, as_array, distance
 from normlab.checker.exam import Case, Examination, Failed, settle
 from normlab.checker.family import Family
+from normlab.checker.mistakes import norm_sums
 from normlab.checker.probes import norm_forward
 from normlab.checker.terms import Rows, basis
 from normlab.typing import Array
@@ -33,7 +34,7 @@ class Draw:
     @property
     def dx(self) -> Array:
         """The right dx, in x's shape."""
-        return self.as_rows(sum(basis(self.rows, {}), np.zeros(self.rows.x.shape)))
+        return self.as_rows(sum(basis(self.rows), np.zeros(self.rows.x.shape)))
 
     @property
     def normalized(self) -> Array:
@@ -52,62 +53,33 @@ def draw(rng: np.random.Generator, n: int, d: int, axis: int) -> Draw:
     return Draw(given, dout, rows)
 
 
-def _sums(d: Draw, choice: Mapping[str, str]) -> tuple[Array, Array]:
-    """dgamma and dbeta with the ingredients that a choice names."""
-    g, xhat, dout = d.given, d.normalized, d.dout
-    mean = g.x.mean(g.axis, keepdims=True)
-    with_ = {
-        "normalized": xhat, "dgamma_centred": g.x - mean, "dgamma_x": g.x, "dgamma_with_gamma": xhat * g.gamma,
-        "dgamma_with_out": xhat * g.gamma + g.beta, "dgamma_over_gamma": xhat / g.gamma,
-        "dgamma_is_dbeta": np.ones_like(xhat),
-    }[choice["factor"]]  # fmt: skip
-    products = xhat * 1.0 if choice["dout"] == "dgamma_without_dout" else dout * with_
-    scaled = g.gamma if choice["upstream"] else 1.0
-    dgamma = _reduce(products * scaled, choice["dgamma_sum"].removeprefix("dgamma_"))
-    dbeta = _reduce(
-        dout * (g.gamma if choice["dbeta"] == "dbeta_with_gamma" else scaled),
-        choice["dbeta_sum"].removeprefix("dbeta_"),
-    )
-    if choice["order"]:
-        dgamma, dbeta = dbeta, dgamma
-    return dgamma, dbeta
+def _sums(d: Draw, pick: Mapping[str, Any]) -> tuple[Any, Any]:
+    """dgamma and dbeta with the ingredients of a choice."""
+    xhat, dout, gamma = d.normalized, d.dout, d.given.gamma
+    upstream = pick["upstream"](gamma)
+    dgamma = pick["dgamma_sum"](pick["dout"](dout, pick["factor"](d, xhat), xhat) * upstream)
+    dbeta = pick["dbeta_sum"](pick["dbeta"](dout, gamma, upstream))
+    first, second = pick["order"](dgamma, dbeta)
+    return np.asarray(first), np.asarray(second)
 
 
-def _reduce(values: Array, way: str) -> Array:
-    reduced = {
-        "": values.sum(0), "mean": values.mean(0), "keepdims": values.sum(0, keepdims=True),
-        "wrong_axis": values.sum(1),
-        "wrong_axis#kept": values.sum(1, keepdims=True), "whole_array": values.sum(), "not_summed": values,
-        "last_only": values[-1],
-        "sign": -values.sum(0), "divided_by_features": values.sum(0) / values.shape[1],
-    }[way]  # fmt: skip
-    return np.asarray(reduced)
+def _over_examples(values: Array) -> Array:
+    return np.asarray(values.sum(0))
 
 
-WAYS = (
-    "mean",
-    "keepdims",
-    "wrong_axis",
-    "wrong_axis#kept",
-    "whole_array",
-    "not_summed",
-    "sign",
-    "divided_by_features",
-    "last_only",
-)
 SUMS = Family(
     {
-        "order": ("", "gamma_beta_order"),
-        "upstream": ("", "dout_overwritten_by_gamma"),
-        "dbeta": ("", "dbeta_with_gamma"),
-        "factor": ("normalized", "dgamma_centred", "dgamma_x", "dgamma_with_gamma", "dgamma_with_out",
-                   "dgamma_over_gamma", "dgamma_is_dbeta"),
-        "dout": ("", "dgamma_without_dout"),
-        "dgamma_sum": ("", *(f"dgamma_{way}" for way in WAYS)),
-        "dbeta_sum": ("", *(f"dbeta_{way}" for way in WAYS)),
+        "order": lambda dgamma, dbeta: (dgamma, dbeta),
+        "upstream": lambda gamma: 1.0,
+        "dbeta": lambda dout, gamma, upstream: dout * upstream,
+        "factor": lambda d, xhat: xhat,
+        "dout": lambda dout, factor, xhat: dout * factor,
+        "dgamma_sum": _over_examples,
+        "dbeta_sum": _over_examples,
     },
+    norm_sums.SUMS,
     _sums,
-)  # fmt: skip
+)
 
 
 def examine(exam: Examination) -> None:
@@ -178,7 +150,9 @@ def _pair(values: tuple[Any, ...]) -> tuple[Any, Any]:
 def _examine_purity(case: Case, d: Draw, cache: Any, first: Any, args: tuple[Any, ...]) -> None:
     again = case.exam.subject.call(case.function, d.dout, cache)
     same = again.error is None and isinstance(again.value, (tuple, list)) and len(again.value) == 3
-    if not same or not all(a is None or agrees(b, np.asarray(a)) for a, b in zip(first, again.value, strict=True)):
+    if not same or not all(
+        a is None or agrees(b, np.asarray(a)) for a, b in zip(first, again.value, strict=True)
+    ):
         if all(as_array(a) is not None and np.all(np.isfinite(np.asarray(a))) for a in first):
             case.wrong("not_repeatable", "two calls on one cache gave two answers")
     elif not np.array_equal(args[0], d.dout):
@@ -206,7 +180,10 @@ def judge_dx(case: Case, draws: Sequence[Draw], values: Sequence[Any]) -> None:
         name_all(case, found, evidence)
         return
     if _is_diagonal(case, draws[0], arrays[0], found):
-        case.wrong("diagonal_only", f"{evidence}; the dx of one example changes nothing when another's dout does")
+        case.wrong(
+            "diagonal_only",
+            f"{evidence}; the dx of one example changes nothing when another's dout does",
+        )
         return
     case.wrong(
         "unexplained",
@@ -228,7 +205,9 @@ def told(case: Case, found: Reasons) -> str:
     readings = [written(reading, case.words["n"]) for reading in found.readings]
     if readings == ["1", "1", "1"]:
         return "exactly what this mistake gives"
-    return f"its coefficients on the three terms are ({', '.join(readings)}) where (1, 1, 1) is right"
+    return (
+        f"its coefficients on the three terms are ({', '.join(readings)}) where (1, 1, 1) is right"
+    )
 
 
 def _is_diagonal(case: Case, d: Draw, dx: Array, found: Reasons | None) -> bool:
@@ -239,7 +218,9 @@ def _is_diagonal(case: Case, d: Draw, dx: Array, found: Reasons | None) -> bool:
     g = d.given
     try:
         cache = case.forward(forward, g.x, g.gamma, g.beta, g.param())[1]
-        other = case.results(case.call(case.function, changed, cache).value, ("dx", "dgamma", "dbeta"))[0]
+        other = case.results(
+            case.call(case.function, changed, cache).value, ("dx", "dgamma", "dbeta")
+        )[0]
     except Failed:
         return False
     moved = np.abs(np.asarray(other) - dx) > 1e-12 * np.max(np.abs(dx))

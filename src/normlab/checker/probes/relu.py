@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from normlab.checker.compare import agrees
 from normlab.checker.exam import Case, Examination, Failed, Unwritten, settle
 from normlab.checker.family import Family
+from normlab.checker.mistakes.relu import RELU_BACKWARD, RELU_FORWARD
 from normlab.typing import Array
 
 
@@ -18,44 +18,16 @@ class Draw(NamedTuple):
     dout: Array
 
 
-def _forward(d: Draw, choice: Mapping[str, str]) -> Array:
-    x = d.x
-    value = {
-        "max": np.maximum(x, 0), "absolute_value": np.abs(x), "leaky": np.where(x > 0, x, 0.01 * x),
-        "leaky#tenth": np.where(x > 0, x, 0.1 * x), "identity": x, "mask_for_value": (x > 0) * 1.0,
-        "minimum": np.minimum(x, 0), "whole_maximum": np.maximum(0, x.max()) + 0 * x,
-        "whole_maximum#scalar": np.maximum(0, x.max()),
-    }[choice["value"]]  # fmt: skip
-    return np.asarray(value)
-
-
 FORWARD = Family(
-    {"value": ("max", "absolute_value", "leaky", "leaky#tenth", "identity", "mask_for_value", "minimum",
-               "whole_maximum", "whole_maximum#scalar")},
-    _forward,
-)  # fmt: skip
-
-
-def _backward(d: Draw, choice: Mapping[str, str]) -> Array:
-    x, dout = d.x, d.dout
-    mask = {
-        "x": x > 0, "mask_of_dout": dout > 0, "mask_inverted": x < 0, "no_mask": np.ones(x.shape),
-        "times_value": np.maximum(x, 0), "times_value#x": x, "leaky": np.where(x > 0, 1, 0.01),
-        "mask_of_dout#both": (dout > 0) & (x > 0), "mask_inverted#equal": x <= 0,
-    }[choice["mask"]]  # fmt: skip
-    return np.asarray(
-        mask * {"dout": dout, "dout_missing": 1.0, "dout_squared": dout * dout, "sign": -dout}[choice["dout"]]
-    )
-
-
+    {"value": lambda x: np.maximum(x, 0)},
+    tuple(RELU_FORWARD.values()),
+    lambda d, pick: np.asarray(pick["value"](d.x)),
+)
 BACKWARD = Family(
-    {
-        "mask": ("x", "mask_of_dout", "mask_of_dout#both", "mask_inverted", "mask_inverted#equal", "no_mask",
-                 "times_value", "times_value#x", "leaky"),
-        "dout": ("dout", "dout_missing", "dout_squared", "sign"),
-    },
-    _backward,
-)  # fmt: skip
+    {"mask": lambda x, dout: x > 0, "dout": lambda dout: dout},
+    tuple(RELU_BACKWARD.values()),
+    lambda d, pick: np.asarray(pick["mask"](d.x, d.dout) * pick["dout"](d.dout)),
+)
 
 
 def examine(exam: Examination) -> None:
