@@ -116,9 +116,8 @@ def _name(case: Case, multiples: dict[str, float], n: int, shares: Iterable[Mist
         if key[0] != "W" and abs(value) > 1e-5
     }
     if extra:
-        both = "b" in extra and extra != {"b"}
-        key = "all_parameters" if both else "biases" if "b" in extra else "norm_parameters"
-        case.wrong(f"{key}_regularized", evidence)
+        key = "norm_parameters_regularized" if "b" not in extra else "all_parameters_regularized"
+        case.wrong("biases_regularized" if extra == {"b"} else key, evidence)
     of_weights = [value for key, value in sorted(multiples.items()) if key[0] == "W"]
     for key in _keys(of_weights, n, tuple(shares), tuple(factors)):
         case.wrong(key, evidence)
