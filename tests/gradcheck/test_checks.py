@@ -7,9 +7,11 @@ from functools import partial
 import numpy as np
 import pytest
 
+import normlab
 from normlab import layers
-from normlab.errors import MissingKeyError, OptionError, ShapeError
+from normlab.errors import MissingKeyError, OptionError, ShapeError, UserError
 from normlab.gradcheck import check_gradient, check_layer, check_net
+from normlab.layers.norms import BY_NAME
 from normlab.nets import FullyConnectedNet, TwoLayerNet
 
 
@@ -329,3 +331,76 @@ def test_a_report_is_a_value():
         report.method = ""
     with pytest.raises(MissingKeyError, match="no argument 'y'; it has 'x'"):
         report["y"]
+
+
+def _sum_of(norm):
+    """The sum of a norm's output in train mode, which is constant where the norm subtracts a mean."""
+
+    def f(x):
+        settings = {"mode": "train"} | ({"num_groups": 1} if "num_groups" in norm.options else {})
+        parameters = [np.full(p.size(x.shape[-1]), p.start) for p in norm.parameters]
+        return norm.forward(x, *parameters, settings)[0].sum()
+
+    return f
+
+
+TRULY_ZERO = {
+    "the course's batch norm": lambda x: ((x - x.mean(0)) / np.sqrt(x.var(0) + 1e-5)).sum(),
+    "in float32": lambda x: ((x := x.astype("f4")) - x.mean(0)).sum(),
+    "far from zero": lambda x: ((x + 1e6) - (x + 1e6).mean(0)).sum(),
+    "equal sums": lambda x: x.sum() - x[::-1].sum(),
+    "a softmax": lambda x: (np.exp(x) / np.exp(x).sum(1, keepdims=True)).sum(),
+    "a constant": lambda _: 3.0,
+    **{name: _sum_of(norm) for name, norm in BY_NAME.items() if norm.over and norm.centred},
+}
+
+
+@pytest.mark.parametrize("which", TRULY_ZERO)
+def test_a_gradient_that_is_truly_zero_is_zero_in_200_of_200_draws(which):
+    verdicts = [
+        normlab.check_gradient(TRULY_ZERO[which], np.random.RandomState(seed).randn(5, 4), np.zeros((5, 4)), seed=seed)[
+            "x"
+        ].verdict
+        for seed in range(200)
+    ]
+    assert verdicts == ["zero"] * 200
+
+
+@pytest.mark.parametrize("off", [1e-4, -1e-4, 1.0])
+def test_beside_terms_that_cancel_a_wrong_gradient_is_still_wrong(off):
+    def f(x):
+        return TRULY_ZERO["the course's batch norm"](x) + 1e-3 * (x**3).sum()
+
+    for seed in range(20):
+        x = np.random.RandomState(seed).randn(5, 4)
+        assert normlab.check_gradient(f, x, 3e-3 * x**2, seed=seed).ok
+        assert not normlab.check_gradient(f, x, 3e-3 * x**2 * (1 + off), seed=seed).ok
+
+
+@pytest.mark.parametrize("gradient", [np.zeros((2, 3), int), np.zeros(3), np.full((2, 3), np.nan)])
+def test_what_was_not_measured_is_not_called_different(gradient):
+    text = str(normlab.check_gradient(lambda x: x.sum(), np.ones((2, 3)), gradient))
+    assert "differs" not in text
+    assert "is no gradient that could be compared" in text
+
+
+def _no_cache(x):
+    return x
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: normlab.check_gradient(sum, [1.0, 2.0], np.ones(2)), "x is .* it needs an array"),
+        (lambda: normlab.check_gradient(sum, None, None), "x is None"),
+        (lambda: normlab.check_gradient(lambda _: "1", np.ones(2), np.ones(2)), "expected one real number"),
+        (lambda: normlab.check_layer(_no_cache, None, [np.ones(2)]), "expected a dictionary of arrays"),
+        (lambda: normlab.check_layer(_no_cache, None, np.ones(2)), "inputs is of type ndarray"),
+        (lambda: normlab.check_layer(_no_cache, None, {"x": np.ones(2)}), r"expected \(out, cache\)"),
+        (lambda: normlab.check_net(normlab.NetSpec((3,)), np.ones((2, 3)), [0, 1]), "net is of type NetSpec"),
+        (lambda: normlab.check_gradient(sum, np.ones(2), np.ones(2), draws=True), "draws=True is not a whole number"),
+    ],
+)
+def test_other_things_are_sentences(call, said):
+    with pytest.raises(UserError, match=said):
+        call()

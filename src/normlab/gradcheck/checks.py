@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from normlab.errors import OptionError, ShapeError
+from normlab.errors import ShapeError
 from normlab.gradcheck.directions import Arrays, Probe
-from normlab.gradcheck.probing import as_float64, report, rounding_unit_of, same_draws, value_at
+from normlab.gradcheck.probing import as_float64, report, rounding_of, same_draws, value_at
 from normlab.gradcheck.reports import GradientReport
 from normlab.typing import Array
+from normlab.validation import whole_number
 
 
 def check_gradient(
@@ -51,12 +52,14 @@ def check_gradient(
     Compared in float64 along 3 random directions an argument.
     """
     _need_draws(draws)
-    given = {"x": inputs} if isinstance(inputs, np.ndarray) else inputs
-    claimed = {"x": gradients} if isinstance(gradients, np.ndarray) else gradients
+    given = inputs if isinstance(inputs, Mapping) else {"x": inputs}
+    claimed = gradients if isinstance(gradients, Mapping) else {"x": gradients}
     arrays = {name: as_float64(name, array) for name, array in given.items()}
 
     def number(moved: Arrays) -> float:
         value = np.asarray(f(*(array.copy() for array in moved.values())))
+        if value.dtype.kind not in "fiub":
+            raise ShapeError(f"f returned {value.dtype} of shape {value.shape}; expected one real number")
         if value.size != 1:
             raise ShapeError(
                 f"f returned an array of shape {value.shape}; a gradient check needs one number: "
@@ -67,8 +70,8 @@ def check_gradient(
     rng = np.random.default_rng(seed)
     at_zero = value_at(number, arrays)
     gradients = {name: np.asarray(gradient) for name, gradient in claimed.items()}
-    size = abs(at_zero)
-    probe = Probe(number, gradients, at_zero, size, rounding_unit_of(number, size, arrays, rng))
+    rounding = rounding_of(number, at_zero, arrays, rng)
+    probe = Probe(number, gradients, at_zero, rounding.size, rounding.eps)
     return report(given, arrays, [probe] * draws, rng, coordinates=coordinates, tolerance=tolerance)
 
 
@@ -94,13 +97,18 @@ def check_layer(
     True
     """
     _need_draws(draws)
+    if not isinstance(inputs, Mapping):
+        raise ShapeError(
+            f"inputs is of type {type(inputs).__name__}; expected a dictionary of arrays in the order of forward's "
+            f"arguments, as {{'x': x, 'gamma': gamma}}"
+        )
     arrays = {name: as_float64(name, array) for name, array in inputs.items()}
     rng = np.random.default_rng(seed)
     with same_draws() as rewind:
 
         def run(moved: Arrays) -> tuple[Array, Any]:
             rewind()
-            return forward(*(array.copy() for array in moved.values()))
+            return _out_and_cache(forward(*(array.copy() for array in moved.values())))
 
         def probe() -> Probe:
             out, cache = run(arrays)
@@ -110,9 +118,11 @@ def check_layer(
                 return float(np.sum(np.asarray(run(moved)[0], np.float64) * dout))
 
             gradients = _in_order(backward(dout.astype(out.dtype), cache), list(arrays))
+            at_zero = value_at(projected, arrays)
             size = float(np.linalg.norm(out * dout))
-            eps = max(float(np.finfo(out.dtype).eps), rounding_unit_of(projected, size, arrays, rng))
-            return Probe(projected, gradients, value_at(projected, arrays), size, eps)
+            rounding = rounding_of(projected, at_zero, arrays, rng, size)
+            eps = max(float(np.finfo(out.dtype).eps), rounding.eps)
+            return Probe(projected, gradients, at_zero, rounding.size, eps)
 
         probes = [probe() for _ in range(draws)]
         return report(inputs, arrays, probes, rng, coordinates=coordinates, tolerance=tolerance)
@@ -144,6 +154,11 @@ def check_net(
     """
     _need_draws(draws)
     rng = np.random.default_rng(seed)
+    if not isinstance(getattr(net, "params", None), Mapping) or not callable(getattr(net, "loss", None)):
+        raise ShapeError(
+            f"net is of type {type(net).__name__}; expected a net with a dictionary `params` and a "
+            f"method `loss(X, y)`, such as FullyConnectedNet"
+        )
     arrays = {name: as_float64(name, array) for name, array in net.params.items()}
     twin = copy.copy(net)
     twin.params, twin.dtype = {}, np.dtype(np.float64)
@@ -165,12 +180,25 @@ def check_net(
 
         at_zero = value_at(loss, arrays)
         gradients = {name: np.array(gradient) for name, gradient in loss_and_gradients(arrays)[1].items()}
-        size = abs(at_zero)
-        probe = Probe(loss, gradients, at_zero, size, rounding_unit_of(loss, size, arrays, rng))
+        rounding = rounding_of(loss, at_zero, arrays, rng)
+        probe = Probe(loss, gradients, at_zero, rounding.size, rounding.eps)
         remark = f"Made random first, being all alike: {', '.join(alike)}." if alike else ""
         return report(
             net.params, arrays, [probe] * draws, rng, coordinates=coordinates, tolerance=tolerance, remark=remark
         )
+
+
+def _out_and_cache(result: Any) -> tuple[Array, Any]:
+    if not isinstance(result, tuple | list) or len(result) != 2 or not isinstance(result[0], np.ndarray):
+        held = f" of {len(result)}" if isinstance(result, tuple | list) else ""
+        raise ShapeError(
+            f"forward returned a {type(result).__name__}{held}; expected (out, cache), with an array out: a function "
+            f"that returns a number is checked with check_gradient"
+        )
+    out, cache = result
+    if out.dtype.kind != "f":
+        raise ShapeError(f"forward returned an array of {out.dtype}; expected floating-point numbers")
+    return out, cache
 
 
 def _in_order(gradients: Any, names: list[str]) -> dict[str, Array]:
@@ -184,5 +212,4 @@ def _in_order(gradients: Any, names: list[str]) -> dict[str, Array]:
 
 
 def _need_draws(draws: int) -> None:
-    if draws < 1:
-        raise OptionError(f"draws={draws!r} is not a whole number >= 1: without a direction nothing is compared")
+    whole_number("draws", draws, 1)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,8 +13,11 @@ from normlab.errors import OptionError, ShapeError
 from normlab.gradcheck.directions import Arrays, Probe, tolerance_for, typical_move
 from normlab.gradcheck.judge import judge_argument
 from normlab.gradcheck.reports import GradientReport
-from normlab.gradcheck.slopes import rounding_unit
+from normlab.gradcheck.slopes import noise, rounding_unit
 from normlab.typing import Array
+
+WIGGLES = 16  # evaluations beside the point, by which noise is heard where terms cancel
+MOSTLY_NOISE = 2.0**-19
 
 
 def as_float64(name: str, array: Any) -> Array:
@@ -37,17 +41,45 @@ def value_at(number: Callable[[Arrays], float], arrays: Arrays) -> float:
     return first
 
 
-def rounding_unit_of(number: Callable[[Arrays], float], size: float, arrays: Arrays, rng: np.random.Generator) -> float:
-    """Which arithmetic `number` uses, from its values at three places with no round numbers in them."""
-    found = []
+class Rounding(NamedTuple):
+    """How a function rounds: its unit, and the size of the terms it adds up, whose product is the noise."""
+
+    eps: float
+    size: float
+
+
+def rounding_of(
+    number: Callable[[Arrays], float],
+    at_zero: float,
+    arrays: Arrays,
+    rng: np.random.Generator,
+    size: float = 0.0,
+) -> Rounding:
+    """How `number` rounds, from its values at three places with no round numbers in them, and beside the point.
+
+    `size` is what is known of the terms that `number` adds up. Where they cancel, as in the sum of a
+    norm's output, its value says nothing of them: then the noise itself is measured, by moving every
+    input by a few units in its last place.
+    """
+    size = max(size, abs(at_zero))
+    places = []
     with np.errstate(all="ignore"):
         for _ in range(3):
             # off the point, which may sit on a corner; then four steps too small for any curve to show
             along = {name: typical_move(a) * rng.standard_normal(a.shape) for name, a in arrays.items()}
             steps = (1e-3 + step * 2.0**-25 for step in range(4))
-            values = [number({name: a + t * along[name] for name, a in arrays.items()}) for t in steps]
-            found.append(rounding_unit(values, size))
-    return max(found)
+            places.append([number({name: a + t * along[name] for name, a in arrays.items()}) for t in steps])
+        beside = [
+            number({name: a * (1 + 2.0**-52 * rng.integers(-3, 4, a.shape)) for name, a in arrays.items()})
+            for _ in range(WIGGLES)
+        ]
+        seen = [noise(values) for values in places] + [abs(value - at_zero) for value in beside]
+        heard = max((each for each in seen if math.isfinite(each)), default=0.0)
+        largest = max(size, *(abs(value) for values in places for value in values if math.isfinite(value)), 0.0)
+        if heard > MOSTLY_NOISE * largest:  # more than float32's rounding: the terms cancel
+            return Rounding(2.0**-52, heard * 2.0**52)
+        eps = max(rounding_unit(values, size) for values in places)
+    return Rounding(eps, max(size, heard / eps))
 
 
 @contextmanager

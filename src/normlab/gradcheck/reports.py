@@ -16,6 +16,7 @@ MEANINGS = {
     UNCLEAR: "could not be judged.",
     WRONG: "differs from the difference quotient.",
 }
+NOT_COMPARED = "is no gradient that could be compared."
 
 
 @dataclass(frozen=True)
@@ -87,9 +88,11 @@ def _headline(arguments: tuple[ArgumentCheck, ...]) -> str:
 
 def _lines(argument: ArgumentCheck, width: int) -> list[str]:
     measured = argument.verdict in (RIGHT, CORNER, WRONG) and math.isfinite(argument.direction_error)
+    unmeasured = argument.verdict == WRONG and not math.isfinite(argument.direction_error)
+    meaning = NOT_COMPARED if unmeasured else MEANINGS[argument.verdict]
     numbers = f"direction error {argument.direction_error:.1e} (allowed {argument.allowed_error:.1e}): "
     head = f"  {argument.name:<{width}}  {argument.verdict:<7} {numbers if measured else ''}"
-    lines = [head + MEANINGS[argument.verdict]]
+    lines = [head + meaning]
     indent = " " * (width + 4)
     if argument.worst is not None:
         place = f"{argument.name}[{', '.join(map(str, argument.worst))}]" if argument.worst else argument.name

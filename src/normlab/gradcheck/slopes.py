@@ -6,7 +6,8 @@ each a quarter of the last, and keep the step where both costs together are leas
 
 - Curve: D(t) and D(4t) differ by 15 times the error of D(t), which measures that error and removes its
   leading term (Richardson 1911).
-- Rounding: `ROUNDING * eps * |phi| / t`, the floor below which a slope cannot be told from zero.
+- Rounding: `ROUNDING * eps * size / t`, the floor below which nothing is read from a slope. The size is |phi|,
+  or what rounding was seen to do to phi where its terms cancel.
 - Corner (ReLU, hinge, max): the slopes to the right and to the left of 0 differ by a jump. On a smooth
   function the jump shrinks with t; where it does not, a corner lies within ±t, and half the jump is the doubt
   it leaves.
@@ -71,23 +72,37 @@ def measure_slope(phi: Callable[[float], float], at_zero: float, *, eps: float, 
 def rounding_unit(values: Sequence[float], size: float) -> float:
     """The rounding unit of the arithmetic that gave `values`, a function at four close points in a row.
 
-    Closer than the function can bend, four values lie on a parabola, so their third difference is rounding
-    (Hamming 1962). But float32 arithmetic may give four equal values: a number it made is known by being a float32
-    number exactly, which one made in float64 is once in 2**29 times. Never below float64's 2**-52.
+    Closer than the function can bend, four values lie on a parabola, so their third difference is
+    rounding (Hamming 1962). But float32 arithmetic may give four equal values: a number it made is
+    known by being a float32 number exactly, which one made in float64 is once in 2**29 times; unless
+    it is the rest of terms that cancel, a small multiple of their last bit, which tells nothing.
+    Never below float64's 2**-52.
 
     >>> rounding_unit([0.1, 0.2, 0.3, 0.4], size=0.4) == 2.0**-52
     True
     >>> rounding_unit([float(np.float32(0.1))] * 4, size=0.1) == 2.0**-23
     True
+    >>> rounding_unit([3 * 2.0**-53, 0.0, -(2.0**-52), 2.0**-53], size=1.0) == 2.0**-52
+    True
     """
-    if any(value != 0 for value in values) and all(_is_float32(value) for value in values):
+    if any(map(_has_many_bits, values)) and all(map(_is_float32, values)):
         return 2.0**-23
-    first, second, third, last = values
-    noise = abs(last - first - 3 * (third - second)) / 8
-    relative = noise / max(size, *map(abs, values), 5e-324)
+    relative = noise(values) / max(size, *map(abs, values), 5e-324)
     return relative if 8 * 2.0**-52 < relative < math.inf else 2.0**-52
+
+
+def noise(values: Sequence[float]) -> float:
+    """What rounding adds to or takes from a function, by its values at four close points in a row."""
+    first, second, third, last = values
+    return abs(last - first - 3 * (third - second)) / 8
 
 
 def _is_float32(value: float) -> bool:
     with np.errstate(over="ignore"):
         return float(np.float32(value)) == value
+
+
+def _has_many_bits(value: float) -> bool:
+    """Whether a number needs more than 12 binary digits."""
+    scaled = math.ldexp(math.frexp(value)[0], 12) if math.isfinite(value) else 0.0
+    return scaled != math.floor(scaled)
