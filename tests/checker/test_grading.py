@@ -141,3 +141,41 @@ def test_a_test_cell_can_require_a_function():
         require(names, "batchnorm_backward")
     with pytest.raises(AssertionError, match="no such function"):
         require(names, "adam")
+
+
+def test_a_misspelt_fault_is_refused():
+    with pytest.raises(OptionError, match="did you mean 'factor_two_missing'"):
+        Rubric(keeps={"factor_two_mising": 0.5})
+    with pytest.raises(OptionError, match="did you mean 'batchnorm_backward'"):
+        Rubric(keeps={"batchnorm_backwrd.factor_two_missing": 0.5})
+    with pytest.raises(OptionError, match="follow_on='none' is not one of 'own', 'waits'"):
+        Rubric(follow_on="none")
+    with pytest.raises(OptionError, match="hint=4"):
+        Rubric(hint=4)
+
+
+def test_hints_are_capped(handed_in):
+    outputs = {}
+    for hint in (0, 3):
+        graded = grade_one(handed_in / "ben, late.zip", isolation="none", seed=1)
+        (test,) = [
+            one
+            for one in json.loads(gradescope(graded, Rubric(hint=hint)))["tests"]
+            if one["name"] == "batchnorm_backward"
+        ]
+        outputs[hint] = test["output"]
+    assert "hint 1" not in outputs[0]
+    assert "hint 3" in outputs[3]
+    assert "--hint" not in outputs[0]
+
+
+def test_a_notebook_is_a_submission(tmp_path):
+    source = "import numpy as np\ndef relu_forward(x):\n    return np.maximum(0, x), x\n"
+    cells = [{"cell_type": "code", "source": source}]
+    (tmp_path / "in" / "anna").mkdir(parents=True)
+    (tmp_path / "in" / "anna" / "hw.ipynb").write_text(json.dumps({"cells": cells}))
+    (tmp_path / "in" / "ben.ipynb").write_text(json.dumps({"cells": cells}))
+    (tmp_path / "in" / "carl.ipynb").write_text("{")
+    graded = grade(tmp_path / "in", tmp_path / "out", isolation="none", rubric=Rubric({"relu_forward": 1}))
+    assert [one.score for one in graded] == [1, 1, 0]
+    assert graded[2].report.wrong

@@ -120,23 +120,47 @@ SAME = {
 }  # fmt: skip
 
 
-def explain(name: str) -> str:
+def explain(name: str, width: int = 0) -> str:
     """The derivation behind one of the assignment's functions, as text.
 
     >>> "mean(dx̂·x̂)" in explain("batchnorm_backward")
     True
 
-    Raises OptionError for a name that has none.
+    `width` is that of the terminal: no line but the graph's is longer, and reasons go below their formulas where
+    both do not fit beside each other. Raises OptionError for a name that has none.
     """
     found = DERIVATIONS.get(SAME.get(name, name))
     if found is None:
         raise not_one_of("name", name, [*DERIVATIONS, *SAME])
-    width = max(_columns(formula) for formula, _ in found.steps)
-    steps = [
-        f"  {number}. {formula}{' ' * (width - _columns(formula))}   {why}"
-        for number, (formula, why) in enumerate(found.steps, start=1)
-    ]
-    return "\n".join([f"{name}: {found.title}", found.graph, *steps, "", found.check])
+    beside = max(_columns(formula) for formula, _ in found.steps)
+    lines = [*_wrapped(f"{name}: {found.title}", width), found.graph]
+    for number, (formula, why) in enumerate(found.steps, start=1):
+        line = f"  {number}. {formula}{' ' * (beside - _columns(formula))}   {why}"
+        if not width or _columns(line) <= width:
+            lines.append(line)
+        else:
+            lines += [*_wrapped(f"  {number}. {formula}", width, 7), *_wrapped(f"       {why}", width, 7)]
+    return "\n".join([*lines, "", *_wrapped(found.check, width)])
+
+
+def titles() -> dict[str, str]:
+    """Every name that `explain` knows, with what it explains."""
+    named = {name: derivation.title for name, derivation in DERIVATIONS.items()}
+    return {**named, **{name: named[same] for name, same in SAME.items()}}
+
+
+def _wrapped(text: str, width: int, indent: int = 0) -> list[str]:
+    """Lines of at most so many columns, broken between words; a width of 0 is none."""
+    if not width or _columns(text) <= width:
+        return [text]
+    start = len(text) - len(text.lstrip())
+    lines, line = [], " " * start
+    for word in text.split():
+        if line.strip() and _columns(f"{line}{word}") > width:
+            lines.append(line.rstrip())
+            line = " " * indent
+        line += f"{word} "
+    return [*lines, line.rstrip()]
 
 
 def _columns(text: str) -> int:

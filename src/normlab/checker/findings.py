@@ -107,9 +107,9 @@ class Report:
             "seconds": round(self.seconds, 3),
         }
 
-    def to_json(self) -> str:
-        """Strict JSON of `as_dict`."""
-        return json.dumps(self.as_dict(), indent=2, ensure_ascii=False, allow_nan=False)
+    def to_json(self, *, ascii_only: bool = False) -> str:
+        """Strict JSON of `as_dict`; `ascii_only` escapes every other letter."""
+        return json.dumps(self.as_dict(), indent=2, ensure_ascii=ascii_only, allow_nan=False)
 
     def __str__(self) -> str:
         from normlab.checker.show_text import as_text  # the showing knows the records, not the other way round

@@ -2,35 +2,83 @@
 
 from __future__ import annotations
 
+import argparse
 import ast
+import shlex
 from dataclasses import replace
-from typing import Any
+from typing import Any, NoReturn
 
 from normlab.checker.api import check
-from normlab.checker.findings import Report
-from normlab.checker.names import NAMES
+from normlab.checker.child import notebooks
+from normlab.checker.findings import NotJudged, Report
+from normlab.checker.names import NAMES, not_known
+from normlab.checker.show_html import fragment
+from normlab.checker.show_text import as_text
+from normlab.errors import OptionError
 
 
 def register(shell: Any) -> None:
     """Give an IPython shell the magic."""
 
-    def check_cell(line: str, cell: str) -> Report | None:
-        """%%check [names]: run the cell and check the functions it defines (or those named)."""
+    def check_cell(line: str, cell: str) -> Hinted | None:
+        """%%check [names] [--hint 0..3] [--seed N]: run the cell and check what it defines (or those named)."""
+        names, hint, seed = arguments(line)
         ran = shell.run_cell(cell)
         if not ran.success:
             return None
-        wanted = line.split() or defined(cell)
-        return only(check(shell.user_ns), wanted)
+        report = check(shell.user_ns, seed=seed)
+        return Hinted(only(report, names, names or defined(cell)), hint)
 
     shell.register_magic_function(check_cell, "cell", "check")
 
 
+class _Words(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise OptionError(f"%%check: {message}; write  %%check [names] [--hint 0..3] [--seed N]")
+
+
+def arguments(line: str) -> tuple[list[str], int, int | None]:
+    """The names, the number of hints and the seed on the magic's line."""
+    words = _Words(prog="%%check", add_help=False)
+    words.add_argument("names", nargs="*")
+    words.add_argument("--hint", type=int, choices=range(4), default=0)
+    words.add_argument("--seed", type=int)
+    try:
+        given = words.parse_intermixed_args(shlex.split(line))
+    except ValueError as error:
+        raise OptionError(f"%%check: {error}") from None
+    return given.names, given.hint, given.seed
+
+
 def defined(cell: str) -> list[str]:
-    """The assignment's functions and classes that a cell defines."""
-    found = [node.name for node in ast.parse(cell).body if isinstance(node, (ast.FunctionDef, ast.ClassDef))]
-    return [name for name in found if name in NAMES]
+    """The functions and classes that a cell defines, but those that begin with an underscore."""
+    source = notebooks.without_magics(cell)
+    found = [node.name for node in ast.parse(source).body if isinstance(node, (ast.FunctionDef, ast.ClassDef))]
+    return [name for name in found if not name.startswith("_")]
 
 
-def only(report: Report, names: list[str]) -> Report:
-    """The report on these functions alone."""
-    return replace(report, findings=tuple(f for f in report.findings if f.function in names))
+def only(report: Report, named: list[str], names: list[str]) -> Report:
+    """The report on these alone. Those that nobody knows are listed, with the reason and a near name."""
+    missing = [NotJudged(name, not_known(name)) for name in names if name not in NAMES]
+    missing += [NotJudged(name, "there is no such function") for name in named
+                if name in NAMES and name not in report.functions]  # fmt: skip
+    kept = tuple(f for f in report.findings if f.function in names)
+    return replace(report, findings=kept, not_judged=tuple(missing))
+
+
+class Hinted:
+    """A report that shows itself with so many hints."""
+
+    def __init__(self, report: Report, hint: int) -> None:
+        self.report, self.hint = report, hint
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.report, name)
+
+    def __str__(self) -> str:
+        return as_text(self.report, self.hint)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return fragment(self.report, self.hint)

@@ -24,8 +24,8 @@ STYLE = """
 """
 
 
-def fragment(report: Report) -> str:
-    """The report for a notebook's output cell."""
+def fragment(report: Report, hint: int = 3) -> str:
+    """The report for a notebook's output cell, with at most so many hints to unfold."""
     verdicts = report.functions
     counts = ", ".join(f"{list(verdicts.values()).count(v)} {WORDS[v]}" for v in MARKS if v in verdicts.values())
     parts = [
@@ -38,7 +38,7 @@ def fragment(report: Report) -> str:
         told = escape(", ".join(report.passed_over))
         parts.append(f"<p>not read: {told} (another copy; check its own folder to judge it)</p>")
     for verdict in ("wrong", "waiting", "unimplemented", "unjudged"):
-        parts += [_finding(f) for f in report.findings if f.verdict == verdict]
+        parts += [_finding(f, hint) for f in report.findings if f.verdict == verdict]
     right = [f"<code>{escape(name)}</code>" for name, verdict in verdicts.items() if verdict == "right"]
     if right:
         parts.append(f"<div class='f right'>✓ right: {', '.join(right)}</div>")
@@ -54,17 +54,17 @@ def fragment(report: Report) -> str:
     return "\n".join([*parts, "</div>"])
 
 
-def page(report: Report) -> str:
-    """The report as one HTML page."""
+def page(report: Report, hint: int = 3) -> str:
+    """The report as one HTML page, with at most so many hints to unfold."""
     return (
         "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
         "<meta name='viewport' content='width=device-width, initial-scale=1'>"
         f"<title>Check of {escape(report.subject)}</title></head>"
-        f"<body class='normlab-page'>\n{fragment(report)}\n</body></html>\n"
+        f"<body class='normlab-page'>\n{fragment(report, hint)}\n</body></html>\n"
     )
 
 
-def _finding(finding: Finding) -> str:
+def _finding(finding: Finding, hint: int) -> str:
     where = f" <small>({escape(place(finding))})</small>" if place(finding) else ""
     sentence = escape(finding.headline)
     rows = [("derivation", f"<span class='math'>{escape(finding.derivation)}</span>" if finding.derivation else "")]
@@ -72,7 +72,7 @@ def _finding(finding: Finding) -> str:
     table = "".join(f"<dt>{name}</dt><dd>{text}</dd>" for name, text in rows if text)
     hints = "".join(
         f"<details><summary>hint {level}</summary>{escape(text)}</details>"
-        for level, text in enumerate(finding.hints if finding.verdict == "wrong" else (), start=1)
+        for level, text in enumerate(finding.hints[:hint] if finding.verdict == "wrong" else (), start=1)
     )
     head = f"{MARKS[finding.verdict]} <b><code>{escape(finding.function)}</code></b>: {WORDS[finding.verdict]}{where}"
     return f"<div class='f {finding.verdict}'>{head}<br>{sentence}.<dl>{table}</dl>{hints}</div>"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterable
 from pathlib import PurePath
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ STYLES = {"wrong": "bold red", "waiting": "yellow", "unimplemented": "cyan",
           "unjudged": "yellow", "right": "green", "remark": "magenta",
           "label": "dim", "head": "bold", "text": ""}  # fmt: skip
 WIDTH = 100
+MORE = "    (--hint 1, 2 or 3 says more)"
 
 
 class Line(NamedTuple):
@@ -79,6 +81,12 @@ def place(finding: Finding) -> str:
     return f"{PurePath(finding.file).name}, line {finding.line}"
 
 
+def of_findings(findings: Iterable[Finding], hint: int = 0) -> str:
+    """Some findings as plain text, with so many hints and no word of more."""
+    lines = [line for finding in findings for line in _finding(finding, hint, WIDTH)]
+    return "\n".join(line.text for line in lines if line.text != MORE).strip()
+
+
 def _finding(finding: Finding, hint: int, width: int) -> list[Line]:
     where = place(finding)
     head = f"{MARKS[finding.verdict]} {finding.function}: {WORDS[finding.verdict]}"
@@ -90,7 +98,7 @@ def _finding(finding: Finding, hint: int, width: int) -> list[Line]:
     for level, text in enumerate(finding.hints[:hint], start=1):
         lines += _wrapped("text", f"    hint {level}:      "[:17], text, width)
     if finding.verdict == "wrong" and hint == 0 and finding.hints:
-        lines.append(Line("label", "    (--hint 1, 2 or 3 says more)"))
+        lines.append(Line("label", MORE))
     return [*lines, Line("text", "")]
 
 

@@ -7,7 +7,10 @@ caught here and nowhere else: its sentence goes to standard error, and the exit 
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Callable
+
+CRASHED = 70  # this program's own mistake; no verdict of `check` has this exit code
 
 
 def main() -> None:
@@ -19,8 +22,10 @@ def main() -> None:
 
 def run(app: Callable[..., object], name: str) -> None:
     """Run a command line; what a person can mend becomes a sentence and exit code 2."""
+    from normlab.cli.output import fit_any_terminal
     from normlab.errors import UserError
 
+    fit_any_terminal()
     try:
         app(prog_name=name)
     except UserError as error:
@@ -36,3 +41,11 @@ def run(app: Callable[..., object], name: str) -> None:
             file=sys.stderr,
         )
         raise SystemExit(2) from error
+    except Exception as error:
+        traceback.print_exc()
+        print(
+            f"normlab: this is a mistake of normlab, not yours: {type(error).__name__}. "
+            "Please report the lines above",
+            file=sys.stderr,
+        )
+        raise SystemExit(CRASHED) from error

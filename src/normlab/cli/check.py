@@ -2,50 +2,88 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+if TYPE_CHECKING:
+    from normlab.checker import Report
+
+INTERRUPTED = 130
+
 
 def check(
-    path: Annotated[Path, typer.Argument(help="A file (layers.py) or the assignment's folder.")],
-    hint: Annotated[int, typer.Option(min=0, max=3, help="How many hints to show with each fault.")] = 0,
+    path: Annotated[
+        Path | None,
+        typer.Argument(
+            help="A file (layers.py, work.ipynb), the assignment's folder, or model.py:MyLayerNorm."
+        ),
+    ] = None,
+    hint: Annotated[
+        int, typer.Option(min=0, max=3, help="How many hints to show with each fault.")
+    ] = 0,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
-    html: Annotated[Path | None, typer.Option(help="Also write one HTML page to this file.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Repeat the random inputs of an earlier check.")] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Also write one HTML page to this file.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Repeat the random inputs of an earlier check.")
+    ] = None,
+    list_faults: Annotated[
+        bool, typer.Option("--list-faults", help="Print the name of every mistake that is known.")
+    ] = False,
 ) -> None:
     """Name the term of the derivation that is wrong.
 
     The code runs in a process of its own, with limits on time and memory: a guard against accidents, no sandbox.
-    Exit code: 0 all right, 1 something is wrong, 3 nothing is wrong but something is not written yet.
+    Exit code: 0 all right, 1 something is wrong, 3 nothing is wrong but something is not written or not judged.
     """
+    if list_faults:
+        _print_faults()
+        return
+    if path is None:
+        raise typer.BadParameter("give a file, a notebook or a folder", param_hint="PATH")
     from normlab.checker import check as check_target
     from normlab.checker.show_html import page
+    from normlab.cli.output import is_utf8
     from normlab.errors import RecordsError
     from normlab.files import unwritten, write_atomically
 
-    report = check_target(path, seed=seed)
+    try:
+        report = check_target(path, seed=seed)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        raise typer.Exit(INTERRUPTED) from None
     if html is not None:
         try:
             write_atomically(html, page(report).encode())
         except OSError as error:
             raise RecordsError(unwritten(html, error)) from error
     if json:
-        typer.echo(report.to_json())
+        print(report.to_json(ascii_only=not is_utf8(sys.stdout)))
     else:
         _print(report, hint)
     raise typer.Exit(report.exit_code)
 
 
-def _print(report: object, hint: int) -> None:
+def _print(report: Report, hint: int) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    from normlab.checker.findings import Report
     from normlab.checker.show_text import STYLES, as_lines
 
-    assert isinstance(report, Report)
     console = Console(soft_wrap=True)
-    for line in as_lines(report, hint, width=min(console.width, 110) if console.is_terminal else 100):
+    width = min(console.width, 110) if console.is_terminal else 100
+    for line in as_lines(report, hint, width=width):
         console.print(Text(line.text, style=STYLES[line.kind]))
+
+
+def _print_faults() -> None:
+    from normlab.checker.grading.rubric import known_faults
+
+    for topic, faults in known_faults().items():
+        print(f"{topic}")
+        for key, sentence in faults.items():
+            print(f"  {key:32} {sentence}")

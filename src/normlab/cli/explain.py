@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import Annotated
 
 import typer
 
 
 def explain(
-    name: Annotated[str, typer.Argument(help="A function of the assignment, such as batchnorm_backward.")],
+    name: Annotated[
+        str | None,
+        typer.Argument(help="A function of the assignment, such as batchnorm_backward."),
+    ] = None,
 ) -> None:
-    """Show the derivation of a function, with its graph."""
-    from normlab.checker import explain as explain_name
+    """Show the derivation of a function, with its graph; without a name, list those that there are."""
+    from normlab.checker.derivations import explain as explain_name
+    from normlab.checker.derivations import titles
 
-    typer.echo(explain_name(name))
+    if name is None:
+        for known, title in titles().items():
+            print(f"{known:28} {title}")
+        return
+    print(explain_name(name, width=shutil.get_terminal_size().columns))

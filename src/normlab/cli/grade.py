@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,12 +14,12 @@ if TYPE_CHECKING:
 
 
 def grade(
-    submissions: Annotated[Path, typer.Argument(help="A folder of folders, zips and Python files.")],
+    submissions: Annotated[Path, typer.Argument(help="A folder of folders, archives, notebooks and Python files.")],
     out: Annotated[
         Path, typer.Option(help="The folder for tables, pages and records; an interrupted run continues there.")
     ],
     rubric: Annotated[
-        Path | None, typer.Option(help="A TOML file with [points] by function and [keeps] by fault.")
+        Path | None, typer.Option(help="A TOML file: [points] by function, [keeps] by fault, follow_on, hint.")
     ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="How many at a time; the number of cores, if not given.")
@@ -29,6 +30,10 @@ def grade(
             help="sandbox (Linux with Landlock and seccomp), container (you run this in one), none (you trust it)."
         ),
     ] = "sandbox",
+    hint: Annotated[
+        int | None,
+        typer.Option(min=0, max=3, help="The most hints on pages and in Gradescope's output (the rubric's own)."),
+    ] = None,
     seed: Annotated[
         int | None, typer.Option(help="The random inputs' seed; drawn once for each --out, if not given.")
     ] = None,
@@ -40,7 +45,8 @@ def grade(
     from normlab.checker.grading import Rubric
     from normlab.checker.grading import grade as grade_all
 
-    chosen = None if rubric is None else Rubric.read(rubric)
+    chosen = Rubric() if rubric is None else Rubric.read(rubric)
+    chosen = chosen if hint is None else replace(chosen, hint=hint)
     with _Bar() as bar:
         graded = grade_all(
             submissions,
@@ -81,10 +87,10 @@ class _Bar:
 def _summary(graded: list[Graded], out: Path) -> None:
     from normlab.checker.grading.tables import misconceptions
 
-    typer.echo(
+    print(
         f"{len(graded)} submissions, "
         f"{sum(one.score for one in graded) / len(graded):.3g} of {graded[0].total:g} points on average"
     )
     for finding, names in misconceptions(graded)[:10]:
-        typer.echo(f"{len(names):5}  {finding.function}: {finding.sentence}")
-    typer.echo(f"tables and pages: {out / 'index.html'}, {out / 'table.csv'}, {out / 'misconceptions.csv'}")
+        print(f"{len(names):5}  {finding.function}: {finding.sentence}")
+    print(f"tables and pages: {out / 'index.html'}, {out / 'table.csv'}, {out / 'misconceptions.csv'}")

@@ -42,10 +42,10 @@ def cells(text: str, name: str) -> list[Cell]:
                 sources.append((count, source if isinstance(source, str) else "".join(source)))
     except (ValueError, TypeError, KeyError, IndexError, RecursionError):
         raise ValueError("this notebook cannot be read: its JSON is not a notebook's") from None
-    return [Cell(f"{name}, cell {count}", _python(source)) for count, source in sources]
+    return [Cell(f"{name}, cell {count}", without_magics(source)) for count, source in sources]
 
 
-def _python(source: str) -> str:
+def without_magics(source: str) -> str:
     """A cell without IPython's own lines; every other line keeps its number."""
     if FOREIGN.match(source):
         return ""

@@ -12,7 +12,7 @@ from normlab.checker.api import check
 from normlab.checker.findings import of_function
 from normlab.checker.grading.records import Graded
 from normlab.checker.grading.rubric import Rubric
-from normlab.checker.show_text import WORDS
+from normlab.checker.show_text import WORDS, of_findings
 
 
 def gradescope(graded: Graded, rubric: Rubric) -> str:
@@ -21,8 +21,8 @@ def gradescope(graded: Graded, rubric: Rubric) -> str:
     for name, most in rubric.points.items():
         findings = of_function(graded.report.findings, name)
         verdict = graded.report.functions.get(name)
-        told = [f"{f.headline}." for f in findings if f.verdict != "right" or f.fault]
-        output = "\n".join(told) or (WORDS[verdict] if verdict else "not in the submission")
+        told = of_findings((f for f in findings if f.verdict != "right" or f.fault), rubric.hint)
+        output = told or (WORDS[verdict] if verdict else "not in the submission")
         status = "passed" if verdict == "right" else "failed"
         tests.append(
             {"name": name, "score": graded.scores[name], "max_score": most, "output": output, "status": status}

@@ -70,7 +70,7 @@ def grade(
     kept.mkdir(parents=True, exist_ok=True)
     seed = _seed(out) if seed is None else seed
     graded: dict[str, Graded] = {}
-    salt = json.dumps([records.VERSION, records.judge(), dict(rubric.points), dict(rubric.keeps), seed, isolation])
+    salt = json.dumps([records.VERSION, records.judge(), rubric.as_values(), seed, isolation])
     open_ = []
     for submission in found:
         content = records.fingerprint(submission.path, salt)
@@ -117,8 +117,9 @@ def grade_one(
             working_folder=place,
         )
         if not report.findings:
-            reasons = [f"there is {count} file(s) that can hold code" if (count := len(only)) else "there is no code"]
-            report = not_read(name, "; ".join(["nothing of the assignment is in it", *(left_out or reasons)]), seed)
+            reasons = [*left_out, *report.notes] or [f"files read: {', '.join(report.read) or 'none'}"]
+            told = "; ".join(["nothing of the assignment is in it", *reasons[:10]])
+            report = replace(not_read(name, told, seed), held=report.held)
     notes = (*report.notes, *(f"left out: {reason}" for reason in left_out[:20]))
     report = replace(report, subject=name, notes=notes)
     protections = (
@@ -152,7 +153,7 @@ def _judge_all(
     """Each in an interpreter of its own, several at a time; each record is on the disk before the next begins."""
     started, before = time.monotonic(), len(graded)
     packages = os.pathsep.join(dict.fromkeys([str(Path(normlab.__file__).parents[1]), PACKAGES]))
-    rubric_text = json.dumps({"points": dict(rubric.points), "keeps": dict(rubric.keeps)})
+    rubric_text = json.dumps(rubric.as_values())
 
     def judge(submission: Submission, content: str) -> Graded:
         order = [str(submission.path.absolute()), submission.name, str(kept.resolve())]

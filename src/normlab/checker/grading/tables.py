@@ -25,7 +25,7 @@ def write_all(graded: Sequence[Graded], rubric: Rubric, out: Path) -> None:
     for folder in ("pages", "gradescope"):
         (out / folder).mkdir(exist_ok=True)
     for one in graded:
-        write_atomically(out / "pages" / f"{one.name}.html", page(one.report).encode())
+        write_atomically(out / "pages" / f"{one.name}.html", page(one.report, rubric.hint).encode())
         write_atomically(out / "gradescope" / f"{one.name}.json", gradescope(one, rubric).encode())
     write_atomically(out / "index.html", as_page(graded, rubric).encode())
 
