@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from normlab import checkpoints
-from normlab.errors import MissingKeyError, OptionError, RecordsError, ShapeError
+from normlab.errors import MissingKeyError, OptionError, RecordsError, ShapeError, UserError
 from normlab.nets import FullyConnectedNet, TwoLayerNet
 from normlab.optim import UPDATE_RULES
 from normlab.randomness import generator
-from normlab.solver import DEFAULTS, Solver
+from normlab.solver import DEFAULTS, HISTORIES, Solver
 
 QUIET = {"verbose": False}
 
@@ -55,6 +55,10 @@ def test_the_assignment_s_defaults():
         "checkpoint_name": None,
         "print_every": 10,
         "verbose": True,
+        "weight_decay": 0.0,
+        "schedule": "constant",
+        "warmup_epochs": 0,
+        "test": False,
     }
 
 
@@ -393,3 +397,139 @@ def without(name):
 def test_wrong_input_is_refused_before_work_starts(make_solver, error, sentence):
     with pytest.raises(error, match=sentence):
         make_solver()
+
+
+# Schedules, decoupled weight decay, looks at the test set
+
+
+class Rates(Recorder):
+    """Has one weight, whose gradient is 1: under SGD, the steps are the learning rates."""
+
+    def __init__(self, start=0.0):
+        super().__init__()
+        self.params = {"W1": np.full(1, start), "b1": np.zeros(1)}
+        self.before, self.steps = 0.0, []
+
+    def loss(self, X, y=None):
+        if y is not None:
+            self.steps.append(self.before - float(self.params["b1"][0]))
+            self.before = float(self.params["b1"][0])
+            return 0.0, {"W1": np.zeros(1), "b1": np.ones(1)}
+        return super().loss(X)
+
+
+def rates(**settings):
+    """The learning rate of each step but the last; two epochs of five steps."""
+    model = Rates()
+    data = make_data(num_train=50)
+    Solver(
+        model, data, batch_size=10, num_epochs=2, optim_config={"learning_rate": 0.1}, verbose=False, **settings
+    ).train()
+    return np.array(model.steps[1:])
+
+
+def test_a_schedule_multiplies_the_learning_rate_at_each_step():
+    assert np.allclose(rates(), 0.1)
+    cosine = 0.1 * (1 + np.cos(np.pi * np.arange(9) / 10)) / 2
+    assert np.allclose(rates(schedule="cosine"), cosine)
+    warmed = np.array([0.02, 0.04, 0.06, 0.08, 0.1, *0.05 * (1 + np.cos(np.pi * np.arange(4) / 5))])
+    assert np.allclose(rates(schedule="warm-up cosine", warmup_epochs=1), warmed)
+    decayed = np.repeat([1, 0.5], 5)[:9]  # the decay at each epoch's end comes on top
+    assert np.allclose(rates(schedule="cosine", lr_decay=0.5), cosine * decayed)
+    assert np.allclose(rates(lr_decay=0.5), 0.1 * decayed)
+
+
+def test_a_schedule_starts_from_the_update_rule_s_own_rate_where_none_is_given():
+    model = Rates()
+    Solver(model, make_data(num_train=50), batch_size=10, num_epochs=2, schedule="cosine", verbose=False).train()
+    assert model.steps[1] == pytest.approx(1e-2)
+
+
+def test_weight_decay_is_decoupled_and_takes_of_weights_only():
+    """Where the gradient is 0, a weight shrinks by 1 - learning rate * decay at each step, under any rule."""
+    for rule in ("sgd", "adam", "rmsprop"):
+        model = Rates(start=1.0)
+        config = {"learning_rate": 0.1}
+        solver = Solver(
+            model, make_data(num_train=50), batch_size=10, num_epochs=2, optim_config=config, update_rule=rule,
+            weight_decay=0.5, verbose=False,
+        )  # fmt: skip
+        for step in range(1, 5):
+            solver._step()
+            assert model.params["W1"][0] == pytest.approx(0.95**step)
+        assert model.params["b1"][0] != 0  # its gradient is 1: the rule moved it
+
+
+def test_weight_decay_under_sgd_is_regularization():
+    """Loshchilov and Hutter, section 2: for plain SGD the two are one; for Adam they are not."""
+    found = {}
+    for rule in ("sgd", "adam"):
+        for name, reg, decay in (("reg", 0.3, 0.0), ("decay", 0.0, 0.3)):
+            net = make_net(reg=reg)
+            options = {"optim_config": {"learning_rate": 0.05}, "update_rule": rule, "rng": generator(5)}
+            Solver(net, make_data(), batch_size=20, verbose=False, num_epochs=1, weight_decay=decay, **options).train()
+            found[rule, name] = net.params["W1"]
+    assert np.allclose(found["sgd", "reg"], found["sgd", "decay"], rtol=1e-10)
+    assert not np.allclose(found["adam", "reg"], found["adam", "decay"], rtol=1e-3)
+
+
+def test_looks_at_the_test_set_change_nothing_else(capsys):
+    data = make_data()
+    data |= {"X_test": data["X_val"] + 0.5, "y_test": data["y_val"]}
+    solvers = []
+    for test in (False, True):
+        options = {"batch_size": 20, "num_epochs": 2, "rng": generator(5), "print_every": 1}
+        solvers.append(Solver(make_net(), data, test=test, **options))
+        solvers[-1].train()
+    without, with_test = solvers
+    first, second = capsys.readouterr().out.split("(Iteration 1 /")[1:]
+    assert first == second
+    for name in ("loss_history", "train_acc_history", "val_acc_history"):
+        assert getattr(without, name) == getattr(with_test, name)
+    assert without.test_acc_history == without.val_loss_history == []
+    assert len(with_test.test_acc_history) == len(with_test.val_loss_history) == len(with_test.val_acc_history)
+
+
+def test_what_is_measured_on_the_test_set_is_its_accuracy_and_on_the_validation_set_its_loss():
+    data = make_data(num_val=130)  # more than one batch of 100
+    data |= {"X_test": data["X_val"][:30] + 0.5, "y_test": data["y_val"][:30]}
+    solver = Solver(make_net(reg=0.5), data, batch_size=20, num_epochs=1, test=True, verbose=False)
+    solver.train()
+    solver._measure()  # of the best parameters, which the model holds now
+    scores = solver.model.loss(data["X_val"])
+    shifted = scores - scores.max(axis=1, keepdims=True)
+    losses = np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(130), data["y_val"]]
+    assert solver.val_loss_history[-1] == pytest.approx(losses.mean(), rel=1e-12)
+    right = solver.model.loss(data["X_test"]).argmax(axis=1) == data["y_test"]
+    assert solver.test_acc_history[-1] == right.mean()
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"schedule": "step"}, "schedule='step' is not one of 'constant'"),
+        ({"warmup_epochs": 1}, "goes with schedule='warm-up cosine'"),
+        ({"weight_decay": -1}, "weight_decay=-1 is not a finite number >= 0"),
+        ({"test": 1}, "test=1 is neither True nor False"),
+        ({"test": True}, "data has no 'X_test'"),
+        ({"lr_decay": -0.5}, "lr_decay=-0.5 is not a finite number >= 0"),
+        ({"batch_size": True}, "batch_size=True is not a whole number"),
+    ],
+)
+def test_settings_that_mean_nothing_are_refused(options, sentence):
+    with pytest.raises(UserError, match=sentence):
+        Solver(make_net(), make_data(), **options)
+
+
+def test_a_resumed_solver_goes_on_with_its_schedule_and_its_looks(tmp_path):
+    data = make_data()
+    data |= {"X_test": data["X_val"], "y_test": data["y_val"]}
+    options = {"batch_size": 20, "num_epochs": 3, "schedule": "cosine", "weight_decay": 0.1, "test": True}
+    whole = Solver(make_net(), data, rng=generator(5), verbose=False, **options)
+    whole.checkpoint_name = str(tmp_path / "c")
+    whole.train()
+    again = Solver.resume(tmp_path / "c_epoch_1.safetensors", make_net(rng=generator(9)), data, rng=generator(0))
+    again.checkpoint_name = None
+    again.train()
+    for name in HISTORIES:
+        assert getattr(again, name) == getattr(whole, name)

@@ -54,6 +54,12 @@ def subsample(rng: Generator, num_examples: int, num_samples: int) -> Array:
     return rng.choice(num_examples, num_samples)
 
 
+def split(seed: int, num_train: int, num_val: int) -> tuple[Array, Array]:
+    """Which of `num_train + num_val` examples train and which validate: one permutation, cut in two."""
+    order = generator(seed).permutation(num_train + num_val)
+    return order[:num_train], order[num_train:]
+
+
 def distinct(rng: Generator, num_examples: int, num_samples: int) -> Array:
     """`num_samples` different indices below `num_examples`, in random order, for looking at images once each."""
     return rng.permutation(num_examples)[:num_samples]

@@ -15,18 +15,13 @@ from normlab.errors import OptionError
 
 @dataclass(frozen=True)
 class Schedule:
-    """A schedule under its name: `factor(step, steps, warmup)` is from 0 to 1."""
+    """A schedule under its name: `factor(step, steps, warmup)` is from 0 to 1; None for 1 at every step."""
 
     name: str
     title: str
-    factor: Callable[[int, int, int], float]
+    factor: Callable[[int, int, int], float] | None
     warms_up: bool = False
     """Whether it has a warm-up, so that `warmup_epochs` means something."""
-
-
-def constant(step: int, steps: int, warmup: int) -> float:  # noqa: ARG001  (one signature for all)
-    """1 at every step."""
-    return 1.0
 
 
 def cosine(step: int, steps: int, warmup: int) -> float:  # noqa: ARG001
@@ -57,7 +52,7 @@ def warmup_cosine(step: int, steps: int, warmup: int) -> float:
 BY_NAME = {
     schedule.name: schedule
     for schedule in (
-        Schedule("constant", "constant", constant),
+        Schedule("constant", "constant", None),
         Schedule("cosine", "cosine", cosine),
         Schedule("warm-up cosine", "linear warm-up, then cosine", warmup_cosine, warms_up=True),
     )

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from normlab import checkpoints, randomness
+from normlab import checkpoints, randomness, schedules
 from normlab.errors import (
     MissingKeyError,
     OptionError,
@@ -25,11 +25,13 @@ from normlab.errors import (
     refuse_unknown_keywords,
 )
 from normlab.files import write_atomically
+from normlab.layers import softmax_loss
 from normlab.layers.norm_record import RUNNING
+from normlab.nets.regularization import is_weight
 from normlab.nets.settings import settings_of
 from normlab.optim import UPDATE_RULES
 from normlab.typing import Array, Generator, Params
-from normlab.validation import finite_number, whole_number
+from normlab.validation import finite_number, truth, whole_number
 
 DEFAULTS: dict[str, Any] = {
     "update_rule": "sgd",
@@ -42,7 +44,12 @@ DEFAULTS: dict[str, Any] = {
     "checkpoint_name": None,
     "print_every": 10,
     "verbose": True,
+    "weight_decay": 0.0,
+    "schedule": "constant",
+    "warmup_epochs": 0,
+    "test": False,
 }
+HISTORIES = ("loss_history", "train_acc_history", "val_acc_history", "test_acc_history", "val_loss_history")
 DATA = ("X_train", "y_train", "X_val", "y_val")
 
 
@@ -61,10 +68,14 @@ class Solver:
             replacement, where there are more.
         checkpoint_name: with it, `<name>_epoch_<e>.safetensors` is written at each epoch's end.
         print_every (10), verbose (True): a line every so many steps, and one an epoch.
+        weight_decay (0): each step takes learning rate * weight_decay * W off every weight W, beside the update rule.
+        schedule ('constant'), warmup_epochs (0): what the learning rate is multiplied by at each step: `schedules`.
+        test (False): measure accuracy on X_test, y_test and the mean loss on X_val, y_val too, whenever accuracies are.
         rng: the generator to draw from, by default NumPy's global one.
 
     After `train()`: `loss_history` (one a step), `train_acc_history` and `val_acc_history` (after the first step, at
-    each epoch's end and after the last step), `best_val_acc`, `best_params`; and the model holds the best parameters,
+    each epoch's end and after the last step; `test_acc_history` and `val_loss_history` likewise, where asked for),
+    `best_val_acc`, `best_params`; and the model holds the best parameters,
     with the running statistics that belong to them.
 
     Raises, before any work: OptionError, MissingKeyError or ShapeError for settings and data that cannot work.
@@ -104,6 +115,12 @@ class Solver:
         self.checkpoint_name: str | None = settings["checkpoint_name"]
         self.print_every: int = settings["print_every"]
         self.verbose: bool = settings["verbose"]
+        self.weight_decay: float = settings["weight_decay"]
+        self.schedule: str = settings["schedule"]
+        self.warmup_epochs: int = settings["warmup_epochs"]
+        self.test: bool = settings["test"]
+        if self.test:
+            self.X_test, self.y_test = _checked_part(data, "test", model)
         self.rng = rng or randomness.global_generator()
 
         self.iteration = 0
@@ -114,6 +131,8 @@ class Solver:
         self.loss_history: list[float] = []
         self.train_acc_history: list[float] = []
         self.val_acc_history: list[float] = []
+        self.test_acc_history: list[float] = []
+        self.val_loss_history: list[float] = []
         self.optim_configs = {name: dict(self.optim_config) for name in model.params}
 
     @property
@@ -124,6 +143,7 @@ class Solver:
         """Run from where the solver stands to the last epoch, and leave the best parameters in the model."""
         last = self.num_epochs * self.iterations_per_epoch
         while self.iteration < last:
+            self._set_learning_rate(last)
             self._step()
             self.iteration += 1
             if self.verbose and (self.iteration - 1) % self.print_every == 0:
@@ -167,13 +187,41 @@ class Solver:
         ]
         return float(np.mean(np.concatenate(predicted) == y))
 
+    def mean_loss(self, X: Array, y: Array, batch_size: int = 100) -> float:
+        """The mean softmax loss on X (N, …) and its labels y (N,) in test mode, without regularization."""
+        total = 0.0
+        for start in range(0, len(X), batch_size):
+            labels = y[start : start + batch_size]
+            loss, _ = softmax_loss(self.model.loss(X[start : start + batch_size]), labels)
+            total += float(loss) * len(labels)
+        return total / len(X)
+
     def _step(self) -> None:
         """One update of every parameter, from one minibatch."""
         batch = randomness.minibatch(self.rng, len(self.X_train), self.batch_size)
         loss, grads = self.model.loss(self.X_train[batch], self.y_train[batch])
         self.loss_history.append(float(loss))
         for name, w in self.model.params.items():
-            self.model.params[name], self.optim_configs[name] = self.update(w, grads[name], self.optim_configs[name])
+            config = self.optim_configs[name]
+            if self.weight_decay and is_weight(name):
+                w = w * (1 - config.get("learning_rate", self._base_rate) * self.weight_decay)
+            self.model.params[name], self.optim_configs[name] = self.update(w, grads[name], config)
+
+    @property
+    def _base_rate(self) -> float:
+        """The learning rate before decay and schedule; an update rule has a default."""
+        rate = self.optim_config.get("learning_rate", UPDATE_RULES[self.update_rule].defaults["learning_rate"])
+        return float(rate)
+
+    def _set_learning_rate(self, last: int) -> None:
+        """What the schedule makes of the learning rate in the step to come; a constant one is left alone."""
+        factor = schedules.BY_NAME[self.schedule].factor
+        if factor is None:
+            return
+        warmup = self.warmup_epochs * self.iterations_per_epoch
+        rate = self._base_rate * self.lr_decay**self.epoch * factor(self.iteration, last, warmup)
+        for config in self.optim_configs.values():
+            config["learning_rate"] = rate
 
     def _measure(self) -> None:
         """Accuracies on training and validation data; the best parameters are set aside."""
@@ -181,6 +229,9 @@ class Solver:
         val_acc = self.check_accuracy(self.X_val, self.y_val, self.num_val_samples)
         self.train_acc_history.append(train_acc)
         self.val_acc_history.append(val_acc)
+        if self.test:
+            self.test_acc_history.append(self.check_accuracy(self.X_test, self.y_test))
+            self.val_loss_history.append(self.mean_loss(self.X_val, self.y_val))
         if self.verbose:
             print(f"(Epoch {self.epoch} / {self.num_epochs}) train acc: {train_acc:f}; val_acc: {val_acc:f}")
         if val_acc > self.best_val_acc or not self.best_params:
@@ -204,7 +255,7 @@ class Solver:
         for which, running in (("running", _running_of(self.model)), ("best_running", self.best_running)):
             for layer, stats in enumerate(running):
                 tensors |= {f"{which}/{layer}/{name}": value for name, value in stats.items()}
-        for name in ("loss_history", "train_acc_history", "val_acc_history"):
+        for name in HISTORIES:
             tensors[name] = np.array(getattr(self, name), dtype=np.float64)
         scalars: dict[str, dict[str, Any]] = {}
         for name, config in self.optim_configs.items():
@@ -274,9 +325,9 @@ class Solver:
         self.best_params = {name: best[name] for name in ours if name in best}
         layers = len(getattr(self.model, "bn_params", []))
         self.best_running = [_under(tensors, f"best_running/{layer}") for layer in range(layers)]
-        self.loss_history, self.train_acc_history, self.val_acc_history = (
-            tensors[name].tolist() for name in ("loss_history", "train_acc_history", "val_acc_history")
-        )
+        for name in HISTORIES:
+            if name in tensors or name in HISTORIES[:3]:  # a checkpoint of an earlier version has these three
+                setattr(self, name, tensors[name].tolist())
         self.optim_configs = {name: state["optim"][name] | _under(tensors, f"optim/{name}") for name in ours}
         checkpoints.restore_generator(self.rng, _under(tensors, "rng"), state["rng"])
 
@@ -304,34 +355,43 @@ def _check_settings(settings: Mapping[str, Any]) -> None:
             whole_number(name, settings[name], 1)
     if not isinstance(settings["checkpoint_name"], str | None):
         raise OptionError(f"checkpoint_name={settings['checkpoint_name']!r} is neither None nor a path")
+    finite_number("weight_decay", settings["weight_decay"], 0)
+    truth("test", settings["test"])
+    if settings["schedule"] not in schedules.BY_NAME:
+        raise not_one_of("schedule", settings["schedule"], schedules.BY_NAME)
+    whole_number("warmup_epochs", settings["warmup_epochs"], 0)
+    schedules.check_warmup(settings["schedule"], settings["warmup_epochs"], settings["num_epochs"])
     if finite_number("lr_decay", settings["lr_decay"], 0) == 0:
         raise OptionError("lr_decay=0 is not above 0; 1.0 keeps the learning rate as it is")
 
 
 def _checked_data(data: Mapping[str, Array], model: Any) -> list[Array]:
-    """The four arrays, refused where training on them would fail or silently go wrong."""
-    for name in DATA:
+    """X_train, y_train, X_val, y_val, refused where training on them would fail or silently go wrong."""
+    return [*_checked_part(data, "train", model), *_checked_part(data, "val", model)]
+
+
+def _checked_part(data: Mapping[str, Array], part: str, model: Any) -> tuple[Array, Array]:
+    for name in (f"X_{part}", f"y_{part}"):
         if name not in data:
-            raise MissingKeyError(f"data has no {name!r}; the Solver needs {', '.join(DATA)}")
-    arrays = [np.asarray(data[name]) for name in DATA]
-    X_train, y_train, X_val, y_val = arrays
-    for part, X, y in (("train", X_train, y_train), ("val", X_val, y_val)):
-        if len(X) != len(y) or len(X) == 0 or y.ndim != 1:
-            raise ShapeError(
-                f"X_{part} of shape {X.shape} and y_{part} of shape {y.shape} do not fit; expected as many labels as "
-                f"examples, at least one"
-            )
-        if y.dtype.kind not in "iu":
-            raise ShapeError(f"y_{part} has type {y.dtype}; labels are whole numbers from 0")
-        classes = getattr(model, "num_classes", None)
-        if y.min() < 0 or (classes is not None and y.max() >= classes):
-            labels = f"from 0 to {classes - 1}" if classes is not None else "from 0"
-            raise ShapeError(f"y_{part} has labels from {y.min()} to {y.max()}; the model takes labels {labels}")
-        expected = getattr(model, "input_dim", None)  # a number of values, or an image's shape
-        given = X.shape[1:] if isinstance(expected, tuple) else int(np.prod(X.shape[1:]))
-        if expected is not None and given != expected:
-            raise ShapeError(
-                f"X_{part} has {given} values an example, and the model takes {expected}; build it with "
-                f"input_dim={given}"
-            )
-    return arrays
+            needed = DATA if part != "test" else (*DATA, "X_test", "y_test")
+            raise MissingKeyError(f"data has no {name!r}; the Solver needs {', '.join(needed)}")
+    X, y = np.asarray(data[f"X_{part}"]), np.asarray(data[f"y_{part}"])
+    if len(X) != len(y) or len(X) == 0 or y.ndim != 1:
+        raise ShapeError(
+            f"X_{part} of shape {X.shape} and y_{part} of shape {y.shape} do not fit; expected as many labels as "
+            f"examples, at least one"
+        )
+    if y.dtype.kind not in "iu":
+        raise ShapeError(f"y_{part} has type {y.dtype}; labels are whole numbers from 0")
+    classes = getattr(model, "num_classes", None)
+    if y.min() < 0 or (classes is not None and y.max() >= classes):
+        labels = f"from 0 to {classes - 1}" if classes is not None else "from 0"
+        raise ShapeError(f"y_{part} has labels from {y.min()} to {y.max()}; the model takes labels {labels}")
+    expected = getattr(model, "input_dim", None)  # a number of values, or an image's shape
+    given = X.shape[1:] if isinstance(expected, tuple) else int(np.prod(X.shape[1:]))
+    if expected is not None and given != expected:
+        raise ShapeError(
+            f"X_{part} has {given} values an example, and the model takes {expected}; build it with "
+            f"input_dim={given}"
+        )
+    return X, y

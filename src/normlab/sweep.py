@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from itertools import pairwise
 
@@ -132,7 +132,7 @@ def _check(
     for number, spec in enumerate(specs):
         if not isinstance(spec, RunSpec):
             raise OptionError(f"specs[{number}] is a {type(spec).__name__}, and train takes RunSpecs: {spec!r:.60}")
-        if spec.data != data.spec:
+        if replace(spec.data, split=data.spec.split) != data.spec or data.split not in (None, spec.data.split):
             differing = [f.name for f in fields(DataSpec) if getattr(spec.data, f.name) != getattr(data.spec, f.name)]
             raise OptionError(
                 f"specs[{number}] is a run on {spec.data}, but the data given is {data.spec}: they differ in "

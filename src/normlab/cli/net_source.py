@@ -16,7 +16,7 @@ from normlab.data import load
 from normlab.engines import trained_net
 from normlab.errors import OptionError, quoted
 from normlab.records import Records
-from normlab.specs import History, RunSpec
+from normlab.specs import History, RunSpec, replace
 
 SQLITE = b"SQLite format 3\0"
 MOST_SPEC = 2**20
@@ -97,13 +97,15 @@ def _trained(spec: RunSpec, data_dir: str | os.PathLike[str] | None, engine: str
         )
     if not spec.data.fingerprint:  # a spec written by hand, which means the data set as it comes
         spec = RunSpec(spec.net, spec.training, data.spec, spec.seed)
-    elif data.spec != spec.data:
+    elif data.spec != replace(spec.data, split=None):
         raise OptionError(
             f"the run {spec.key[:12]} was trained on {spec.data}, and what can be loaded here is {data.spec}: other "
             f"data would give another net"
         )
     history, net = trained_net(spec, data, recorded.engine if recorded and engine == "auto" else engine)
     origin = f"the run {spec.key[:12]}, trained again on {data.name}"
+    if spec.training.inputs != "raw":
+        origin += f" with its inputs {spec.training.inputs}, which it must be given so"
     if recorded is not None and history == recorded:
         origin += ", with the recorded history to the bit"
     elif recorded is not None:

@@ -24,6 +24,8 @@ class Dataset:
     X_* are (n, channels, height, width), or (n, features) for made-up data; y_* are (n,), whole numbers from 0
     to num_classes - 1. `source` says where the data came from, for the record of a result. Raises
     ShapeError where these do not fit together.
+
+    `split` and `inputs` say what `prepared` made of a data set for a run; as loaded, it is neither.
     """
 
     name: str
@@ -35,6 +37,8 @@ class Dataset:
     y_test: Array
     num_classes: int = 10
     source: str = "given as arrays"
+    split: int | None = None
+    inputs: str = "raw"
 
     def __post_init__(self) -> None:
         for name in _ARRAYS:

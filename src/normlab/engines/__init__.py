@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from normlab import machine, randomness
+from normlab.data.prepared import prepared
 from normlab.engines.compiling import COMPILED as COMPILED
 from normlab.engines.engine import Engine
 from normlab.engines.reference import REFERENCE as REFERENCE
@@ -85,7 +86,7 @@ def train(
     """A run's history from an engine, with what it was made with; BLAS works on one thread."""
     engine = pick(engine, spec)
     with machine.one_blas_thread():
-        history = engine.train(spec, data, model)
+        history = engine.train(spec, prepared(spec, data), model)
         if engine.name not in _made_with:
             _made_with[engine.name] = machine.made_here(engine.provenance())
     return replace(history, engine=engine.name, provenance=_made_with[engine.name])

@@ -32,7 +32,8 @@ class Images(NamedTuple):
     y_val: Array
 
 
-_laid_out: dict[DataSpec, Images] = {}  # the last data set used: one copy a process, whatever the number of runs
+# the last data set used: one copy a process, whatever the number of runs
+_laid_out: dict[tuple[DataSpec, str], Images] = {}
 
 
 def train_compiled(
@@ -118,7 +119,8 @@ def _draws(rng: Generator, net: Net, num_train: int, done: int, until: int):
 
 def _images(data: Dataset) -> Images:
     """The data set laid out for the kernels; made once for runs on the same data."""
-    found = _laid_out.get(data.spec)
+    key = (data.spec, data.inputs)
+    found = _laid_out.get(key)
     if found is None:
         _laid_out.clear()
         train, val = _rows(data.X_train, data.spec.input_dim), _rows(data.X_val, data.spec.input_dim)
@@ -127,7 +129,7 @@ def _images(data: Dataset) -> Images:
         flat[: train.size] = train.ravel()
         # copies, because code compiled for writable arrays would be compiled again for shared ones
         y_train, y_val = (np.array(y, dtype=np.int64) for y in (data.y_train, data.y_val))
-        found = _laid_out[data.spec] = Images(flat, y_train, blocks, _blocks(val), y_val)
+        found = _laid_out[key] = Images(flat, y_train, blocks, _blocks(val), y_val)
     return found
 
 

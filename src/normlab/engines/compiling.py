@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 COMPILED_RULES = ("sgd", "sgd_momentum", "rmsprop", "adam")  # others are left to the Solver
 COMPILED_NORMS = {None: 0, "batchnorm": 1, "layernorm": 2, "groupnorm": 2, "rmsnorm": 3}  # likewise
-COMPILED_SETTINGS: frozenset[str] = frozenset()
+COMPILED_SETTINGS: frozenset[str] = frozenset({"data.split", "training.inputs"})
 """Of the settings added after version 1, those that are compiled, by their paths; likewise."""
 
 

@@ -24,7 +24,8 @@ class Engine:
     takes: Callable[[RunSpec], str | None]
     """Why the engine does not train a run, such as a setting that it does not know; None where it does."""
     train: Callable[[RunSpec, Dataset, FullyConnectedNet | None], History]
-    """The history of a run. A net, if given, is left with the best parameters on validation data."""
+    """The history of a run, on data that `prepared` has made for it. A net, if given, is left with the
+    best parameters on validation data."""
     explain: Callable[[RunSpec], str]
     """How it trains a run, and how the history compares with the reference engine's."""
     provenance: Callable[[], dict[str, Any]] = dict

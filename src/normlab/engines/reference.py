@@ -10,6 +10,7 @@ import numpy as np
 
 from normlab import randomness
 from normlab.data.dataset import Dataset
+from normlab.data.prepared import prepared
 from normlab.engines.engine import Engine
 from normlab.errors import NonFiniteWarning, OptionError
 from normlab.layers import norms
@@ -21,7 +22,15 @@ OF_NETS = (
     "eps", "activation", "start", "residual", "ghost_batch", "statistics", "norm_noise",
     "norm_momentum",
 )  # fmt: skip
-IMPLEMENTED: frozenset[str] = frozenset(f"net.{name}" for name in OF_NETS)
+OF_THE_SOLVER = ("weight_decay", "schedule", "warmup_epochs", "test")
+IMPLEMENTED: frozenset[str] = frozenset(
+    {
+        "data.split",
+        "training.inputs",
+        *(f"net.{name}" for name in OF_NETS),
+        *(f"training.{name}" for name in OF_THE_SOLVER),
+    }
+)
 """Of the settings added after version 1, those that nets and Solver know, by their paths."""
 
 
@@ -79,7 +88,7 @@ def solver_for(spec: RunSpec, data: Dataset) -> Solver:
     training = spec.training
     return Solver(
         net_for(spec, rng),
-        data.as_dict(),
+        prepared(spec, data).as_dict(),
         rng=rng,
         update_rule=training.update_rule,
         optim_config={"learning_rate": training.learning_rate},
@@ -87,6 +96,7 @@ def solver_for(spec: RunSpec, data: Dataset) -> Solver:
         batch_size=training.batch_size,
         num_epochs=training.num_epochs,
         verbose=False,
+        **{name: getattr(training, name) for name in OF_THE_SOLVER},
     )
 
 
@@ -103,6 +113,8 @@ def train_solver(solver: Solver, model: FullyConnectedNet | None = None) -> Hist
         loss=tuple(solver.loss_history),
         train_acc=tuple(solver.train_acc_history),
         val_acc=tuple(solver.val_acc_history),
+        test_acc=tuple(solver.test_acc_history),
+        val_loss=tuple(solver.val_loss_history),
         best_val_acc=float(solver.best_val_acc),
         diverged=not all(map(math.isfinite, solver.loss_history)),
         seconds=time.perf_counter() - began,
