@@ -511,7 +511,7 @@ def test_what_is_measured_on_the_test_set_is_its_accuracy_and_on_the_validation_
         ({"warmup_epochs": 1}, "goes with schedule='warm-up cosine'"),
         ({"weight_decay": -1}, "weight_decay=-1 is not a finite number >= 0"),
         ({"test": 1}, "test=1 is neither True nor False"),
-        ({"test": True}, "data has no 'X_test'"),
+        ({"test": True, "batch_size": 20}, "data has no 'X_test'"),
         ({"lr_decay": -0.5}, "lr_decay=-0.5 is not a finite number >= 0"),
         ({"batch_size": True}, "batch_size=True is not a whole number"),
     ],
