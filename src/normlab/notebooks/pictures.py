@@ -33,7 +33,8 @@ def install() -> None:
                 if hasattr(module, function):
                     setattr(module, function, _or_drawn(getattr(module, function)))
     misc: Any = _module("scipy.misc") or _new_module("scipy.misc")
-    for name, function in {"imread": imread, "imresize": imresize, "imsave": imsave}.items():
+    old: dict[str, Any] = {"imread": imread, "imresize": imresize, "imsave": imsave}
+    for name, function in old.items():
         if not hasattr(misc, name):
             setattr(misc, name, function)
     misc.imread = _or_drawn(misc.imread)
