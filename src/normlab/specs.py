@@ -40,7 +40,14 @@ if TYPE_CHECKING:
 
 NORMALIZATIONS = (None, *norms.BY_NAME)
 DTYPES = ("float32", "float64")
-KINDS = ("fully connected",)
+_OF_IMAGES = ("image_shape", "filters", "filter_size", "per_pixel")
+_NOT_OF_KIND = {
+    "fully connected": _OF_IMAGES,
+    "convolutional": (
+        "dropout", "activation", "residual", "ghost_batch", "statistics", "norm_noise",
+    ),
+}  # fmt: skip
+KINDS = tuple(_NOT_OF_KIND)
 RESIDUALS = (None, "pre-norm", "post-norm")
 STATISTICS = ("batch", "population")
 NOTEBOOK_SEED = 231
@@ -105,6 +112,10 @@ class NetSpec:
     statistics: str = later("batch")
     norm_noise: float = later(0.0)
     norm_momentum: float = later(MOMENTUM)
+    image_shape: tuple[int, ...] = later(())
+    filters: tuple[int, ...] = later(())
+    filter_size: int = later(3)
+    per_pixel: bool = later(False)
 
     def __post_init__(self) -> None:
         _set(self, "hidden_dims", whole_numbers("hidden_dims", self.hidden_dims, 0))
@@ -115,12 +126,30 @@ class NetSpec:
                 _set(self, name, whole_number(name, getattr(self, name), least))
         for name, choices in (("dtype", DTYPES), ("kind", KINDS)):
             _check_choice(name, getattr(self, name), choices)
+        self._check_kind()
         check_net_options(
-            self.hidden_dims, self.normalization, self.num_groups, self.dropout, self.reg,
+            self.filters or self.hidden_dims, self.normalization, self.num_groups, self.dropout, self.reg,
             eps=self.eps, activation=self.activation, start=self.start, residual=self.residual,
             ghost_batch=self.ghost_batch, statistics=self.statistics, norm_noise=self.norm_noise,
             norm_momentum=self.norm_momentum,
         )  # fmt: skip
+
+    def _check_kind(self) -> None:
+        """Refuse settings that are another kind of net's."""
+        for name, least in (("image_shape", 1), ("filters", 1)):
+            _set(self, name, whole_numbers(name, getattr(self, name), least))
+        _set(self, "filter_size", whole_number("filter_size", self.filter_size, 1))
+        _set(self, "per_pixel", truth("per_pixel", self.per_pixel))
+        if self.kind == "convolutional":
+            check_images(self.filters, self.image_shape, self.filter_size)
+            whole_numbers("hidden_dims", self.hidden_dims, 1)
+        others = _NOT_OF_KIND[self.kind]
+        usual = {item.name: item.default for item in fields(self)}
+        for name in others:
+            if getattr(self, name) != usual[name]:
+                raise OptionError(
+                    f"{name}={getattr(self, name)!r} does not go with kind={self.kind!r}; leave it at {usual[name]!r}"
+                )
 
 
 @dataclass(frozen=True)
@@ -217,6 +246,12 @@ class RunSpec:
                     f"RunSpec(NetSpec(...), TrainingSpec(...), DataSpec(...), seed)"
                 )
         _set(self, "seed", whole_number("seed", self.seed, 0, 2**32 - 1))
+        values = math.prod(self.net.image_shape)
+        if self.net.image_shape and self.data.input_dim not in (0, values):
+            raise OptionError(
+                f"image_shape={self.net.image_shape} has {values} values, and an image of {self.data.name!r} has "
+                f"{self.data.input_dim}; give the shape (channels, height, width) of the data's images"
+            )
         ghost, batch = self.net.ghost_batch, self.training.batch_size
         if ghost is not None and batch % ghost:
             raise OptionError(
@@ -302,6 +337,23 @@ class History:
             values = json.loads(text)
             _refuse_unknown_fields(cls, values)
             return cls(**values, provenance=provenance)
+
+
+def check_images(filters: Iterable[int], image_shape: Iterable[int], filter_size: int) -> None:
+    """Refuse a convolutional net that cannot be built."""
+    filters = whole_numbers("filters", filters, 1)
+    image_shape = whole_numbers("image_shape", image_shape, 1)
+    if not filters or len(image_shape) != 3:
+        raise OptionError(
+            f"a convolutional net needs filters and image_shape, such as filters=(16, 32), image_shape=(3, 32, 32); "
+            f"got filters={filters}, image_shape={image_shape}"
+        )
+    halvings = 2 ** len(filters)
+    if image_shape[1] % halvings or image_shape[2] % halvings or whole_number("filter_size", filter_size, 1) % 2 == 0:
+        raise OptionError(
+            f"image_shape={image_shape} with {len(filters)} blocks and filter_size={filter_size}: each block halves "
+            f"height and width, which {halvings} must divide, and filters have an odd size"
+        )
 
 
 def check_net_options(

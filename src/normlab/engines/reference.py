@@ -14,20 +14,25 @@ from normlab.data.prepared import prepared
 from normlab.engines.engine import Engine
 from normlab.errors import NonFiniteWarning, OptionError
 from normlab.layers import norms
-from normlab.nets import FullyConnectedNet
+from normlab.nets import ConvolutionalNet, FullyConnectedNet
 from normlab.solver import Solver
 from normlab.specs import History, RunSpec, added_settings
+from normlab.typing import Generator
 
 OF_NETS = (
     "eps", "activation", "start", "residual", "ghost_batch", "statistics", "norm_noise",
     "norm_momentum",
 )  # fmt: skip
+OF_CONVOLUTIONAL_NETS = (
+    "num_groups", "per_pixel", "reg", "weight_scale", "start", "eps", "norm_momentum",
+)  # fmt: skip
+OF_IMAGES = ("kind", "image_shape", "filters", "filter_size", "per_pixel")
 OF_THE_SOLVER = ("weight_decay", "schedule", "warmup_epochs", "test")
 IMPLEMENTED: frozenset[str] = frozenset(
     {
         "data.split",
         "training.inputs",
-        *(f"net.{name}" for name in OF_NETS),
+        *(f"net.{name}" for name in OF_NETS + OF_IMAGES),
         *(f"training.{name}" for name in OF_THE_SOLVER),
     }
 )
@@ -58,9 +63,21 @@ def train(spec: RunSpec, data: Dataset, model: FullyConnectedNet | None = None) 
     return train_solver(solver_for(spec, data), model)
 
 
-def net_for(spec: RunSpec, rng: randomness.Generator) -> FullyConnectedNet:
+def net_for(spec: RunSpec, rng: Generator) -> FullyConnectedNet | ConvolutionalNet:
     """A run's net with its first weights, which `rng` draws."""
     net = spec.net
+    if net.filters:
+        return ConvolutionalNet(
+            net.filters,
+            net.image_shape,
+            net.hidden_dims,
+            net.filter_size,
+            spec.data.num_classes,
+            net.normalization,
+            rng=rng,
+            dtype=np.dtype(net.dtype),
+            **{name: getattr(net, name) for name in OF_CONVOLUTIONAL_NETS},
+        )
     return FullyConnectedNet(
         net.hidden_dims,
         input_dim=spec.data.input_dim,

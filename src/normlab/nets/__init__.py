@@ -1,7 +1,8 @@
 """Whole nets: parameters, loss and gradients."""
 
+from normlab.nets.convolutional import ConvolutionalNet
 from normlab.nets.fully_connected import FullyConnectedNet
 from normlab.nets.three_layer_conv import ThreeLayerConvNet
 from normlab.nets.two_layer import TwoLayerNet
 
-__all__ = ["FullyConnectedNet", "ThreeLayerConvNet", "TwoLayerNet"]
+__all__ = ["ConvolutionalNet", "FullyConnectedNet", "ThreeLayerConvNet", "TwoLayerNet"]

@@ -82,7 +82,8 @@ def drawn(name: str) -> Array:
     fur, pointed = ((225, 160, 90), True) if name == "kitten" else ((150, 105, 75), False)
 
     def disc(across: float, down: float, wide: float, high: float) -> Array:
-        return ((x - across) / wide) ** 2 + ((y - down) / high) ** 2 <= 1
+        inside: Array = ((x - across) / wide) ** 2 + ((y - down) / high) ** 2 <= 1
+        return inside
 
     for side in (-1, 1):
         if pointed:
