@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from normlab import engines
-from normlab.specs import NetSpec, RunSpec, TrainingSpec
+from normlab.specs import NetSpec, RunSpec, TrainingSpec, replace
 
 from .conftest import relative
 
@@ -35,6 +35,15 @@ NETS = {
     "noise": {"normalization": "layernorm", "norm_noise": 0.2},
     "noise, dropout": BN | {"norm_noise": 0.2, "dropout": 0.8},
 }
+TRAININGS = {
+    "weight decay": {"weight_decay": 0.5},
+    "weight decay, Adam": {"weight_decay": 0.5, "update_rule": "adam", "num_epochs": 1},
+    "cosine": {"schedule": "cosine"},
+    "warm-up": {"schedule": "warm-up cosine", "warmup_epochs": 1},
+    "standardized": {"inputs": "standardized"},
+    "scaled": {"inputs": "scaled"},
+    "test": {"test": True},
+}
 ROUNDING = 2e-6  # float32 rounds to 6e-8; sums of some hundred terms leave a few 1e-7 in a loss
 
 
@@ -42,6 +51,10 @@ def run(net, data, **training):
     settings = {"batch_size": 20, "num_epochs": 2, "learning_rate": 1e-3, "update_rule": "sgd"}
     net = NetSpec((24, 24, 24), **{"weight_scale": 0.1, **net})
     return RunSpec(net, TrainingSpec(**settings | training), data.spec, seed=3)
+
+
+def split(spec, seed=5):
+    return replace(spec, data=replace(spec.data, split=seed))
 
 
 def both(spec, data):
@@ -58,6 +71,30 @@ def test_every_net_trains_as_in_the_reference(name, data):
     assert relative(ours.loss, theirs.loss) < 20 * ROUNDING
     assert np.allclose(ours.val_acc, theirs.val_acc, atol=1 / 75)  # one example between two classes
     assert np.allclose(ours.train_acc, theirs.train_acc, atol=1 / 120)
+
+
+@pytest.mark.parametrize("name", TRAININGS)
+def test_every_training_goes_as_in_the_reference(name, data):
+    ours, theirs = both(run(BN, data, **TRAININGS[name]), data)
+    assert relative(ours.loss, theirs.loss) < 20 * ROUNDING
+    for measured in ("val_acc", "train_acc", "test_acc"):
+        assert np.allclose(getattr(ours, measured), getattr(theirs, measured), atol=1 / 75)
+    assert relative(ours.val_loss, theirs.val_loss) < 20 * ROUNDING
+    assert len(ours.val_loss) == len(ours.test_acc) == (3 if name == "test" else 0)
+    plain = engines.train("reference", run(BN, data), data)
+    assert theirs.loss != plain.loss or name == "test"
+
+
+def test_a_split_of_its_own(data):
+    spec = run(BN, data)
+    ours, theirs = both(split(spec), data)
+    assert relative(ours.loss, theirs.loss) < 20 * ROUNDING
+    assert np.allclose(ours.val_acc, theirs.val_acc, atol=1 / 75)
+    assert theirs.loss != engines.train("reference", spec, data).loss
+    # the first again: what one run was given must not be taken for another's
+    assert engines.train("compiled", spec, data).loss != ours.loss
+    assert engines.train("compiled", split(spec), data) == ours
+    assert engines.train("compiled", split(spec, 6), data).loss != ours.loss
 
 
 @pytest.mark.parametrize("name", NETS)
