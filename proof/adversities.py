@@ -17,12 +17,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from normlab.cli.exit_codes import STOPPED
 from normlab.selftest.lean_process import lean_process
 from normlab.selftest.measured import Measured
 from proof.commands import BOOK, Circumstances, Said, table_of
 
 Table = list[dict[str, Any]]
-STOPPED = 130
 _JOB = ("reproduce", "--seeds", "1", "--quiet", *BOOK)
 
 
@@ -69,7 +69,9 @@ class Bench:
             wrong += self.refused(self.job(out, file_size=size), "is full")
             wrong += self.kept_and_continued(out)
         promise = "where files cannot grow, the job says so, and keeps what is recorded"
-        return _row(promise, "job", wrong, len(sizes), f"files of {sizes[0]:,} to {sizes[-1]:,} bytes")
+        return _row(
+            promise, "job", wrong, len(sizes), f"files of {sizes[0]:,} to {sizes[-1]:,} bytes"
+        )
 
     def full_disk(self, full: bool) -> Measured:
         """A real disk without room: a file system in memory, which needs root."""
@@ -80,7 +82,13 @@ class Bench:
             with small_disk(self.folder / "disk", size) as disk:
                 if disk is None:
                     return Measured(
-                        "crashes", promise, "", "", None, 0, note="needs root on Linux, to make a small disk"
+                        "crashes",
+                        promise,
+                        "",
+                        "",
+                        None,
+                        0,
+                        note="needs root on Linux, to make a small disk",
                     )
                 wrong += self.refused(self.job(disk), "is full")
                 out = self.fresh()
@@ -100,11 +108,21 @@ class Bench:
         wrong += self.refused(self.job(closed / "deeper", nobody=True), "cannot be made")
         export = ["results", str(closed), "--export", str(closed / "runs.csv")]
         wrong += self.refused(self.call(export, {"nobody": True}), "cannot be written")
-        wrong += [] if self.call(["results", str(closed)], {"nobody": True}) == whole else ["it cannot be read"]
+        wrong += (
+            []
+            if self.call(["results", str(closed)], {"nobody": True}) == whole
+            else ["it cannot be read"]
+        )
         wrong += [] if table_of(closed) == self.expected else ["the table has changed"]
         for path in (closed, *closed.iterdir()):
             path.chmod(0o755)
-        return _row("a folder without write permission is a sentence, and can still be read", "command", wrong, 4, "")
+        return _row(
+            "a folder without write permission is a sentence, and can still be read",
+            "command",
+            wrong,
+            4,
+            "",
+        )
 
     def no_handles(self, full: bool) -> Measured:
         """No file can be opened, or only a few."""
@@ -122,7 +140,11 @@ class Bench:
                 cases += 1
             wrong += self.kept_and_continued(out)
         return _row(
-            "without free file handles a command says so or works", "command", wrong, cases, "0 handles and more"
+            "without free file handles a command says so or works",
+            "command",
+            wrong,
+            cases,
+            "0 handles and more",
         )
 
     def clock_set_back(self) -> Measured:
@@ -134,7 +156,11 @@ class Bench:
         wrong = [] if said["code"] == 0 else [said["err"]]
         wrong += [] if table_of(out) == self.expected else ["another table"]
         draws = self.call(["report", str(out)], {})["out"].splitlines()[0]
-        wrong += [] if draws == self.call(["report", str(self.good)], {})["out"].splitlines()[0] else ["other findings"]
+        wrong += (
+            []
+            if draws == self.call(["report", str(self.good)], {})["out"].splitlines()[0]
+            else ["other findings"]
+        )
         promise = "a clock set back, again and again, changes no result and no finding"
         return _row(promise, "table", wrong, 1, f"{began - 1} runs recorded before it was set back")
 
@@ -147,10 +173,16 @@ class Bench:
             said = self.job(out, terminate_after=rng.uniform(0, 0.8))
             polite += said["code"] == STOPPED
             # before the job has begun, and after it has ended, the signal does what it does to any program
-            wrong += [] if said["code"] in (0, -15, STOPPED) and "Traceback" not in said["err"] else [said["err"]]
+            wrong += (
+                []
+                if said["code"] in (0, -15, STOPPED) and "Traceback" not in said["err"]
+                else [said["err"]]
+            )
             wrong += self.kept_and_continued(out)
         promise = "SIGTERM at random instants: a clean end, nothing lost"
-        return _row(promise, "job", wrong, times, f"{polite} ended by the job itself, with status {STOPPED}")
+        return _row(
+            promise, "job", wrong, times, f"{polite} ended by the job itself, with status {STOPPED}"
+        )
 
     def refused(self, said: Said, word: str) -> list[str]:
         """What is wrong with a refusal, which should be one sentence and exit code 2."""
@@ -178,7 +210,9 @@ def small_disk(place: Path, kilobytes: int) -> Iterator[Path | None]:
         return
     place.mkdir(exist_ok=True)
     mount = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "none", str(place)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode != 0:  # root in a container
+    if (
+        subprocess.run(mount, capture_output=True, check=False).returncode != 0
+    ):  # root in a container
         yield None
         return
     try:
@@ -205,12 +239,22 @@ def full_disk_checkpoint(disk: Path) -> list[str]:
         if "cannot be written: No space left" not in str(error):
             return [str(error)]
         left = [each.name for each in disk.iterdir() if each != path]
-        return [] if path.read_bytes() == before and not left else [f"the checkpoint changed, or left {left}"]
+        return (
+            []
+            if path.read_bytes() == before and not left
+            else [f"the checkpoint changed, or left {left}"]
+        )
     return ["a checkpoint larger than the disk was saved"]
 
 
 def _row(promise: str, what: str, wrong: list[str], cases: int, note: str) -> Measured:
     measured = f"{len(wrong)} of {cases} wrong"
     return Measured(
-        "crashes", promise, f"every {what} as promised", measured, not wrong, cases, note="; ".join(wrong[:2]) or note
+        "crashes",
+        promise,
+        f"every {what} as promised",
+        measured,
+        not wrong,
+        cases,
+        note="; ".join(wrong[:2]) or note,
     )

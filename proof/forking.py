@@ -12,12 +12,10 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 CAN_FORK = sys.platform in ("linux", "darwin")
 NO_FORK = "needs fork, as Linux and macOS have it"
-NO_PROC = "needs Linux, which tells how large a process is"
 
 
 class Ended(NamedTuple):
@@ -29,7 +27,10 @@ class Ended(NamedTuple):
 
 
 def in_a_child(
-    function: Callable[..., Any], *arguments: Any, kill_after: float | None = None, how: int = signal.SIGKILL
+    function: Callable[..., Any],
+    *arguments: Any,
+    kill_after: float | None = None,
+    how: int = signal.SIGKILL,
 ) -> Ended:
     """What the function returned, as JSON has it, in a child of this process; with `kill_after`, a signal that late.
 
@@ -63,10 +64,3 @@ def _work_and_leave(writing: int, function: Callable[..., Any], arguments: tuple
         with open(writing, "wb") as pipe:
             pipe.write(value.encode())
         os._exit(failed)
-
-
-def memory_in_mb(peak: bool) -> float:
-    """This process's resident memory, or its peak since the process began (in a forked child: since the fork)."""
-    # not ru_maxrss, which begins with the size of the process that started this one
-    status = Path("/proc/self/status").read_text()
-    return int(status.partition("VmHWM:" if peak else "VmRSS:")[2].split()[0]) / 1000

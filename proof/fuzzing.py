@@ -33,14 +33,44 @@ from normlab.selftest.measured import Measured
 from normlab.solver import Solver
 from normlab.specs import History, NetSpec, RunSpec
 from proof import kills
-from proof.forking import CAN_FORK, NO_FORK, in_a_child, memory_in_mb
+from proof.forking import CAN_FORK, NO_FORK, in_a_child
 from proof.hostile import idx, making, official, pickled, tars
+from proof.process_memory import TELLS_PEAKS, peak_bytes
 
 MEGABYTES, SECONDS = 200, 5
 DOCUMENTED = (UserError, framing.FrameError, EOFError)
-NUMBERS = (0, 1, 2, 127, 128, 255, 256, 2**15, 2**16 - 1, 2**31 - 1, 2**31, 2**32 - 1, 2**63 - 1, 2**64 - 1)
+NUMBERS = (
+    0,
+    1,
+    2,
+    127,
+    128,
+    255,
+    256,
+    2**15,
+    2**16 - 1,
+    2**31 - 1,
+    2**31,
+    2**32 - 1,
+    2**63 - 1,
+    2**64 - 1,
+)
 JSON_WORDS = (
-    *(b"null", b"true", b"-1", b"1e999", b"NaN", b'"inf"', b"[]", b"{}", b'{"a":', b"[[", b'""', b"0.5", b"1" * 400),
+    *(
+        b"null",
+        b"true",
+        b"-1",
+        b"1e999",
+        b"NaN",
+        b'"inf"',
+        b"[]",
+        b"{}",
+        b'{"a":',
+        b"[[",
+        b'""',
+        b"0.5",
+        b"1" * 400,
+    ),
     *(b'"hidden_dims":', b'"net":', b'"loss":', b'"seed":', b'"\\ud800"', b"[" * 2_000),
 )
 
@@ -94,7 +124,9 @@ def targets() -> tuple[str, ...]:
     return tuple(name for name in TARGETS if name != "notebook" or find_spec("nbformat"))
 
 
-def fuzzed(names: Iterable[str], seconds: float, most: int = 10**9, seed: int = 0) -> Iterator[tuple[str, Fuzzed]]:
+def fuzzed(
+    names: Iterable[str], seconds: float, most: int = 10**9, seed: int = 0
+) -> Iterator[tuple[str, Fuzzed]]:
     """Fuzz the readers one after another, each in a process of its own, for so long or for so many inputs."""
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -140,7 +172,9 @@ def fuzz(name: str, seconds: float, most: int, seed: int) -> Fuzzed:
         finally:
             signal.alarm(0)
         if inputs % 64 == 0 and _peak() > before + MEGABYTES:
-            crashes["memory"] = f"memory grew from {before:.0f} to {_peak():.0f} MB, lately by {content[:200]!r}"
+            crashes["memory"] = (
+                f"memory grew from {before:.0f} to {_peak():.0f} MB, lately by {content[:200]!r}"
+            )
             break
     return Fuzzed(inputs=inputs, accepted=accepted, crashes=list(crashes.values()), peak_mb=_peak())
 
@@ -150,7 +184,7 @@ def _too_long(*_: object) -> NoReturn:
 
 
 def _peak() -> float:
-    return memory_in_mb(peak=True) if os.path.exists("/proc/self/status") else 0.0
+    return peak_bytes() / 1e6 if TELLS_PEAKS else 0.0
 
 
 def mutated(rng: random.Random, seeds: list[bytes], words: tuple[bytes, ...]) -> bytes:
@@ -215,7 +249,13 @@ def _whole_records() -> list[bytes]:
 def _read_records(path: Path) -> object:
     path.with_name("fuzz-journal").unlink(missing_ok=True)
     with Records(path, mode="r", timeout=0.1) as records:
-        return list(records), list(records.measurements()), records.sweeps(), records.export_rows(), records.digest()
+        return (
+            list(records),
+            list(records.measurements()),
+            records.sweeps(),
+            records.export_rows(),
+            records.digest(),
+        )
 
 
 def _net() -> FullyConnectedNet:
@@ -224,7 +264,13 @@ def _net() -> FullyConnectedNet:
 
 def _whole_checkpoints() -> list[bytes]:
     path = _scratch() / "seed.safetensors"
-    solver = Solver(_net(), small_sweep.data().as_dict(), rng=np.random.RandomState(0), num_epochs=1, verbose=False)
+    solver = Solver(
+        _net(),
+        small_sweep.data().as_dict(),
+        rng=np.random.RandomState(0),
+        num_epochs=1,
+        verbose=False,
+    )
     solver.train()
     return [solver.save(path).read_bytes()]
 
@@ -234,7 +280,9 @@ def _read_checkpoint(path: Path) -> object:
     content = path.read_bytes()
     start = content.find(checkpoints._MARKER) + len(checkpoints._MARKER)
     if start >= len(checkpoints._MARKER) and len(content) >= start + 64:
-        path.write_bytes(content[:start] + checkpoints._hash_of(content, start).encode() + content[start + 64 :])
+        path.write_bytes(
+            content[:start] + checkpoints._hash_of(content, start).encode() + content[start + 64 :]
+        )
     checkpoints.load(path)
     return Solver.resume(path, _net(), small_sweep.data().as_dict(), rng=np.random.RandomState(0))
 
@@ -254,7 +302,11 @@ def _read_frame(content: bytes) -> object:
 
 
 def _frames() -> list[bytes]:
-    values = ({"a": np.eye(3), "b": (1, [2.5, None], framing.Kept(3, "x"))}, [np.float32(2), np.float64], "text")
+    values = (
+        {"a": np.eye(3), "b": (1, [2.5, None], framing.Kept(3, "x"))},
+        [np.float32(2), np.float64],
+        "text",
+    )
     return [framing.encode(value) for value in values]
 
 
@@ -266,11 +318,23 @@ def _read_notebook(path: Path) -> object:
 
 def _whole_notebooks() -> list[bytes]:
     cells = [
-        {"cell_type": "code", "source": ["x = 1\n"], "metadata": {}, "outputs": [], "execution_count": 1, "id": "a"},
+        {
+            "cell_type": "code",
+            "source": ["x = 1\n"],
+            "metadata": {},
+            "outputs": [],
+            "execution_count": 1,
+            "id": "a",
+        },
         {"cell_type": "markdown", "source": "# Title", "metadata": {}, "id": "b"},
     ]
     first = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
-    third = {"worksheets": [{"cells": []}], "metadata": {"name": ""}, "nbformat": 3, "nbformat_minor": 0}
+    third = {
+        "worksheets": [{"cells": []}],
+        "metadata": {"name": ""},
+        "nbformat": 3,
+        "nbformat_minor": 0,
+    }
     return [json.dumps(first).encode(), json.dumps(third).encode()]
 
 
@@ -305,17 +369,35 @@ def _archives() -> list[bytes]:
 _OPCODES = (*(bytes([code]) for code in range(256)), *pickled.EXECUTING.values())
 
 TARGETS: dict[str, Target] = {
-    "batch": Target(lambda content: cifar10.parse(content, "fuzz", "data_batch_1", 2), _small_batches, _OPCODES),
+    "batch": Target(
+        lambda content: cifar10.parse(content, "fuzz", "data_batch_1", 2), _small_batches, _OPCODES
+    ),
     "archive": Target(
         _in_a_file(lambda path: list(archives.members(path, {tars.FIRST}, 1000))),
         _archives,
-        (making.tar_header("../x", 5), making.tar_header("x", 40, b"x"), tars.pax(path="y"), bytes(512), b"\x80"),
+        (
+            making.tar_header("../x", 5),
+            making.tar_header("x", 40, b"x"),
+            tars.pax(path="y"),
+            bytes(512),
+            b"\x80",
+        ),
     ),
-    "idx": Target(_in_a_file(lambda path: mnist.read_idx(path, (20,))), _idx_files, (b"\x00\x00\x08\x01",)),
+    "idx": Target(
+        _in_a_file(lambda path: mnist.read_idx(path, (20,))), _idx_files, (b"\x00\x00\x08\x01",)
+    ),
     "records": Target(_in_a_file(_read_records), _whole_records, (b"CREATE TABLE", *JSON_WORDS)),
-    "checkpoint": Target(_in_a_file(_read_checkpoint), _whole_checkpoints, (b'"F64"', b"params/W1", *JSON_WORDS)),
-    "run spec": Target(lambda content: RunSpec.from_json(_text(content)).key, _json_specs, JSON_WORDS),
-    "history": Target(lambda content: History.from_json(_text(content)).to_json(), _json_histories, JSON_WORDS),
+    "checkpoint": Target(
+        _in_a_file(_read_checkpoint), _whole_checkpoints, (b'"F64"', b"params/W1", *JSON_WORDS)
+    ),
+    "run spec": Target(
+        lambda content: RunSpec.from_json(_text(content)).key, _json_specs, JSON_WORDS
+    ),
+    "history": Target(
+        lambda content: History.from_json(_text(content)).to_json(), _json_histories, JSON_WORDS
+    ),
     "frame": Target(_read_frame, _frames, (framing.MARK, b'"<f8"', b'{"t":[', *JSON_WORDS)),
-    "notebook": Target(_in_a_file(_read_notebook), _whole_notebooks, (b'"nbformat":3', b'"cells":', *JSON_WORDS)),
+    "notebook": Target(
+        _in_a_file(_read_notebook), _whole_notebooks, (b'"nbformat":3', b'"cells":', *JSON_WORDS)
+    ),
 }

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 import numpy as np
+import psutil
 
 from normlab import checkpoints, machine
 from normlab.errors import RecordsError
@@ -170,15 +171,9 @@ def _kill_workers(group: mmap.mmap, most: int, seed: int) -> None:
 
 
 def _workers_of(parent: int) -> list[int]:
-    """The worker processes of a process, as Linux lists them."""
-    found = []
-    for folder in Path("/proc").iterdir():
-        if parent and folder.name.isdigit():
-            try:
-                stat = (folder / "stat").read_text().rpartition(")")[2].split()
-                command = (folder / "cmdline").read_bytes()
-            except OSError:  # ended meanwhile
-                continue
-            if int(stat[1]) == parent and b"popen_loky" in command:
-                found.append(int(folder.name))
-    return found
+    """The worker processes of a process; none of process 0."""
+    try:
+        children = psutil.Process(parent).children() if parent else []
+        return [each.pid for each in children if any("popen_loky" in word for word in each.cmdline())]
+    except psutil.Error:  # one has just ended
+        return []

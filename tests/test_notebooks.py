@@ -11,7 +11,7 @@ nbformat = pytest.importorskip("nbformat", reason="the notebook extra is not ins
 pytest.importorskip("nbclient", reason="the notebook extra is not installed")
 pytest.importorskip("ipykernel", reason="the notebook extra is not installed")
 
-from normlab import notebooks  # noqa: E402
+from normlab import errors, notebooks  # noqa: E402
 from normlab.notebooks import NotebookError, run_notebook  # noqa: E402
 
 OURS = Path(__file__).parents[1] / "notebooks" / "BatchNormalization.ipynb"
@@ -327,6 +327,6 @@ def test_places_that_do_not_exist_are_refused_before_anything_runs(tmp_path):
 
 
 def test_without_the_extra_the_sentence_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "nbclient", None)
-    with pytest.raises(NotebookError, match=r"pip install 'normlab\[notebook\]'"):
+    monkeypatch.setattr(errors, "find_spec", lambda name: None if name == "nbclient" else object())
+    with pytest.raises(errors.MissingPackageError, match=r"pip install 'normlab\[notebook\]'"):
         notebooks.run_notebook("any.ipynb")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from normlab.cli import run
-from normlab.cli.reproduce import STOPPED
+from normlab.cli.exit_codes import stoppable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,16 +27,32 @@ bench = typer.Typer(
     rich_markup_mode=None,
 )
 
-Out = Annotated[Path, typer.Option(help="The results file; what is measured again is replaced in it.")]
-Rounds = Annotated[int, typer.Option(min=1, help="How often each thing is measured; medians and ranges are shown.")]
-Quick = Annotated[bool, typer.Option("--quick", help="Small sizes and no trials: to see that it works, not to quote.")]
-Folder = Annotated[Path | None, typer.Option(help="Where the data set lies, if not in the usual places.")]
+Out = Annotated[
+    Path, typer.Option(help="The results file; what is measured again is replaced in it.")
+]
+Rounds = Annotated[
+    int, typer.Option(min=1, help="How often each thing is measured; medians and ranges are shown.")
+]
+Quick = Annotated[
+    bool,
+    typer.Option("--quick", help="Small sizes and no trials: to see that it works, not to quote."),
+]
+Folder = Annotated[
+    Path | None, typer.Option(help="Where the data set lies, if not in the usual places.")
+]
 Data = Annotated[str, typer.Option(help="Data sets with commas between.")]
-Workloads = Annotated[str, typer.Option(help="initialization, depth, batch-size: with commas between.")]
-Peers = Annotated[str | None, typer.Option(help="Peers with commas between, as `bench peers` lists them; or all.")]
+Workloads = Annotated[
+    str, typer.Option(help="initialization, depth, batch-size: with commas between.")
+]
+Peers = Annotated[
+    str | None, typer.Option(help="Peers with commas between, as `bench peers` lists them; or all.")
+]
 Nets = Annotated[
     int | None,
-    typer.Option(min=2, help="Nets a round for peers that train net by net; the whole study is then estimated."),
+    typer.Option(
+        min=2,
+        help="Nets a round for peers that train net by net; the whole study is then estimated.",
+    ),
 ]
 
 
@@ -56,7 +72,10 @@ def studies(
 
     folder = None if data_dir is None else str(data_dir)
     named = None if peers is None else _names(peers)
-    _measure(Wanted(("studies",), _names(workloads), _names(data), named, nets, rounds, quick, folder), out)
+    _measure(
+        Wanted(("studies",), _names(workloads), _names(data), named, nets, rounds, quick, folder),
+        out,
+    )
 
 
 @bench.command()
@@ -85,13 +104,19 @@ def cold(rounds: Rounds = 2, quick: Quick = False, out: Out = RESULTS) -> None:
 
 @bench.command()
 def scaling(
-    data: Data = "cifar10", rounds: Rounds = 3, quick: Quick = False, data_dir: Folder = None, out: Out = RESULTS
+    data: Data = "cifar10",
+    rounds: Rounds = 3,
+    quick: Quick = False,
+    data_dir: Folder = None,
+    out: Out = RESULTS,
 ) -> None:
     """How time grows with nets, width, depth and batch size."""
     from proof.bench.parts import Wanted
 
     folder = None if data_dir is None else str(data_dir)
-    _measure(Wanted(("scaling",), data=_names(data), rounds=rounds, quick=quick, data_dir=folder), out)
+    _measure(
+        Wanted(("scaling",), data=_names(data), rounds=rounds, quick=quick, data_dir=folder), out
+    )
 
 
 @bench.command("all")
@@ -118,13 +143,17 @@ def list_peers() -> None:
     width = max(map(len, PEERS))
     for peer in PEERS.values():
         missing = why_missing(peer)
-        typer.echo(f"{peer.name:{width}}  {peer.title}" + (f" (not here: {missing})" if missing else ""))
+        typer.echo(
+            f"{peer.name:{width}}  {peer.title}" + (f" (not here: {missing})" if missing else "")
+        )
 
 
 @bench.command()
 def show(
     file: Annotated[Path, typer.Argument(help="A results file.")] = RESULTS,
-    cases: Annotated[bool, typer.Option("--cases", help="Every case of the norm kernels, and nothing else.")] = False,
+    cases: Annotated[
+        bool, typer.Option("--cases", help="Every case of the norm kernels, and nothing else.")
+    ] = False,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="For a document.")] = False,
 ) -> None:
     """The results as tables, and the targets, met or missed."""
@@ -134,9 +163,13 @@ def show(
 
     content = load_results(file)
     if cases and "kernels" not in content["sections"]:
-        raise RecordsError(f"{file} has no kernels in it; `python -m proof.bench kernels --out {file}` measures them")
+        raise RecordsError(
+            f"{file} has no kernels in it; `python -m proof.bench kernels --out {file}` measures them"
+        )
     console = _console()
-    for table in [kernel_cases(content["sections"]["kernels"]["result"])] if cases else tables(content):
+    for table in (
+        [kernel_cases(content["sections"]["kernels"]["result"])] if cases else tables(content)
+    ):
         if as_markdown:
             typer.echo(markdown(table))
         else:
@@ -158,21 +191,26 @@ def _measure(wanted: Wanted, out: Path) -> None:
     console = _console()
     if out.exists():
         load_results(out)  # refused now, not after the work
-    names = []
-    try:
+    names: list[str] = []
+
+    def say() -> None:
+        kept = ", ".join(names) or "Nothing"
+        typer.echo(f"\nStopped. {kept} is in {out}; what was under way is lost.", err=True)
+
+    with stoppable(say):
         for name, work in sections(wanted):
             console.print(f"[bold]{name}[/bold]")
-            section = measured(partial(work, partial(console.print, markup=False)), sys.argv[1:], quick=wanted.quick)
+            tell = partial(console.print, markup=False)
+            section = measured(partial(work, tell), sys.argv[1:], quick=wanted.quick)
             save_section(out, name, section)
             names.append(name)
-    except KeyboardInterrupt:
-        typer.echo(f"\nStopped. {', '.join(names) or 'Nothing'} is in {out}; what was under way is lost.", err=True)
-        raise typer.Exit(STOPPED) from None
     content = load_results(out)
     mine = {"sections": {name: content["sections"][name] for name in names}}
     for table in tables(mine, all_targets=False):
         console.print(table, "")
-    console.print(f"Written to {out}. All that it holds: python -m proof.bench show {out}", soft_wrap=True)
+    console.print(
+        f"Written to {out}. All that it holds: python -m proof.bench show {out}", soft_wrap=True
+    )
 
 
 def _console() -> Console:

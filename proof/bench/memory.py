@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from dataclasses import is_dataclass
@@ -17,43 +16,12 @@ from normlab.records import Records
 from normlab.specs import History, NetSpec, RunSpec, TrainingSpec
 from proof.bench.processes import measuring
 from proof.bench.spread import spread
+from proof.process_memory import resident_bytes, tree
 
-__all__ = ["Sweeps", "growth", "tree_bytes"]
+__all__ = ["Sweeps", "growth"]
 
 FIRST, FURTHER = 3000, 4000  # by the first three thousand, caches of fixed size are full
 IMAGES, UNITS = 100, 20
-
-
-def tree_bytes(pid: int, what: str = "VmHWM") -> int | None:
-    """Resident bytes of a process and all that it started: at most so far (VmHWM), or now (VmRSS). Linux tells."""
-    try:
-        pids = _tree(pid)
-        return sum(_field(each, what) for each in pids)
-    except OSError:
-        return None
-
-
-def _tree(pid: int) -> list[int]:
-    children: dict[int, list[int]] = {}
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            try:
-                # the name in brackets may hold anything; what follows its end does not
-                parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-            except OSError:  # it has just ended
-                continue
-            children.setdefault(parent, []).append(int(folder.name))
-    found = [pid]
-    for each in found:
-        found.extend(children.get(each, []))
-    return found
-
-
-def _field(pid: int, what: str) -> int:
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith(f"{what}:"):
-            return int(line.split()[1]) * 1024
-    return 0
 
 
 class Sweeps:
@@ -68,17 +36,25 @@ class Sweeps:
 
     def sweep(self, runs: int) -> dict[str, Any]:
         """Train so many more runs; how much memory the process and its workers then have, and what is kept of one."""
-        net, training = NetSpec((UNITS, UNITS), "batchnorm"), TrainingSpec(batch_size=50, num_epochs=1)
+        net, training = (
+            NetSpec((UNITS, UNITS), "batchnorm"),
+            TrainingSpec(batch_size=50, num_epochs=1),
+        )
         seeds = range(self.first_seed, self.first_seed + runs)
         self.first_seed += runs
         specs = [RunSpec(net, training, self.data.spec, seed) for seed in seeds]
         with Records(Path(self.folder.name) / "records.sqlite") as records:
             histories = train(specs, self.data, records=records, workers=self.workers)
         self.kept += [specs, histories]
-        return {"bytes": tree_bytes(os.getpid(), "VmRSS"), "kept": size_of(specs[-1]) + size_of(histories[-1])}
+        return {
+            "bytes": sum(map(resident_bytes, tree())),
+            "kept": size_of(specs[-1]) + size_of(histories[-1]),
+        }
 
 
-def growth(rounds: int, tell: Callable[[str], object], further: int = FURTHER, first: int = FIRST) -> dict[str, Any]:
+def growth(
+    rounds: int, tell: Callable[[str], object], further: int = FURTHER, first: int = FIRST
+) -> dict[str, Any]:
     """How much more memory a sweep takes for each further run, on one worker and on all; fresh processes a round."""
     cores = available_cores()
     a_run: dict[str, list[float]] = {}
@@ -89,8 +65,8 @@ def growth(rounds: int, tell: Callable[[str], object], further: int = FURTHER, f
                 before = child.ask("sweep", runs=first)
                 after = child.ask("sweep", runs=further)
             kept = after["kept"]
-            if before["bytes"] is not None:
-                a_run.setdefault(str(workers), []).append((after["bytes"] - before["bytes"]) / further)
+            grown = after["bytes"] - before["bytes"]
+            a_run.setdefault(str(workers), []).append(grown / further)
             tell(f"{first} and {further} runs on {workers} worker{'s' if workers > 1 else ''}")
     most = max((spread(values).median for values in a_run.values()), default=float("nan"))
     return {

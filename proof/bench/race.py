@@ -19,10 +19,10 @@ from normlab.machine import available_cores
 from normlab.request_server import Child, NoAnswerError
 from normlab.specs import RunSpec
 from proof.bench.floor import total
-from proof.bench.memory import tree_bytes
 from proof.bench.peers import OURS, Peer, why_missing
 from proof.bench.processes import measuring, together
 from proof.bench.workloads import Workload, dealt, subset
+from proof.process_memory import tree_peak_bytes
 
 __all__ = ["Setting", "race", "same_work"]
 
@@ -48,15 +48,29 @@ class Setting:
 class _Runner:
     """A peer in its processes, ready to train."""
 
-    def __init__(self, peer: Peer, threads: int, specs: list[RunSpec], data: Dataset, setting: Setting) -> None:
+    def __init__(
+        self, peer: Peer, threads: int, specs: list[RunSpec], data: Dataset, setting: Setting
+    ) -> None:
         self.peer, self.threads = peer, threads
-        count = 1 if peer.trainer == "normlab" else peer.processes  # normlab starts its workers itself
+        count = (
+            1 if peer.trainer == "normlab" else peer.processes
+        )  # normlab starts its workers itself
         self.children: list[Child] = []
         try:
             for _ in range(count):
                 self.children.append(measuring(peer.trainer, peer.options, threads=threads))
             texts = [spec.to_json() for spec in specs]
-            self._all([{"method": "prepare", "specs": texts, "data": data.name, "data_dir": setting.data_dir}] * count)
+            self._all(
+                [
+                    {
+                        "method": "prepare",
+                        "specs": texts,
+                        "data": data.name,
+                        "data_dir": setting.data_dir,
+                    }
+                ]
+                * count
+            )
         except BaseException:
             self.close()
             raise
@@ -84,7 +98,7 @@ class _Runner:
 
     def peak_bytes(self) -> int | None:
         """The most memory that its processes have taken, added up."""
-        found = [tree_bytes(child.process.pid) for child in self.children]
+        found = [tree_peak_bytes(child.process.pid) for child in self.children]
         return None if None in found else sum(each for each in found if each is not None)
 
     def close(self) -> None:
@@ -92,7 +106,9 @@ class _Runner:
             child.close()
 
 
-def race(workload: Workload, data: Dataset, peers: Sequence[Peer], setting: Setting, tell: Tell) -> dict[str, Any]:
+def race(
+    workload: Workload, data: Dataset, peers: Sequence[Peer], setting: Setting, tell: Tell
+) -> dict[str, Any]:
     """What the race has measured, as plain values. Raises NoAnswerError where normlab itself cannot be measured."""
     specs = workload.runs(data.spec)
     missing = {peer.name: why for peer in peers if (why := why_missing(peer)) is not None}
@@ -121,11 +137,15 @@ def race(workload: Workload, data: Dataset, peers: Sequence[Peer], setting: Sett
             "cores": available_cores(),
             "work": total(specs)._asdict(),
             "missing": missing,
-            **_rounds(specs, setting.nets if workload.alike else None, runners, peaks, setting, tell),
+            **_rounds(
+                specs, setting.nets if workload.alike else None, runners, peaks, setting, tell
+            ),
         }
 
 
-def _ready(peer: Peer, specs: list[RunSpec], data: Dataset, setting: Setting, tell: Tell) -> _Runner:
+def _ready(
+    peer: Peer, specs: list[RunSpec], data: Dataset, setting: Setting, tell: Tell
+) -> _Runner:
     """The peer at its best setting of threads, by trial on a few nets of different kinds, one after the other."""
     best: tuple[float, int] = (math.inf, peer.settings[0])
     few = subset(len(specs), TRIED, len(specs) // (2 * TRIED))
@@ -143,7 +163,12 @@ def _ready(peer: Peer, specs: list[RunSpec], data: Dataset, setting: Setting, te
 
 
 def _rounds(
-    specs: list[RunSpec], few: int | None, runners: list[_Runner], peaks: Child, setting: Setting, tell: Tell
+    specs: list[RunSpec],
+    few: int | None,
+    runners: list[_Runner],
+    peaks: Child,
+    setting: Setting,
+    tell: Tell,
 ) -> dict[str, Any]:
     """The times of all rounds; `few` is how many nets a peer trains whose time is so much a net."""
     measured: dict[str, Any] = {}
@@ -176,18 +201,29 @@ def _rounds(
             entry = measured[runner.peer.name]
             entry["seconds"].append(seconds)
             entry["outcomes"] |= outcomes
-            tell(f"round {turn + 1} of {setting.rounds}, {runner.peer.title}: {len(nets)} nets in {seconds:.2f} s")
+            tell(
+                f"round {turn + 1} of {setting.rounds}, {runner.peer.title}: {len(nets)} nets in {seconds:.2f} s"
+            )
     for runner in runners:
         measured[runner.peer.name]["peak_bytes"] = runner.peak_bytes()
     reference = measured[OURS]["outcomes"] if OURS in measured else {}
     for entry in measured.values():
         entry["same_work"] = same_work(entry["outcomes"], reference)
         entry["outcomes"] = {str(net): found for net, found in sorted(entry["outcomes"].items())}
-    return {"peers": measured, "sgemm": rates, "triad": triads, "triad_size": triad_size, "load": loads}
+    return {
+        "peers": measured,
+        "sgemm": rates,
+        "triad": triads,
+        "triad_size": triad_size,
+        "load": loads,
+    }
 
 
 def _steps(specs: list[RunSpec]) -> int:
-    return sum(spec.training.num_epochs * max(spec.data.num_train // spec.training.batch_size, 1) for spec in specs)
+    return sum(
+        spec.training.num_epochs * max(spec.data.num_train // spec.training.batch_size, 1)
+        for spec in specs
+    )
 
 
 def same_work(theirs: dict[int, list[float]], ours: dict[int, list[float]]) -> str | None:

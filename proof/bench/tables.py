@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
+from normlab.selftest.tables import markdown_table
 from proof.bench.kernels.grid import geometric_mean, share
 from proof.bench.scaling import exponent
 from proof.bench.spread import Spread, ratios, spread
@@ -33,13 +34,12 @@ def tables(content: dict[str, Any], *, all_targets: bool = True) -> Iterator[Tab
 def markdown(table: Table) -> str:
     """The same table for a document."""
     names = [str(column.header) for column in table.columns]
-    rules = ["---:" if column.justify == "right" else "---" for column in table.columns]
+    right = [number for number, column in enumerate(table.columns) if column.justify == "right"]
     rows = zip(*(column.cells for column in table.columns), strict=True)
-    lines = [" | ".join(map(str, cells)) for cells in (names, rules, *rows)]
-    body = "\n".join(f"| {line} |" for line in lines)
+    body = markdown_table(names, rows, right)
     command, _, made_by = str(table.caption or "").partition("\n")
     caption = f"\n`{command}`; {made_by}\n" if command else ""
-    return f"**{table.title}**\n\n{body}\n{caption}"
+    return f"**{table.title}**\n\n{body}{caption}"
 
 
 def _race(race: dict[str, Any]) -> Table:
@@ -77,10 +77,18 @@ def _kernels(found: dict[str, Any]) -> Table:
     """A row a kernel and type: over all sizes against PyTorch, and at the largest against the copy."""
     title = f"fused norm kernels over {len({(c['n'], c['d']) for c in found['cases']})} sizes, {found['rounds']} rounds"
     many = f"{found['cores']} threads"
-    table = _table(title, "", ("× PyTorch, 1 thread", many, "least", "most", "GB/s, largest", "of copy"), "")
-    for norm, which, dtype in dict.fromkeys((c["norm"], c["which"], c["dtype"]) for c in found["cases"]):
-        cases = [c for c in found["cases"] if (c["norm"], c["which"], c["dtype"]) == (norm, which, dtype)]
-        largest = max((c for c in cases if c["threads"] == found["cores"]), key=lambda c: c["bytes"])
+    table = _table(
+        title, "", ("× PyTorch, 1 thread", many, "least", "most", "GB/s, largest", "of copy"), ""
+    )
+    for norm, which, dtype in dict.fromkeys(
+        (c["norm"], c["which"], c["dtype"]) for c in found["cases"]
+    ):
+        cases = [
+            c for c in found["cases"] if (c["norm"], c["which"], c["dtype"]) == (norm, which, dtype)
+        ]
+        largest = max(
+            (c for c in cases if c["threads"] == found["cores"]), key=lambda c: c["bytes"]
+        )
         cells = [""] * 4
         if not found["missing"]:
             by_case = [(ratios(c["torch"], c["ours"]).median, c) for c in cases]
@@ -92,7 +100,11 @@ def _kernels(found: dict[str, Any]) -> Table:
             cells = means + [f"{ratio:.2f} at ({c['n']}, {c['d']})" for ratio, c in ends]
         bandwidth = largest["bytes"] / spread(largest["reused"]).median / 1e9
         table.add_row(
-            f"{norm} {which}, {dtype}", *cells, f"{bandwidth:.1f}", f"{share(largest, found['copy']):.2f}", ""
+            f"{norm} {which}, {dtype}",
+            *cells,
+            f"{bandwidth:.1f}",
+            f"{share(largest, found['copy']):.2f}",
+            "",
         )
     for norm in dict.fromkeys(row["norm"] for row in found["accuracy"]):
         rows = [row for row in found["accuracy"] if row["norm"] == norm]
@@ -101,7 +113,11 @@ def _kernels(found: dict[str, Any]) -> Table:
             if who in rows[0]:
                 y, dx = (max(row[who][part] for row in rows) for part in (0, 1))
                 said.append(f"{name} {y:.1e} of y, {dx:.1e} of dx")
-        table.add_row(f"{norm}, worst error at mean/std {found['mean_over_std']:.0e}", *[""] * 6, "; ".join(said))
+        table.add_row(
+            f"{norm}, worst error at mean/std {found['mean_over_std']:.0e}",
+            *[""] * 6,
+            "; ".join(said),
+        )
     for name, why in found["missing"].items():
         table.add_row(name, *[""] * 6, f"not measured: {why}")
     return table
@@ -109,7 +125,16 @@ def _kernels(found: dict[str, Any]) -> Table:
 
 def kernel_cases(found: dict[str, Any]) -> Table:
     """A row a case: every kernel, size, type and number of threads."""
-    columns = ("size", "threads", "ours, µs", "PyTorch, µs", "× ours", "least to most", "GB/s", "of copy")
+    columns = (
+        "size",
+        "threads",
+        "ours, µs",
+        "PyTorch, µs",
+        "× ours",
+        "least to most",
+        "GB/s",
+        "of copy",
+    )
     table = _table(f"fused norm kernels, every case, {found['rounds']} rounds", "", columns, "")
     for case in found["cases"]:
         theirs = case["torch"]
@@ -126,7 +151,10 @@ def kernel_cases(found: dict[str, Any]) -> Table:
 
 def _machine(found: dict[str, Any]) -> Table:
     table = _table("the machine", "", ("median", "least to most"), "")
-    for name, title in (("sgemm", "sgemm 2048³ on all cores, GF/s"), ("sgemm_one", "on one core, GF/s")):
+    for name, title in (
+        ("sgemm", "sgemm 2048³ on all cores, GF/s"),
+        ("sgemm_one", "on one core, GF/s"),
+    ):
         rates = spread(found[name])
         table.add_row(title, f"{rates.median / 1e9:.0f}", _range(rates, 0, 1e9), "")
     for name, arrays in (("copy", 2), ("triad", 3)):
@@ -143,8 +171,15 @@ def _memory(found: dict[str, Any]) -> Table:
     table = _table("memory of a sweep", "", ("KiB a further run", "least to most"), "")
     for workers, values in found["bytes_a_run"].items():
         grown = spread(values)
-        table.add_row(f"{workers} workers", f"{grown.median / 1024:.2f}", _range(grown, 2, 1024), "")
-    table.add_row("its spec and its History, which the caller keeps", f"{found['kept_bytes'] / 1024:.2f}", "", "")
+        table.add_row(
+            f"{workers} workers", f"{grown.median / 1024:.2f}", _range(grown, 2, 1024), ""
+        )
+    table.add_row(
+        "its spec and its History, which the caller keeps",
+        f"{found['kept_bytes'] / 1024:.2f}",
+        "",
+        "",
+    )
     return table
 
 
@@ -168,7 +203,9 @@ def _scaling(found: dict[str, Any]) -> Table:
     table = _table(title, "", ("seconds", "least to most", "a net, s", "of the floor"), "")
     for axis in dict.fromkeys(point["axis"] for point in found["points"]):
         points = [point for point in found["points"] if point["axis"] == axis]
-        power = exponent([p["value"] for p in points], [spread(p["seconds"]).median for p in points])
+        power = exponent(
+            [p["value"] for p in points], [spread(p["seconds"]).median for p in points]
+        )
         for point in points:
             seconds = spread(point["seconds"])
             nets = point["value"] if axis == "nets" else found["usual"]["nets"]
@@ -181,7 +218,13 @@ def _scaling(found: dict[str, Any]) -> Table:
     return table
 
 
-_DRAWN = {"kernels": _kernels, "machine": _machine, "memory": _memory, "cold": _cold, "scaling": _scaling}
+_DRAWN = {
+    "kernels": _kernels,
+    "machine": _machine,
+    "memory": _memory,
+    "cold": _cold,
+    "scaling": _scaling,
+}
 
 
 def _targets(judged: list[Judged]) -> Table:
@@ -191,13 +234,23 @@ def _targets(judged: list[Judged]) -> Table:
         asked = f"{'≥' if each.target.at_least else '≤'} {each.target.bound:g}{unit}"
         value = f"{each.measured:.3g}{unit}" if each.measured is not None else ""
         verdict = {None: "not measured", True: "met", False: "missed"}[each.met]
-        table.add_row(each.target.asked, asked, value, verdict + (f": {each.on}" if each.met is not None else ""))
+        table.add_row(
+            each.target.asked,
+            asked,
+            value,
+            verdict + (f": {each.on}" if each.met is not None else ""),
+        )
     return table
 
 
 def _table(title: str, first: str, numbers: tuple[str, ...], last: str) -> Table:
     table = Table(
-        title=title, title_justify="left", caption_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0)
+        title=title,
+        title_justify="left",
+        caption_justify="left",
+        box=None,
+        pad_edge=False,
+        padding=(0, 2, 0, 0),
     )
     table.add_column(first)
     for name in numbers:

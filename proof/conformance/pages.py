@@ -10,6 +10,7 @@ from pathlib import Path
 from normlab.files import write_atomically
 from normlab.machine import versions
 from normlab.selftest.measured import Measured
+from normlab.selftest.tables import markdown_table
 from proof.conformance import onnx_suite, opinfo, rows
 
 COMMAND = "python -m proof.conformance docs"
@@ -66,22 +67,28 @@ PyTorch's OpInfo and ModuleInfo samples of batch, layer, group, instance, RMS an
 y, dx, dgamma and dbeta. The two agree when they differ by at most 16 units of rounding of the largest true number. Each
 result on which they do not, with both errors against extended precision (absolute, beside the largest true number):
 
-| sample | type | shape | result | largest | normlab's error | PyTorch's error | right |
-|---|---|---|---|---|---|---|---|
 {disagreements}
-
 Where no more than two numbers share their statistics, the true gradient is nearly or exactly 0: the terms of the
 derivative cancel, and where neither is right to rounding, they cancel beyond the digits that the arithmetic holds.
 
 The samples that are not compared, and who refuses them:
 
-| refusal | samples |
-|---|---|
 {refusals}
-
 Samples of `native_layer_norm` and its like are the same kernels under another signature, and are left out; so are
 `masked.normalize`, whose masks normlab has not, and complex and bfloat16 numbers, which the book does not take.
 """
+
+
+DISAGREEMENT = (
+    "sample",
+    "type",
+    "shape",
+    "result",
+    "largest",
+    "normlab's error",
+    "PyTorch's error",
+    "right",
+)
 
 
 def write(folder: Path) -> None:
@@ -102,35 +109,55 @@ def page() -> str:
     text += _table(rows(full=True))
     cases = onnx_suite.cases()
     skipped = sum(case.skipped is not None for case in cases)
-    text += ONNX.format(total=len(cases), run=len(cases) - skipped, skipped=skipped) + _operators() + CONVENTIONS
+    text += (
+        ONNX.format(total=len(cases), run=len(cases) - skipped, skipped=skipped)
+        + _operators()
+        + CONVENTIONS
+    )
     return text + (_samples() if opinfo.why_not() is None else "")
 
 
 def _table(measured: Iterable[Measured]) -> str:
-    lines = ["| what | bound | measured | holds | cases | note |", "|---|---|---|---|---|---|"]
-    for row in measured:
-        holds = {True: "yes", False: "**no**", None: "not run"}[row.holds]
-        lines.append(f"| {row.promise} | {row.bound} | {row.measured} | {holds} | {row.cases} | {row.note} |")
-    return "\n".join(lines) + "\n"
+    holds = {True: "yes", False: "**no**", None: "not run"}
+    return markdown_table(
+        ("what", "bound", "measured", "holds", "cases", "note"),
+        (
+            (row.promise, row.bound, row.measured, holds[row.holds], row.cases, row.note)
+            for row in measured
+        ),
+    )
 
 
 def _operators() -> str:
-    ran = Counter((case.kind, ", ".join(case.operators)) for case in onnx_suite.cases() if case.skipped is None)
-    lines = [f"| {operators} | {kind} | {count} |" for (kind, operators), count in ran.items()]
-    return "\n".join(["| operator | kind | cases |", "|---|---|---|", *lines]) + "\n"
+    run = [case for case in onnx_suite.cases() if case.skipped is None]
+    counts = Counter((", ".join(case.operators), case.kind) for case in run)
+    rows = ((*which, count) for which, count in counts.items())
+    return markdown_table(("operator", "kind", "cases"), rows)
 
 
 def _samples() -> str:
     answers = list(opinfo.answers())
     lines = [
-        f"| {answer.sample} | {answer.dtype} | {answer.shape} | {found.result} | {found.largest:.1e} "
-        f"| {found.ours:.1e} | {found.theirs:.1e} | {found.right} |"
+        (
+            answer.sample,
+            answer.dtype,
+            answer.shape,
+            found.result,
+            f"{found.largest:.1e}",
+            f"{found.ours:.1e}",
+            f"{found.theirs:.1e}",
+            found.right,
+        )
         for answer in answers
         for found in answer.disagreements
     ]
-    refusals = Counter(answer.refusal.split(";")[0].split(", x of shape")[0] for answer in answers if answer.refusal)
+    refusals = Counter(
+        answer.refusal.split(";")[0].split(", x of shape")[0]
+        for answer in answers
+        if answer.refusal
+    )
     return SAMPLES.format(
         compared=sum(not answer.refusal for answer in answers),
-        disagreements="\n".join(lines),
-        refusals="\n".join(f"| {refusal} | {count} |" for refusal, count in refusals.items()),
+        disagreements=markdown_table(DISAGREEMENT, lines),
+        refusals=markdown_table(("refusal", "samples"), refusals.items()),
     )

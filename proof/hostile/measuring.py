@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,12 +10,13 @@ from pathlib import Path
 from normlab.selftest.lean_process import lean_process
 from normlab.selftest.measured import Measured
 from proof import damage, fuzzing
-from proof.forking import NO_PROC
 from proof.hostile.corpus import Case, cases
 from proof.hostile.pickled import EXECUTING, a_value
 from proof.hostile.reading import Reading
+from proof.process_memory import TELLS_PEAKS
 
 MEGABYTES, SECONDS = 200, 2.0
+NO_PEAKS = "needs Linux, which tells how large a process has been"
 _READ = "proof.hostile.reading:read_watched"
 
 
@@ -31,8 +31,16 @@ def corpus_rows(full: bool) -> Iterator[Measured]:
     """Hostile files refused; what reading them executed, and how many acts the same watch can notice."""
     bound = f"all refused, each in {MEGABYTES} MB and {SECONDS:g} s"
     promise = "hostile, broken and lying data files are refused within bounds"
-    if not sys.platform.startswith("linux"):
-        yield Measured("files", promise, bound, "", None, 0, note=NO_PROC)
+    if not TELLS_PEAKS:
+        yield Measured(
+            "files",
+            promise,
+            bound,
+            "",
+            None,
+            0,
+            note=NO_PEAKS,
+        )
         return
     read = readings(full)
     bad = [(case, reading) for case, reading in read if not case.good]
@@ -76,13 +84,19 @@ def readings(full: bool) -> list[tuple[Case, Reading]]:
     corpus = list(cases(full))
     out: list[tuple[Case, Reading]] = []
     with tempfile.TemporaryDirectory() as scratch, lean_process(_READ, scratch) as read:
-        good = {case.reader: str(_written(scratch, f"good {case.reader}", case)) for case in corpus if case.good}
+        good = {
+            case.reader: str(_written(scratch, f"good {case.reader}", case))
+            for case in corpus
+            if case.good
+        }
         for case in corpus:
             # a batch is known by its file's name
             path = _written(scratch, "data_batch_1", case)
             out.append((case, read(case.reader, str(path), good.get(case.reader, ""))))
             path.unlink()
-        strangers = sorted(path.name for path in Path(scratch).iterdir() if not path.name.startswith("good"))
+        strangers = sorted(
+            path.name for path in Path(scratch).iterdir() if not path.name.startswith("good")
+        )
         assert not strangers, f"reading left {strangers} behind"
     return out
 
@@ -92,7 +106,9 @@ def noticed_under_pickle() -> int:
     noticed = 0
     with tempfile.TemporaryDirectory() as scratch, lean_process(_READ, scratch) as read:
         for what, value in EXECUTING.items():
-            path = _written(scratch, "pickle", Case("pickle.load", what, functools.partial(a_value, value)))
+            path = _written(
+                scratch, "pickle", Case("pickle.load", what, functools.partial(a_value, value))
+            )
             noticed += bool(read("pickle.load", str(path), "")["did"])
     return noticed
 

@@ -17,7 +17,8 @@ from typing import Any, TypedDict
 
 from normlab.data import cifar10, digits, mnist
 from normlab.errors import DataError
-from proof.forking import in_a_child, memory_in_mb
+from proof.forking import in_a_child
+from proof.process_memory import peak_bytes, resident_bytes
 
 READERS: dict[str, Callable[[Path], object]] = {
     "batch": cifar10.read_batch,
@@ -65,10 +66,12 @@ def _read(reader: str, path: str) -> Reading:
     watching = True
 
     def watch(event: str, arguments: tuple[Any, ...]) -> None:
-        if watching and not (event == "open" and str(arguments[0]) == path and arguments[1] in ("r", "rb")):
+        if watching and not (
+            event == "open" and str(arguments[0]) == path and arguments[1] in ("r", "rb")
+        ):
             did.append(f"{event} {str(arguments)[:80]}")
 
-    before, refusal, crash = memory_in_mb(peak=False), None, None
+    before, refusal, crash = resident_bytes() / 1e6, None, None
     sys.addaudithook(watch)
     began = time.perf_counter()
     try:
@@ -80,5 +83,10 @@ def _read(reader: str, path: str) -> Reading:
     seconds = time.perf_counter() - began
     watching = False
     return Reading(
-        refusal=refusal, crash=crash, before_mb=before, peak_mb=memory_in_mb(peak=True), seconds=seconds, did=did
+        refusal=refusal,
+        crash=crash,
+        before_mb=before,
+        peak_mb=peak_bytes() / 1e6,
+        seconds=seconds,
+        did=did,
     )

@@ -9,7 +9,8 @@ would expect, so that `except ValueError` keeps working in notebooks.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from importlib.util import find_spec
 
 
 class UserError(Exception):
@@ -39,6 +40,10 @@ class RecordsError(UserError, RuntimeError):
     """A results file or checkpoint that cannot be read, written or trusted."""
 
 
+class MissingPackageError(UserError, ImportError):
+    """An optional package that is not installed."""
+
+
 class NonFiniteWarning(RuntimeWarning):
     """NaN or infinity met where work went on without it."""
 
@@ -62,7 +67,25 @@ def not_one_of(what: str, given: object, choices: Iterable[object]) -> OptionErr
     normalization='batch' is not one of None, 'batchnorm', 'layernorm'; did you mean 'batchnorm'?
     """
     choices = list(choices)
-    return OptionError(f"{what}={given!r} is not one of {quoted(choices)}{did_you_mean(given, choices)}")
+    return OptionError(
+        f"{what}={given!r} is not one of {quoted(choices)}{did_you_mean(given, choices)}"
+    )
+
+
+def need(what: str, modules: Mapping[str, str], install: str) -> None:
+    """Raise a MissingPackageError unless all modules (title by name) are installed.
+
+    >>> need("reading minds", {"json": "JSON", "telepathy": "Telepathy"}, "telepathy")
+    Traceback (most recent call last):
+    ...
+    normlab.errors.MissingPackageError: reading minds needs Telepathy: install with  \
+pip install telepathy
+    """
+    missing = [title for module, title in modules.items() if find_spec(module) is None]
+    if missing:
+        raise MissingPackageError(
+            f"{what} needs {', '.join(missing)}: install with  pip install {install}"
+        )
 
 
 def refuse_unknown_keywords(where: str, given: Iterable[str], known: Iterable[str]) -> None:

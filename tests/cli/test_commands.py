@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from normlab.cli import guests
+from normlab import errors
+from normlab.cli import extras
 from normlab.cli.reproduce import run_and_draw
 from normlab.records.schema import VERSION, checksum
 from normlab.studies.catalog import STUDIES
@@ -192,12 +193,12 @@ def test_a_folder_that_cannot_be_made_is_a_sentence(normlab: Run, tmp_path: Path
 
 
 def test_a_missing_package_is_named_before_work(normlab: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guests, "find_spec", lambda name: None if name in ("scipy", "altair", "pyarrow") else object())
+    monkeypatch.setattr(errors, "find_spec", lambda name: None if name in ("scipy", "altair", "pyarrow") else object())
     said = normlab("reproduce")
     assert said.code == 2
     assert "needs SciPy, Altair: install with  pip install 'normlab[studies]'" in said.err
-    with pytest.raises(guests.MissingPackageError, match=r"end in \.csv|ends in \.csv"):
-        guests.need_parquet()
+    with pytest.raises(errors.MissingPackageError, match=r"end in \.csv|ends in \.csv"):
+        extras.need_parquet()
 
 
 def test_studies_are_listed_and_shown(normlab: Run) -> None:

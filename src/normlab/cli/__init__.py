@@ -10,8 +10,6 @@ import sys
 import traceback
 from collections.abc import Callable
 
-CRASHED = 70  # this program's own mistake; no verdict of `check` has this exit code
-
 
 def main() -> None:
     """The program `normlab`."""
@@ -22,6 +20,7 @@ def main() -> None:
 
 def run(app: Callable[..., object], name: str) -> None:
     """Run a command line; what a person can mend becomes a sentence and exit code 2."""
+    from normlab.cli.exit_codes import CRASHED, REFUSED
     from normlab.cli.output import fit_any_terminal
     from normlab.errors import UserError
 
@@ -30,7 +29,7 @@ def run(app: Callable[..., object], name: str) -> None:
         app(prog_name=name)
     except UserError as error:
         print(f"normlab: {error}", file=sys.stderr)
-        raise SystemExit(2) from error
+        raise SystemExit(REFUSED) from error
     except OSError as error:  # no room, no permission, no handles, where nobody has a better sentence for it
         if error.errno is None:
             raise
@@ -40,7 +39,7 @@ def run(app: Callable[..., object], name: str) -> None:
             f"files; the same command continues from what its records hold",
             file=sys.stderr,
         )
-        raise SystemExit(2) from error
+        raise SystemExit(REFUSED) from error
     except Exception as error:
         traceback.print_exc()
         print(

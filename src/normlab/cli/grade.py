@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ import typer
 
 if TYPE_CHECKING:
     from normlab.checker.grading import Graded, Progress
+    from normlab.cli.progress import Show
 
 
 def grade(
@@ -42,12 +44,15 @@ def grade(
 
     Exit code: 0 when every submission was judged, whatever the verdicts.
     """
+    from rich.console import Console
+
     from normlab.checker.grading import Rubric
     from normlab.checker.grading import grade as grade_all
+    from normlab.cli.progress import shown
 
     chosen = Rubric() if rubric is None else Rubric.read(rubric)
     chosen = chosen if hint is None else replace(chosen, hint=hint)
-    with _Bar() as bar:
+    with shown(Console(stderr=True)) as show:
         graded = grade_all(
             submissions,
             out,
@@ -55,33 +60,18 @@ def grade(
             workers=workers or os.cpu_count() or 1,
             isolation=isolation,
             seed=seed,
-            progress=bar.show,
+            progress=partial(_show, show),
             leave_out=() if rubric is None else (rubric,),
         )
     _summary(graded, out)
 
 
-class _Bar:
-    """A progress bar with the time that is left."""
+def _show(show: Show, progress: Progress) -> None:
+    from normlab.cli.progress import duration
 
-    def __enter__(self) -> _Bar:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-        columns = (TextColumn("graded"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
-        self._bar = Progress(*columns, console=Console(stderr=True))
-        self._task = self._bar.add_task("", total=None)
-        self._bar.start()
-        return self
-
-    def show(self, progress: Progress) -> None:
-        left = "" if progress.remaining is None else f"about {progress.remaining:.0f} s left"
-        self._bar.update(
-            self._task, completed=progress.done, total=progress.total, description=f"{left}  {progress.last}"
-        )
-
-    def __exit__(self, *exception: object) -> None:
-        self._bar.stop()
+    left = "" if progress.remaining is None else f", about {duration(progress.remaining)} left"
+    words = f"{progress.done} of {progress.total}{left}, {progress.last}".rstrip(", ")
+    show("graded", words, progress.done / progress.total if progress.total else None)
 
 
 def _summary(graded: list[Graded], out: Path) -> None:

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from normlab.cli.exit_codes import BROKEN, stoppable
 from normlab.errors import OptionError
 
 if TYPE_CHECKING:
+    from normlab.cli.progress import Show
     from normlab.notebooks import NotebookRun
-
-STOPPED = 130  # what a shell says of a program that Ctrl-C ended
-FAILED = 1
-SECONDS_BETWEEN_LINES = 10
 
 notebook = typer.Typer(
     help="Run notebooks of the assignment.", no_args_is_help=True, rich_markup_mode=None
@@ -64,9 +59,13 @@ def run(
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing.")] = False,
 ) -> None:
     """Execute every cell, save the outputs, and say which cells failed and whose code ran."""
+    from rich.console import Console
+
+    from normlab.cli.progress import shown
     from normlab.errors import UserError
     from normlab.notebooks import run_notebook
 
+    console = Console(stderr=True)
     notebooks = _notebooks(files)
     several = len(notebooks) > 1
     if several and out is not None and not out.is_dir():
@@ -79,14 +78,16 @@ def run(
             file.with_suffix(".run.ipynb") if out is None else out / file.name if several else out
         )
         try:
-            with _shown(file.name, quiet) as show:
+            with stoppable(partial(_say_stopped, written, quiet)), shown(console, quiet) as show:
                 done = run_notebook(
-                    file, package=package, out=written, data_dir=data_dir, shadow=shadow, go_on=go_on, progress=show
-                )  # fmt: skip
-        except KeyboardInterrupt:
-            if not quiet:
-                typer.echo(f"\nStopped. What ran until then is in {written}.", err=True)
-            raise typer.Exit(STOPPED) from None
+                    file,
+                    package=package,
+                    out=written,
+                    data_dir=data_dir,
+                    shadow=shadow,
+                    go_on=go_on,
+                    progress=partial(_show, show, file.name),
+                )
         except UserError as error:
             if not several:
                 raise
@@ -97,7 +98,7 @@ def run(
         if not quiet:
             _report(file.name, done)
     if failed:
-        raise typer.Exit(FAILED)
+        raise typer.Exit(BROKEN)
 
 
 def _notebooks(files: list[Path]) -> list[Path]:
@@ -138,24 +139,10 @@ def _report(name: str, done: NotebookRun) -> None:
         typer.echo(f"{done.package} was normlab's own code.")
 
 
-@contextmanager
-def _shown(name: str, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
-    """Progress: a line that changes on a terminal, elsewhere a line every ten seconds."""
-    if quiet:
-        yield None
-    elif sys.stderr.isatty():
-        from rich.console import Console
+def _show(show: Show, name: str, done: int, cells: int) -> None:
+    show(name, f"{done} of {cells} code cells done", done / cells if cells else None)
 
-        console = Console(stderr=True)
-        with console.status(f"starting a kernel for {name}") as status:
-            yield lambda done, cells: status.update(f"{name}: {done} of {cells} code cells done")
-    else:
-        last = time.monotonic()
 
-        def show(done: int, cells: int) -> None:
-            nonlocal last
-            if time.monotonic() - last >= SECONDS_BETWEEN_LINES:
-                last = time.monotonic()
-                typer.echo(f"{name}: {done} of {cells} code cells done", err=True)
-
-        yield show
+def _say_stopped(written: Path, quiet: bool) -> None:
+    if not quiet:
+        typer.echo(f"\nStopped. What ran until then is in {written}.", err=True)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from rich.console import Console
 
@@ -14,59 +14,78 @@ from normlab.studies.wording import duration
 if TYPE_CHECKING:
     from normlab.studies.running import Progress
 
-__all__ = ["duration", "shown"]
+__all__ = ["Pace", "Show", "duration", "shown"]
 
 SECONDS_BETWEEN_LINES = 10.0
 
 
+class Show(Protocol):
+    """Shows what is being done, in words, and the share that is done: 0 to 1, None if unknown."""
+
+    def __call__(self, stage: str, words: str, share: float | None) -> None: ...
+
+
 @contextmanager
-def shown(console: Console, quiet: bool) -> Iterator[Callable[[Progress], None]]:
-    """A function to give each `Progress` to, while it is shown on this console."""
+def shown(console: Console, quiet: bool = False, at_once: bool = False) -> Iterator[Show]:
+    """A function to call as the job goes on, while it is shown on this console.
+
+    In a log the first line comes after ten seconds, or `at_once`.
+    """
     if quiet:
-        yield lambda _: None
+        yield lambda *_: None
     elif console.is_terminal:
-        with _bar(console) as tell:
-            yield tell
+        with _bar(console) as show:
+            yield show
     else:
-        yield _Lines(console)
+        yield _Lines(console, at_once)
 
 
 @contextmanager
-def _bar(console: Console) -> Iterator[Callable[[Progress], None]]:
+def _bar(console: Console) -> Iterator[Show]:
     from rich.progress import BarColumn, TextColumn
     from rich.progress import Progress as Bar
 
-    columns = (TextColumn("{task.description}"), BarColumn(bar_width=None), TextColumn("{task.fields[words]}"))
-    pace = _Pace()
+    stage_column, words_column = (
+        TextColumn("{task.description}", markup=False),
+        TextColumn("{task.fields[words]}", markup=False),
+    )
+    columns = (stage_column, BarColumn(bar_width=None), words_column)
     with Bar(*columns, console=console, transient=True, refresh_per_second=4, expand=True) as bar:
-        task = bar.add_task("starting", total=1.0, words="")
+        task = bar.add_task("starting", total=None, words="")
 
-        def tell(progress: Progress) -> None:
-            bar.update(task, description=progress.stage, completed=progress.share, words=pace.words(progress))
+        def show(stage: str, words: str, share: float | None) -> None:
+            total = None if share is None else 1.0
+            bar.update(task, description=stage, total=total, completed=share or 0.0, words=words)
 
-        yield tell
+        yield show
 
 
 class _Lines:
-    """A line now and then: at the start, at the end, and every ten seconds between."""
+    """A line every ten seconds, and one at the end where there was one before."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, at_once: bool) -> None:
         self.console = console
-        self.pace = _Pace()
-        self.last = -SECONDS_BETWEEN_LINES
+        self.began = -SECONDS_BETWEEN_LINES if at_once else time.monotonic()
+        self.last = self.began
+
+    def __call__(self, stage: str, words: str, share: float | None) -> None:
+        now = time.monotonic()
+        if now - self.last >= SECONDS_BETWEEN_LINES or (share == 1 and self.last > self.began):
+            self.last = now
+            self.console.print(f"{stage}: {words}", highlight=False, soft_wrap=True, markup=False)
+
+
+class Pace:
+    """Throughput and remaining time of training, from what this call has done since it began."""
+
+    def __init__(self, show: Show) -> None:
+        self.show = show
+        self.began = time.monotonic()
 
     def __call__(self, progress: Progress) -> None:
-        now = time.monotonic()
-        if now - self.last >= SECONDS_BETWEEN_LINES or progress.done == progress.total:
-            self.last = now
-            self.console.print(f"{progress.stage}: {self.pace.words(progress)}", highlight=False, soft_wrap=True)
-
-
-class _Pace:
-    """Throughput and remaining time, from what this call has done since it began."""
-
-    def __init__(self) -> None:
-        self.began = time.monotonic()
+        """Show where the runs stand."""
+        share = 1.0 if progress.done == progress.total else min(progress.share, 0.999)
+        self.show(progress.stage, self.words(progress), share)
 
     def words(self, progress: Progress) -> str:
         """`57 of 142 runs (20 from before), 1.2 runs/s, 1 min 05 s left`."""
@@ -75,9 +94,11 @@ class _Pace:
         reused = f" ({progress.reused} from before)" if progress.reused else ""
         words = [f"{progress.done} of {progress.total} runs{reused}"]
         if done:
-            words.append(f"{done / elapsed:.2g} runs/s" if done < 100 * elapsed else f"{done / elapsed:.0f} runs/s")
+            quick = done >= 100 * elapsed
+            words.append(f"{done / elapsed:.{0 if quick else 2}{'f' if quick else 'g'}} runs/s")
         if 0 < progress.share < 1:
-            words.append(f"{duration(elapsed * (1 - progress.share) / progress.share)} left")
+            left = duration(elapsed * (1 - progress.share) / progress.share)
+            words.append(f"{left} left")
         if progress.lost_workers:
             words.append(f"{progress.lost_workers} workers lost and replaced")
         return ", ".join(words)

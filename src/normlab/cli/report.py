@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from normlab.cli.guests import need_studies
+from normlab.cli.extras import need_studies
 from normlab.cli.places import RESULTS, made_folder, records_in
 
 

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import shlex
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from normlab.cli.guests import need_studies
+from normlab.cli.exit_codes import stoppable
+from normlab.cli.extras import need_studies
 from normlab.cli.places import RECORDS, RESULTS, made_folder
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from normlab.findings import Findings
-
-STOPPED = 130  # what a shell says of a program that Ctrl-C ended
 
 
 def reproduce(
@@ -53,7 +49,7 @@ def run_and_draw(
     """What `reproduce` and `study run` do."""
     from rich.console import Console
 
-    from normlab.cli.progress import shown
+    from normlab.cli.progress import Pace, shown
     from normlab.data import load
     from normlab.records import Records
     from normlab.studies.catalog import studies as studies_named
@@ -67,22 +63,22 @@ def run_and_draw(
     folder = made_folder(out)
     with Records(folder / RECORDS) as records:
         before = len(records)
-        try:
-            with terminated_like_interrupted(), shown(console, quiet) as tell:
-                run(
-                    chosen,
-                    dataset,
-                    records,
-                    seeds=seeds,
-                    images=lambda: load(data, data_dir, subtract_mean=False).X_train,
-                    workers=workers,
-                    engine=engine,
-                    progress=tell,
-                    command=command,
-                )
-        except KeyboardInterrupt:
+
+        def say() -> None:
             say_stopped(len(records), len(records) - before, folder, command, out, quiet)
-            raise typer.Exit(STOPPED) from None
+
+        with stoppable(say), shown(console, quiet, at_once=True) as show:
+            run(
+                chosen,
+                dataset,
+                records,
+                seeds=seeds,
+                images=lambda: load(data, data_dir, subtract_mean=False).X_train,
+                workers=workers,
+                engine=engine,
+                progress=Pace(show),
+                command=command,
+            )
         findings = collect(records, data)
     draw(findings, folder, console)
 
@@ -122,13 +118,3 @@ def say_stopped(kept: int, new: int, folder: Path, command: str, out: Path, quie
         f"To see what is there: normlab report {shlex.quote(str(folder))}",
         err=True,
     )
-
-
-@contextmanager
-def terminated_like_interrupted() -> Iterator[None]:
-    """Let a polite request to end (SIGTERM, as schedulers send it) stop the job as cleanly as Ctrl-C does."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from normlab.cli.guests import need_parquet
+from normlab.cli.extras import need_parquet
 from normlab.cli.places import RESULTS, records_in
 from normlab.errors import OptionError, RecordsError, not_one_of
 

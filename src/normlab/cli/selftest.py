@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from normlab.cli.reproduce import STOPPED, terminated_like_interrupted
+from normlab.cli.exit_codes import BROKEN, stoppable
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from normlab.selftest import Measured
 
 PEERS = ("torch", "onnx", "jax", "keras")  # measured beside, where they are installed
 
-Full = Annotated[bool, typer.Option("--full", help="All inputs and settings, not the quick part of each.")]
-Only = Annotated[list[str] | None, typer.Option(metavar="AREA", help="One area. May be given again.")]
-Out = Annotated[Path | None, typer.Option(help="Also write the table to this file: .json, .csv or .md.")]
+Full = Annotated[
+    bool, typer.Option("--full", help="All inputs and settings, not the quick part of each.")
+]
+Only = Annotated[
+    list[str] | None, typer.Option(metavar="AREA", help="One area. May be given again.")
+]
+Out = Annotated[
+    Path | None, typer.Option(help="Also write the table to this file: .json, .csv or .md.")
+]
 
 
 def selftest(full: Full = False, only: Only = None, out: Out = None) -> None:
@@ -34,10 +38,17 @@ def selftest(full: Full = False, only: Only = None, out: Out = None) -> None:
     measure(PARTS, "normlab selftest", full, only or (), out)
 
 
-def measure(parts: Mapping[str, str], program: str, full: bool, only: list[str] | tuple[()], out: Path | None) -> None:
+def measure(
+    parts: Mapping[str, str],
+    program: str,
+    full: bool,
+    only: list[str] | tuple[()],
+    out: Path | None,
+) -> None:
     """Measure these parts, show the table, write it, and leave with the exit code."""
     from rich.console import Console
 
+    from normlab.cli.progress import shown
     from normlab.machine import provenance
     from normlab.selftest.run import areas, run
     from normlab.selftest.tables import check_path, summary, table, write
@@ -47,25 +58,19 @@ def measure(parts: Mapping[str, str], program: str, full: bool, only: list[str] 
         check_path(out)
     console = Console()
     found: list[Measured] = []
-    try:
-        with terminated_like_interrupted():
-            found.extend(_shown(run(full, asked, parts), console))
-    except KeyboardInterrupt:
+
+    def say() -> None:
         typer.echo("Stopped. This is what had been measured:", err=True)
         console.print(table(found))
-        raise typer.Exit(STOPPED) from None
+
+    with stoppable(say), shown(Console(stderr=True)) as show:
+        for row in run(full, asked, parts):
+            found.append(row)
+            show("measuring", f"{len(found)} promises, the last of {row.area}", None)
     console.print(table(found))
     console.print(summary(found), highlight=False, soft_wrap=True)
     if out is not None:
         words = ["--full"] * full + [word for area in only for word in ("--only", area)]
         write(found, out, provenance(f"{program} {shlex.join(words)}".strip(), *PEERS))
         console.print(f"Written: {out}", highlight=False, soft_wrap=True)
-    raise typer.Exit(int(any(row.holds is False for row in found)))
-
-
-def _shown(rows: Iterator[Measured], console: Console) -> Iterator[Measured]:
-    """The rows, while a terminal shows how far it is."""
-    with console.status("measuring") as status:
-        for count, row in enumerate(rows, start=1):
-            status.update(f"measured {count} promises, the last of {row.area}")
-            yield row
+    raise typer.Exit(BROKEN if any(row.holds is False for row in found) else 0)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from normlab.cli.guests import need_studies
+from normlab.cli.extras import need_studies
 from normlab.cli.places import RESULTS
 
 study = typer.Typer(help="List the studies, show one, or run one.", no_args_is_help=True, rich_markup_mode=None)

@@ -18,7 +18,6 @@ import numpy as np
 
 from normlab.conversion.bounded import check_floats
 from normlab.conversion.conventions import complement
-from normlab.conversion.guests import need_h5py
 from normlab.conversion.h5_files import read_h5
 from normlab.conversion.held_arrays import HeldArrays
 from normlab.conversion.label import KEY, label_of, read_label, written_var
@@ -32,6 +31,7 @@ from normlab.conversion.net_parts import (
     foreign_name,
 )
 from normlab.conversion.pytorch import narrowed, quoted_path
+from normlab.errors import need
 from normlab.layers.norm_record import Norm
 from normlab.typing import Array
 
@@ -48,7 +48,7 @@ WIDE = 'keras.config.set_dtype_policy("float64")  # on JAX it also takes the env
 
 def to_bytes(parts: Parts, unbiased_for: int | None = None) -> bytes:
     """The content of the file. Raises MissingPackageError where `h5py` is not installed."""
-    need_h5py()
+    need("a weight file of Keras", {"h5py": "h5py"}, "'normlab[conversion]'")
     import h5py
 
     target, counts = io.BytesIO(), dict[str, int]()
@@ -135,7 +135,7 @@ def snake(name: str) -> str:
 
 def from_bytes(content: bytes, name: str) -> Parts:
     """The net in the content of a file with our label. Raises ForeignNetError, naming the layer."""
-    need_h5py()
+    need("a weight file of Keras", {"h5py": "h5py"}, "'normlab[conversion]'")
     arrays = read_h5(content, name)
     text = arrays.pop(KEY, None)
     label = read_label(None if text is None else text.tobytes().decode(errors="replace"), name, KEEPING)

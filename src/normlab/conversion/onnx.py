@@ -18,12 +18,11 @@ import numpy as np
 
 from normlab.conversion.bounded import MOST_TENSORS, check_floats
 from normlab.conversion.errors import ForeignNetError
-from normlab.conversion.guests import need_onnx
 from normlab.conversion.held_arrays import HeldArrays
 from normlab.conversion.label import KEY, label_of, read_label, written_var
 from normlab.conversion.net_parts import Affine, NormLayer, Parts, Relu, foreign_name
 from normlab.conversion.pytorch import narrowed, quoted_path
-from normlab.errors import UserError
+from normlab.errors import UserError, need
 from normlab.layers.norm_record import Norm
 from normlab.layers.norms import RUNNING
 from normlab.typing import Array
@@ -56,7 +55,7 @@ def to_bytes(parts: Parts, unbiased_for: int | None = None) -> bytes:
 
 def to_model(parts: Parts, unbiased_for: int | None = None) -> onnx.ModelProto:
     """The graph, from `x` (N, D) to `scores` (N, C), checked by onnx itself."""
-    need_onnx()
+    need("an ONNX file", {"onnx": "onnx"}, "'normlab[conversion]'")
     from onnx import checker, helper, numpy_helper
 
     operator_of_norm = foreign_name(parts, LIBRARY, TITLE) if parts.norm is not None else ""
@@ -138,7 +137,7 @@ def _norm_settings(norm: NormLayer, parts: Parts, element: int) -> dict[str, Any
 
 def from_bytes(content: bytes, name: str) -> Parts:
     """The net in the content of a file with our label. Raises ForeignNetError, naming node or tensor."""
-    need_onnx()
+    need("an ONNX file", {"onnx": "onnx"}, "'normlab[conversion]'")
     import onnx
     from google.protobuf.message import DecodeError
 

@@ -9,7 +9,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from normlab.errors import UserError
+from normlab.errors import UserError, need
 
 _PACKAGE = re.compile(
     r"^\s*(?:from|import)\s+(\w+)\."
@@ -25,14 +25,11 @@ class NotebookError(UserError, RuntimeError):
 
 def libraries() -> tuple[Any, Any]:
     """nbformat and nbclient, which are loaded for this alone."""
-    try:
-        import ipykernel  # noqa: F401  (the kernel that will run it)
-        import nbclient
-        import nbformat
-    except ImportError as error:
-        raise NotebookError(
-            f"running a notebook needs {error.name}, which is not installed: pip install 'normlab[notebook]'"
-        ) from None
+    packages = ("ipykernel", "nbclient", "nbformat")
+    need("running a notebook", {name: name for name in packages}, "'normlab[notebook]'")
+    import nbclient
+    import nbformat
+
     return nbformat, nbclient
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
@@ -55,9 +55,25 @@ def summary(rows: Sequence[Measured]) -> Text:
 
 def markdown(rows: Iterable[Measured]) -> str:
     """The same table for a document."""
-    lines = [HEADINGS, ("---",) * len(HEADINGS)]
-    lines += [(row.promise, row.bound, row.measured, row.peer, VERDICTS[row.holds][0]) for row in rows]
-    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
+    cells = (
+        (row.promise, row.bound, row.measured, row.peer, VERDICTS[row.holds][0]) for row in rows
+    )
+    return markdown_table(HEADINGS, cells)
+
+
+def markdown_table(
+    headings: Sequence[str], rows: Iterable[Sequence[object]], right: Collection[int] = ()
+) -> str:
+    """A table in Markdown, its bars escaped; the columns with the numbers in `right` are aligned there.
+
+    >>> print(markdown_table(["what", "size"], [["|y|", 2]], right=[1]), end="")
+    | what | size |
+    | --- | ---: |
+    | \\|y\\| | 2 |
+    """
+    rules = ["---:" if number in right else "---" for number in range(len(headings))]
+    escaped = ([str(cell).replace("|", "\\|") for cell in row] for row in rows)
+    return "".join(f"| {' | '.join(line)} |\n" for line in (headings, rules, *escaped))
 
 
 def check_path(path: Path) -> None:
@@ -67,14 +83,18 @@ def check_path(path: Path) -> None:
             f"out={str(path)!r} does not end in {', '.join(FORMATS)}: the ending tells the format to write"
         )
     if not path.absolute().parent.is_dir():
-        raise OptionError(f"out={str(path)!r} lies in a folder that does not exist; make it first, or name another")
+        raise OptionError(
+            f"out={str(path)!r} lies in a folder that does not exist; make it first, or name another"
+        )
 
 
 def write(rows: Sequence[Measured], path: Path, provenance: dict[str, Any]) -> None:
     """The rows and what they were measured with, in the format that the path's ending names. Raises OSError."""
     if path.suffix == ".json":
         content = json.dumps(
-            {"provenance": provenance, "rows": [asdict(row) for row in rows]}, indent=1, ensure_ascii=False
+            {"provenance": provenance, "rows": [asdict(row) for row in rows]},
+            indent=1,
+            ensure_ascii=False,
         )
     elif path.suffix == ".csv":
         content = _csv(rows, provenance)
