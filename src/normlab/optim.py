@@ -2,34 +2,27 @@
 
 A rule keeps its state in `config`, a dictionary it fills with its defaults and updates; w and dw themselves are never
 written to. Shapes: w, dw and every state array are alike, whatever the shape, so a stack of nets is updated as one.
-Below each rule stands its record, with its defaults; `UPDATE_RULES` has them by name.
+Below each rule stands its record, with its defaults; `UPDATE_RULES` has them by name. A rule in a file of its own is
+found as well, once its record is imported above.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 
 from normlab.typing import Array
+from normlab.update_rule import Config, UpdateRule, with_defaults
 
-Config = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class UpdateRule:
-    """An update rule as the Solver, specs and engines look it up in `UPDATE_RULES`."""
-
-    name: str
-    """In specs and on the command line: 'sgd_momentum'."""
-    title: str
-    """In sentences and figures: 'SGD with momentum'."""
-    step: Callable[..., tuple[Array, Config]]
-    """The rule: (w, dw, config) -> (next_w, config)."""
-    defaults: dict[str, float]
-    """Its settings, the learning rate among them."""
+__all__ = [
+    "UPDATE_RULES",
+    "Config",
+    "UpdateRule",
+    "adagrad",
+    "adam",
+    "rmsprop",
+    "sgd",
+    "sgd_momentum",
+]
 
 
 def sgd(w: Array, dw: Array, config: Config | None = None) -> tuple[Array, Config]:
@@ -40,7 +33,7 @@ def sgd(w: Array, dw: Array, config: Config | None = None) -> tuple[Array, Confi
     >>> print(sgd(np.array([1.0]), np.array([2.0]), {"learning_rate": 0.1})[0])
     [0.8]
     """
-    config = _with_defaults(config, SGD)
+    config = with_defaults(config, SGD)
     return w - config["learning_rate"] * dw, config
 
 
@@ -57,7 +50,7 @@ def sgd_momentum(w: Array, dw: Array, config: Config | None = None) -> tuple[Arr
     >>> print(w, config["velocity"])
     [1.25] [0.25]
     """
-    config = _with_defaults(config, SGD_MOMENTUM)
+    config = with_defaults(config, SGD_MOMENTUM)
     v = config.get("velocity", 0.0)
     v = config["momentum"] * v - config["learning_rate"] * dw
     config["velocity"] = v
@@ -77,7 +70,7 @@ def rmsprop(w: Array, dw: Array, config: Config | None = None) -> tuple[Array, C
     >>> print(np.round(w, 6), config["cache"])
     [0.8] [1.]
     """
-    config = _with_defaults(config, RMSPROP)
+    config = with_defaults(config, RMSPROP)
     cache = config.get("cache", 0.0)
     cache = config["decay_rate"] * cache + (1 - config["decay_rate"]) * dw**2
     config["cache"] = cache
@@ -97,7 +90,7 @@ def adagrad(w: Array, dw: Array, config: Config | None = None) -> tuple[Array, C
     >>> print(np.round(w, 6), config["cache"])
     [0.94] [25.]
     """
-    config = _with_defaults(config, ADAGRAD)
+    config = with_defaults(config, ADAGRAD)
     cache = config.get("cache", 0.0) + dw**2
     config["cache"] = cache
     return w - config["learning_rate"] * dw / (np.sqrt(cache) + config["epsilon"]), config
@@ -118,7 +111,7 @@ def adam(w: Array, dw: Array, config: Config | None = None) -> tuple[Array, Conf
     >>> print(np.round(w, 6), config["t"])  # the first step is learning_rate, whatever the gradient's size
     [0.9] 1
     """
-    config = _with_defaults(config, ADAM)
+    config = with_defaults(config, ADAM)
     beta1, beta2 = config["beta1"], config["beta2"]
     t = config.get("t", 0) + 1
     m = beta1 * config.get("m", 0.0) + (1 - beta1) * dw
@@ -135,11 +128,3 @@ ADAM = UpdateRule("adam", "Adam", adam, {"learning_rate": 1e-3, "beta1": 0.9, "b
 UPDATE_RULES: dict[str, UpdateRule] = {
     rule.name: rule for rule in tuple(globals().values()) if isinstance(rule, UpdateRule)
 }
-
-
-def _with_defaults(config: Config | None, rule: UpdateRule) -> Config:
-    """The config itself, its missing entries filled in."""
-    config = {} if config is None else config
-    for name, value in rule.defaults.items():
-        config.setdefault(name, value)
-    return config

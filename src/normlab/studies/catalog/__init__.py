@@ -1,26 +1,25 @@
-"""The studies, one question a file, in the order the page tells them."""
+"""The studies, one question a file, in the order the page tells them.
+
+To add a study, write its file and add one line here.
+"""
 
 from __future__ import annotations
 
 from normlab.errors import not_one_of
 from normlab.studies import Study
-from normlab.studies.catalog.batch_size import BATCH_SIZE
-from normlab.studies.catalog.batch_size_layernorm import BATCH_SIZE_LAYERNORM
-from normlab.studies.catalog.depth import DEPTH
-from normlab.studies.catalog.initialization import INITIALIZATION
-from normlab.studies.catalog.layernorm_limits import LAYERNORM_LIMITS
-from normlab.studies.catalog.preprocessing import PREPROCESSING
+
+# In the order of the page.
+# isort: off
+from normlab.studies.catalog.depth import DEPTH as DEPTH
+from normlab.studies.catalog.initialization import INITIALIZATION as INITIALIZATION
+from normlab.studies.catalog.batch_size import BATCH_SIZE as BATCH_SIZE
+from normlab.studies.catalog.batch_size_layernorm import BATCH_SIZE_LAYERNORM as BATCH_SIZE_LAYERNORM
+from normlab.studies.catalog.preprocessing import PREPROCESSING as PREPROCESSING
+from normlab.studies.catalog.layernorm_limits import LAYERNORM_LIMITS as LAYERNORM_LIMITS
+# isort: on
 
 STUDIES: dict[str, Study] = {
-    study.name: study
-    for study in (
-        DEPTH,
-        INITIALIZATION,
-        BATCH_SIZE,
-        BATCH_SIZE_LAYERNORM,
-        PREPROCESSING,
-        LAYERNORM_LIMITS,
-    )
+    study.name: study for study in tuple(globals().values()) if isinstance(study, Study)
 }
 
 
