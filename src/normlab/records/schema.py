@@ -75,7 +75,10 @@ def _value(item: Field[Any], path: str) -> str:
     found = f"json_extract(spec, '$.{path}')"
     if not item.metadata.get("added") or item.default is None:
         return found
-    default = f"'{item.default}'" if isinstance(item.default, str) else f"{item.default * 1}"
+    if isinstance(item.default, str | tuple):  # a sequence is JSON here, as hidden_dims is
+        text = item.default if isinstance(item.default, str) else json.dumps(item.default)
+        return f"coalesce({found}, '{text}')"
+    default = f"{item.default * 1}"
     return f"coalesce({found}, {default})"
 
 
