@@ -22,6 +22,7 @@ from normlab.checker.probes import (
     spatial_batchnorm,
     spatial_groupnorm,
 )
+from normlab.checker.returned import odd
 from normlab.checker.subject import OutOfTime, Subject, SubjectLost
 
 PROBES: tuple[tuple[Callable[[Examination], None], tuple[str, ...]], ...] = (
@@ -104,8 +105,8 @@ def _take_failure(exam: Examination, functions: list[str], before: int, error: E
     del exam.findings[before:]
     if case is not None and case.function == guilty and case.verdict == "wrong":
         case.close()  # what it had found already
-    elif unjudged.odd(value):
-        exam.findings.append(unjudged.wrong_result(exam, guilty, value))
+    elif odd(value):
+        unjudged.wrong_result(exam, guilty, value)
     else:
         exam.findings.append(unjudged.bug_report(exam, guilty, error))
     exam.gone.add(guilty)

@@ -11,6 +11,7 @@ from normlab.checker.compare import SINGLE, TIGHT, as_array, distance, same_bits
 from normlab.checker.family import Family
 from normlab.checker.findings import Finding, worse
 from normlab.checker.mistakes import describe
+from normlab.checker.returned import told, unreadable
 from normlab.checker.subject import Known, Outcome, Raised, Subject
 from normlab.typing import Array
 
@@ -153,6 +154,9 @@ class Case:
             if _is_starter(outcome.error):
                 raise Unwritten
             raise Failed(outcome.error)
+        if unreadable(name, outcome.value):
+            self.wrong("odd_result", f"{name} returned {told(outcome.value)}")
+            raise Settled
         return outcome
 
     def forward(self, name: str, *args: Any, seed: int | None = None) -> tuple[Any, Any, Outcome]:

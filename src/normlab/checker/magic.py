@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import ast
 import shlex
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any, NoReturn
 
 from normlab.checker.api import check
@@ -27,7 +28,7 @@ def register(shell: Any) -> None:
         if not ran.success:
             return None
         report = check(shell.user_ns, seed=seed)
-        return Hinted(only(report, names, names or defined(cell)), hint)
+        return Hinted.of(only(report, names or defined(cell), names), hint)
 
     shell.register_magic_function(check_cell, "cell", "check")
 
@@ -57,7 +58,7 @@ def defined(cell: str) -> list[str]:
     return [name for name in found if not name.startswith("_")]
 
 
-def only(report: Report, named: list[str], names: list[str]) -> Report:
+def only(report: Report, names: list[str], named: Sequence[str] = ()) -> Report:
     """The report on these alone. Those that nobody knows are listed, with the reason and a near name."""
     missing = [NotJudged(name, not_known(name)) for name in names if name not in NAMES]
     missing += [NotJudged(name, "there is no such function") for name in named
@@ -66,19 +67,19 @@ def only(report: Report, named: list[str], names: list[str]) -> Report:
     return replace(report, findings=kept, not_judged=tuple(missing))
 
 
-class Hinted:
+@dataclass(frozen=True, repr=False)
+class Hinted(Report):
     """A report that shows itself with so many hints."""
 
-    def __init__(self, report: Report, hint: int) -> None:
-        self.report, self.hint = report, hint
+    hint: int = 0
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.report, name)
+    @classmethod
+    def of(cls, report: Report, hint: int) -> Hinted:
+        """The same report."""
+        return cls(**{each.name: getattr(report, each.name) for each in fields(report)}, hint=hint)
 
     def __str__(self) -> str:
-        return as_text(self.report, self.hint)
-
-    __repr__ = __str__
+        return as_text(self, self.hint)
 
     def _repr_html_(self) -> str:
-        return fragment(self.report, self.hint)
+        return fragment(self, self.hint)

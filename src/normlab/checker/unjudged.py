@@ -14,48 +14,16 @@ from typing import Any
 
 import numpy as np
 
-from normlab.checker.child.framing import Kept, Opaque
-from normlab.checker.exam import Examination
+from normlab.checker.exam import Case, Examination
 from normlab.checker.findings import Finding
+from normlab.checker.returned import told
 
 
-def odd(value: Any) -> str:
-    """What is odd about a returned value, in words; empty where it is an array or a tuple of arrays and numbers."""
-    if type(value) in (tuple, list):
-        parts = [_kind(item) for item in value]
-        if all(part in ("an array", "a number", "a cache") for part in parts):
-            return ""
-        return f"{len(parts)} values: {', '.join(parts)}"
-    kind = _kind(value)
-    return "" if kind in ("an array", "a number", "a cache") else kind
-
-
-def told(value: Any) -> str:
-    """A returned value, described by its kind and its shapes."""
-    if type(value) in (tuple, list):
-        return f"{len(value)} values: " + ", ".join(told(item) for item in value[:6])
-    if isinstance(value, np.ndarray):
-        return f"an array of shape {value.shape} and dtype {value.dtype}"
-    return _kind(value)
-
-
-def wrong_result(exam: Examination, function: str, value: Any) -> Finding:
-    """The finding about a function that returned something no probe can read."""
-    return _finding(
-        exam,
-        function,
-        "wrong",
-        sentence="returns something that is not what its docstring asks for",
-        evidence=f"it returned {told(value)}",
-        fault=f"{function}.odd_result",
-        severity="fault",
-        hints=(
-            "Look at the return statement: how many values, in which order, and is each an array or a number?",
-            "Call the function by hand and print the type, dtype and shape of each result.",
-            "The docstring lists what is returned, in its order; nothing may be added to it or left out.",
-        ),
-        cell="the check of this function stops with an exception",
-    )
+def wrong_result(exam: Examination, function: str, value: Any) -> None:
+    """Report a function that returned something no probe can read."""
+    case = Case(exam, function, "general")
+    case.wrong("odd_result", f"it returned {told(value)}")
+    case.close()
 
 
 def bug_report(exam: Examination, function: str, error: Exception) -> Finding:
@@ -77,22 +45,6 @@ def bug_report(exam: Examination, function: str, error: Exception) -> Finding:
 def _finding(exam: Examination, function: str, verdict: str, **words: Any) -> Finding:
     known = exam.subject.inventory[function]
     return Finding(function=function, verdict=verdict, file=known.file, line=known.line, **words)
-
-
-def _kind(value: Any) -> str:
-    if value is None:
-        return "None"
-    if isinstance(value, Kept):
-        return "a cache"
-    if isinstance(value, Opaque):
-        return value.kind if value.kind.startswith("a") else f"a {value.kind}"
-    if isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind not in "fiu":
-        return f"an array of dtype {value.dtype}"
-    if isinstance(value, np.ndarray):
-        return "an array"
-    if isinstance(value, (float, int, np.generic)) and not isinstance(value, bool):
-        return "a number"
-    return f"a {type(value).__name__}"
 
 
 def _short(path: str) -> str:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from normlab.checker.compare import agrees
+from normlab.checker.compare import agrees, as_array
 from normlab.checker.exam import Case, Examination, Settled, Unwritten, settle
 from normlab.checker.family import Family
 from normlab.checker.mistakes.dropout import DROPOUT_BACKWARD
@@ -197,7 +197,11 @@ def _examine_backward(case: Case) -> None:
         if not case.exam.fine.get("dropout_forward") and not np.array_equal(x, outcome.args[0]):
             case.waiting(["dropout_forward"])
             raise Settled
-        mask = np.asarray(out) / x
+        seen = as_array(out)
+        if seen is None or seen.shape != x.shape:
+            case.waiting(["dropout_forward"])
+            raise Settled
+        mask = seen / x
         d = Draw(mask, dout, p, float((mask != 0).mean()))
         draws.append(d)
         results[id(d)] = gradient
