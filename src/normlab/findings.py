@@ -6,6 +6,7 @@ shows, so that a page, a picture or a CSV file needs no training code and no sta
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -27,6 +28,9 @@ __all__ = [
 ]
 
 Verdict = Literal["holds", "fails", "cannot tell"]
+
+CLOSE = 0.05
+"""An adjusted p-value above this marks a verdict as close."""
 
 VERDICTS: tuple[Verdict, ...] = ("holds", "fails", "cannot tell")
 
@@ -141,6 +145,22 @@ class ClaimFinding:
     why: str = ""
     first_seed: int = 0
     """Where the design changed after a look: the first of the fresh seeds on which it is judged here."""
+    p: float = math.nan
+    """That the effect is the margin: two-sided, times the number of looks planned."""
+    adjusted: float = math.nan
+    """The same, adjusted for the number of claims on the page (Holm)."""
+    learned: str = ""
+    """Where runs fail outright: how many of each side learned."""
+    effects: tuple[float, ...] = ()
+    """The effect of each seed that was compared."""
+    expect: Literal["above", "below"] = "above"
+    step: float = 0.0
+    looks: tuple[int, ...] = ()
+
+    @property
+    def close(self) -> bool:
+        """Decided, but by less than so many claims call for."""
+        return self.verdict != "cannot tell" and not self.adjusted <= CLOSE
 
 
 @dataclass(frozen=True)

@@ -202,12 +202,23 @@ def test_runs_that_cannot_be_read_are_counted_on_the_page(
     data: Dataset, records: Records, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(STUDIES, "depth", TINY)
-    run([TINY], data, records, workers=1, engine="reference", command="normlab reproduce --data made-up")
+    run(
+        [TINY],
+        data,
+        records,
+        workers=1,
+        engine="reference",
+        command="normlab reproduce --data made-up",
+    )
     assert collect(records).warnings == ()
     with contextlib.closing(sqlite3.connect(records.path)) as connection, connection:
-        connection.execute("UPDATE runs SET spec = replace(spec, '\"reg\"', '\"ridge\"') WHERE rowid < 4")
+        connection.execute(
+            "UPDATE runs SET spec = replace(spec, '\"reg\"', '\"ridge\"') WHERE rowid < 4"
+        )
         for rowid, *values, _ in connection.execute("SELECT rowid, * FROM runs").fetchall():
-            connection.execute("UPDATE runs SET checksum = ? WHERE rowid = ?", (checksum(values), rowid))
+            connection.execute(
+                "UPDATE runs SET checksum = ? WHERE rowid = ?", (checksum(values), rowid)
+            )
     findings = collect(records)
     assert "3 of the " in findings.warnings[0]
     assert "3 because NetSpec has no keyword 'ridge'" in findings.warnings[0]

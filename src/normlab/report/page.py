@@ -23,6 +23,8 @@ def page(findings: Findings) -> str:
         "findings": findings,
         "sections": [section(study) for study in findings.studies],
         "tally": {verdict: verdicts.count(verdict) for verdict in VERDICTS},
+        "looks": max((claim.looks for study in findings.studies for claim in study.claims), default=()),
+        "close": sum(claim.close for study in findings.studies for claim in study.claims),
         "counted": _in_words(len(findings.studies)),
         "style": _template_text("page.css"),
         "script": _template_text("page.js"),

@@ -8,7 +8,7 @@ from typing import Any
 
 from normlab.data.data_sets import title_of
 from normlab.errors import RecordsError, not_one_of
-from normlab.findings import Findings
+from normlab.findings import Findings, StudyFindings, replace
 from normlab.records import Records
 from normlab.specs import DataSpec
 from normlab.studies import stored
@@ -16,6 +16,7 @@ from normlab.studies.catalog import STUDIES
 from normlab.studies.evaluation import evaluate
 from normlab.studies.provenance import provenance
 from normlab.studies.registration import Registration, registered, said
+from normlab.studies.statistics import holm
 from normlab.studies.study import Study
 
 
@@ -47,9 +48,11 @@ def collect(records: Records, data: str | None = None) -> Findings:
             request["expected"],
             request.get("looks"),
             said(designs.get(study.name)),
+            last.get("num_test", 0),
         )
         for study, request in _in_order(asked, designs)
     )
+    studies = with_adjusted(studies)
     if not any(study.finished for study in studies):
         raise RecordsError(
             f"{records.path} holds no result of the studies asked for ({', '.join(asked)}): there is nothing to draw, "
@@ -62,6 +65,18 @@ def collect(records: Records, data: str | None = None) -> Findings:
         studies=studies,
         provenance=provenance(records, spec, plans, studies),
         warnings=tuple(filter(None, [records.unreadable()])),
+    )
+
+
+def with_adjusted(studies: Sequence[StudyFindings]) -> tuple[StudyFindings, ...]:
+    """The studies with the p-value of each claim adjusted for all the claims that one page weighs."""
+    adjusted = iter(holm([claim.p for study in studies for claim in study.claims]))
+    return tuple(
+        replace(
+            study,
+            claims=tuple(replace(claim, adjusted=next(adjusted)) for claim in study.claims),
+        )
+        for study in studies
     )
 
 

@@ -21,11 +21,12 @@ def evaluate(
     expected: int | None = None,
     looks: Sequence[int] | None = None,
     design: str = "",
+    num_test: int = 0,
 ) -> StudyFindings:
     """What the records say about a study on these seeds; what is not finished yet is left out and counted."""
     seeds = tuple(seeds)
     return findings_of(
-        study, observe(study, records, data, seeds), seeds, data, expected, looks, design
+        study, observe(study, records, data, seeds), seeds, data, expected, looks, design, num_test
     )
 
 
@@ -37,13 +38,14 @@ def findings_of(
     expected: int | None = None,
     looks: Sequence[int] | None = None,
     design: str = "",
+    num_test: int = 0,
 ) -> StudyFindings:
     """The findings from observations already at hand; `expected` is how many there should be.
 
     `looks` are the numbers of seeds at which the claims are looked at, by default one: all of them.
     """
     numbers = sampling.looks(study, len(seeds)) if looks is None else tuple(looks)
-    tested = claims.evaluate_all(study, observations, data, numbers)
+    tested = claims.evaluate_all(study, observations, data, numbers, num_test)
     return StudyFindings(
         name=study.name,
         title=study.title,

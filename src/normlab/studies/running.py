@@ -120,7 +120,7 @@ def _go_on(studies: Sequence[Study], job: _Job, plan: _Plan) -> None:
             seen = observe(
                 study, job.records, job.data.spec, grid.seeds_of(study, numbers[look - 1])
             )
-            tested = claims.evaluate_all(study, seen, job.data.spec, numbers)
+            tested = claims.evaluate_all(study, seen, job.data.spec, numbers, len(job.data.y_test))
             points = sampling.open_points(study, tested)
             if not points:
                 del going[name]
