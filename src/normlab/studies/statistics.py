@@ -184,8 +184,8 @@ def median_interval(values: Sequence[float] | Array, confidence: float = CONFIDE
     """The median and its exact interval from order statistics, with NaN counted as plus infinity.
 
     The interval from the k-th smallest to the k-th largest of n values misses the median with probability
-    2 P(Binomial(n, 1/2) < k), whatever the distribution; k is the largest that keeps it at 5 % (1 - confidence). Below six
-    values there is none, and the interval is the whole line.
+    2 P(Binomial(n, 1/2) < k), whatever the distribution; k is the largest that keeps it at 5 %
+    (1 - confidence). Below six values there is none, and the interval is the whole line.
     """
     from scipy import stats
 
