@@ -10,6 +10,8 @@ from normlab.checker.exam import Case, Examination
 from normlab.checker.findings import Report
 from normlab.checker.probes import (
     affine,
+    conv_nets,
+    convolution,
     dropout,
     losses,
     nets,
@@ -36,8 +38,13 @@ PROBES: tuple[tuple[Callable[[Examination], None], tuple[str, ...]], ...] = (
     (spatial_batchnorm.examine, ("spatial_batchnorm_forward", "spatial_batchnorm_backward")),
     (spatial_groupnorm.examine, ("spatial_groupnorm_forward", "spatial_groupnorm_backward")),
     (pooling.examine, ("max_pool_forward_naive", "max_pool_backward_naive")),
+    (convolution.examine, ("conv_forward_naive", "conv_backward_naive")),
     (optimizers.examine, ("sgd", "sgd_momentum", "rmsprop", "adam")),
     (nets.examine, ("TwoLayerNet", "FullyConnectedNet")),
+    (
+        conv_nets.examine,
+        (*(f"{name}_{half}" for name in conv_nets.JOINED for half in ("forward", "backward")), "ThreeLayerConvNet"),
+    ),
 )  # fmt: skip
 
 

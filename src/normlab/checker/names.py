@@ -27,9 +27,17 @@ LAYERS = (
     "spatial_groupnorm_backward",
     "max_pool_forward_naive",
     "max_pool_backward_naive",
+    "conv_forward_naive",
+    "conv_backward_naive",
+    "conv_relu_forward",
+    "conv_relu_backward",
+    "conv_relu_pool_forward",
+    "conv_relu_pool_backward",
+    "conv_bn_relu_forward",
+    "conv_bn_relu_backward",
 )
 RULES = ("sgd", "sgd_momentum", "rmsprop", "adam")
-NETS = ("TwoLayerNet", "FullyConnectedNet")
+NETS = ("TwoLayerNet", "FullyConnectedNet", "ThreeLayerConvNet")
 NAMES = LAYERS + RULES + NETS
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from normlab.checker.mistakes import (
     adaptive,
     affine,
+    convolution,
     dropout,
     general,
     images,
@@ -31,6 +32,12 @@ CATALOGUE: Mapping[str, Mapping[str, Mistake]] = {
     "losses": losses.LOSSES,
     "dropout_forward": dropout.DROPOUT_FORWARD,
     "dropout_backward": dropout.DROPOUT_BACKWARD,
+    "conv_forward": convolution.CONV_FORWARD,
+    "conv_backward": convolution.CONV_BACKWARD,
+    "conv_joined": convolution.JOINED,
+    "conv_net": by_key(
+        convolution.CONV_NET.values(), convolution.JOINED.values(), nets.PARAMETERS, nets.REGULARIZATION
+    ),
     "pooling": pooling.POOLING,
     "norm_forward": by_key(
         norm_forward.TRAIN,
