@@ -26,6 +26,9 @@ def check(
 ) -> Report:
     """Check a file, an assignment's folder, a module, or a namespace such as a notebook's `globals()`.
 
+    `model.py:MyLayerNorm` is one layer of PyTorch in a file, a `torch.autograd.Function` or a `torch.nn.Module`,
+    judged as the assignment's function that its name holds.
+
     Files and folders, and modules that have a file, are run from the disk in a process of their own, with
     limits on time and memory: a guard against accidents, no sandbox against malice. A namespace is checked
     here, as it is. The inputs are random; `seed` (kept in the report) repeats them.
@@ -42,7 +45,18 @@ def check(
         target = str(Path(target).parent) if Path(target).name == "__init__.py" else target
     if not isinstance(target, (str, os.PathLike)):
         raise OptionError(f"{type(target).__name__} cannot be checked; give a path, a module or a dict of functions")
-    return check_path(Path(target), seed=seed, limits=limits or Limits())
+    path, entry = split_entry(os.fspath(target))
+    options = {"entry": entry} if entry else {}
+    report = check_path(path, seed=seed, limits=limits or Limits(), **options)
+    return replace(report, subject=os.fspath(target)) if entry else report
+
+
+def split_entry(target: str) -> tuple[Path, str]:
+    """`model.py:MyLayerNorm` as a path and a name; the name is empty where there is none."""
+    path, _, entry = target.rpartition(":")
+    if path and entry.isidentifier() and not Path(target).exists():
+        return Path(path), entry
+    return Path(target), ""
 
 
 def check_path(path: Path, *, seed: int, limits: Limits, **options: Any) -> Report:

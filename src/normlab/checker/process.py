@@ -66,6 +66,7 @@ class ChildSubject(Subject):
     """
 
     path: Path
+    entry: str = ""
     limits: Limits = field(default_factory=Limits)
     confine: dict[str, Any] | None = None
     refused: tuple[str, ...] = ()
@@ -115,6 +116,7 @@ class ChildSubject(Subject):
         )
         order = {
             "path": str(self.path.resolve()),
+            "entry": self.entry,
             "names": list(NAMES),
             "limits": self.limits.as_order(),
             "confine": self.confine,
@@ -136,7 +138,7 @@ class ChildSubject(Subject):
                 Stranger(str(name)[:100], str(file)[:1000], int(line))
                 for name, file, line in loaded["strangers"][:100]
             )
-        except (TypeError, KeyError, ValueError):
+        except (TypeError, KeyError, ValueError, AttributeError):
             self.close()
             raise SubjectLost("the process sent something that is no answer") from None
 

@@ -139,11 +139,10 @@ class Subject:
             request["keep"] = tuple(request["keep"])
         answer = self._exchange(request)
         try:
-            error = answer["error"]
+            raised = None if answer["error"] is None else _raised(answer["error"])
             self.latest = (name, answer["value"])
-            raised = Raised(**{k: error[k] for k in Raised._fields if k in error}) if error is not None else None
             return Outcome(answer["value"], raised, tuple(answer["args"]), tuple(answer["changed"]))
-        except (TypeError, KeyError, ValueError):
+        except (TypeError, KeyError, ValueError, AttributeError):
             raise SubjectLost("the process sent something that is no answer") from None
 
     def _exchange(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -155,7 +154,7 @@ class LocalSubject(Subject):
 
     def __init__(self, namespace: ModuleType | Mapping[str, Any]) -> None:
         names = dict(vars(namespace)) if isinstance(namespace, ModuleType) else dict(namespace)
-        self._machine = machine.Machine(names)
+        self._machine = machine.Machine(names, NAMES)
         self.inventory = known_from(machine.inventory(names, list(NAMES)))
         self.notes = ()
 
@@ -165,6 +164,17 @@ class LocalSubject(Subject):
             return self._machine.answer(request)
         finally:
             np.random.set_state(state)
+
+
+def _raised(error: Mapping[str, Any]) -> Raised:
+    """What the process says was raised, each part of its own kind and of bounded length."""
+    return Raised(
+        str(error["type"])[:100],
+        str(error["message"])[:500],
+        str(error.get("file", ""))[:1000],
+        int(error.get("line") or 0),
+        str(error.get("text", ""))[:200],
+    )
 
 
 def known_from(told: Mapping[str, Any]) -> dict[str, Known]:

@@ -16,15 +16,22 @@ if TYPE_CHECKING:
 
 
 def grade(
-    submissions: Annotated[Path, typer.Argument(help="A folder of folders, archives, notebooks and Python files.")],
+    submissions: Annotated[
+        Path, typer.Argument(help="A folder of folders, archives, notebooks and Python files.")
+    ],
     out: Annotated[
-        Path, typer.Option(help="The folder for tables, pages and records; an interrupted run continues there.")
+        Path,
+        typer.Option(
+            help="The folder for tables, pages and records; an interrupted run continues there."
+        ),
     ],
     rubric: Annotated[
-        Path | None, typer.Option(help="A TOML file: [points] by function, [keeps] by fault, follow_on, hint.")
+        Path | None,
+        typer.Option(help="A TOML file: [points] by function, [keeps] by fault, follow_on, hint."),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="How many at a time; the number of cores, if not given.")
+        int | None,
+        typer.Option(min=1, help="How many at a time; the number of cores, if not given."),
     ] = None,
     isolation: Annotated[
         str,
@@ -34,10 +41,15 @@ def grade(
     ] = "sandbox",
     hint: Annotated[
         int | None,
-        typer.Option(min=0, max=3, help="The most hints on pages and in Gradescope's output (the rubric's own)."),
+        typer.Option(
+            min=0,
+            max=3,
+            help="The most hints on pages and in Gradescope's output (the rubric's own).",
+        ),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(help="The random inputs' seed; drawn once for each --out, if not given.")
+        int | None,
+        typer.Option(help="The random inputs' seed; drawn once for each --out, if not given."),
     ] = None,
 ) -> None:
     """Judge every submission in a sandbox of its own, and write the table of the class.
@@ -83,4 +95,6 @@ def _summary(graded: list[Graded], out: Path) -> None:
     )
     for finding, names in misconceptions(graded)[:10]:
         print(f"{len(names):5}  {finding.function}: {finding.sentence}")
-    print(f"tables and pages: {out / 'index.html'}, {out / 'table.csv'}, {out / 'misconceptions.csv'}")
+    print(
+        f"tables and pages: {out / 'index.html'}, {out / 'table.csv'}, {out / 'misconceptions.csv'}"
+    )

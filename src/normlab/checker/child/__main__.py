@@ -65,7 +65,7 @@ def main() -> None:
     if order.get("refused"):
         limits.refuse_answers(tuple(order["refused"]))
     loaded = loading.load(order)
-    served = machine.Machine(loaded.namespace)
+    served = machine.Machine(loaded.namespace, order["names"])
     inventory = machine.inventory(loaded.namespace, order["names"])
     give({
         "inventory": inventory,

@@ -22,11 +22,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from . import layout, machine, notebooks, repair
+from . import adapters, layout, machine, notebooks, repair
 from .layout import Layout
 from .standins import Importer, Package
 
 MAX_LISTED = 100
+EXPORTED = re.compile(r"^# In\[[ \d]*\]:", re.M)  # a notebook that was exported as a program: its cells train and plot
 # what is there to test, plot or run, and what the starter itself brings
 TOOLS = re.compile(r"_|main$|test|check|grad_check|rel_error|eval_numerical|plot|show|print|demo|"
                    r"conv_(bn_)?relu_(pool_)?(forward|backward)$")  # fmt: skip
@@ -79,18 +80,29 @@ def load(order: dict[str, Any]) -> Loaded:
                 namespace[name] = value
                 if name in own:
                     origin[name] = own[name]
+    courses = adapters.course_functions(namespace)
+    namespace.update(courses)
+    running.used |= adapters.COURSE_CLASSES.keys() if courses else set()
     root = str(found.root)
     main = [str(found.files[stem]) for stem in found.wanted(path, names)]
     everything = {name for names_of in running.defined.values() for name in names_of}
     for name in names:  # a name that came from elsewhere is not this person's work
         if name in namespace and name not in everything and not _is_theirs(namespace[name], root):
             namespace.pop(name)
+    strangers = _strangers(running, main, names)
+    if order.get("entry"):
+        strangers = []
+        try:
+            namespace = adapters.functions(namespace, order["entry"])
+        except adapters.AdapterError as error:
+            running.notes.append({"kind": "import", "file": "", "line": 0, "function": "", "text": str(error)})
+            namespace = {}
     return Loaded(
         namespace,
         running.notes + _failed(running, namespace, names),
         [os.path.relpath(file, root) for file in running.read],
         [os.path.relpath(file, root) for file in found.passed_over],
-        _strangers(running, main, names),
+        strangers,
     )
 
 
@@ -168,7 +180,9 @@ class Running(importlib.abc.MetaPathFinder, importlib.abc.Loader):
             if file.suffix == ".ipynb":
                 self._run_notebook(module, file)
             else:
-                self._run(module, layout.read(file), str(file), str(file))
+                text = layout.read(file)
+                exported = EXPORTED.search(text) is not None
+                self._run(module, text, str(file), str(file), definitions_only=exported)
 
     def _own(self, fullname: str, stem: str) -> Any:
         self.sources[fullname] = self.layout.files[stem]

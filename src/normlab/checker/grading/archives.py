@@ -14,9 +14,11 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from normlab.checker.child.framing import plain
 from normlab.errors import DataError
 
 MAX_ENTRIES = 5000
+MAX_REASONS = 50
 MAX_BYTES = 64 * 2**20
 MAX_FILE = 4 * 2**20
 MAX_TAR = 512 * 2**20
@@ -38,6 +40,11 @@ class Collected(NamedTuple):
     files: dict[tuple[str, ...], bytes]
     left_out: list[str]
 
+    def leave_out(self, reason: str) -> None:
+        """Say why something was not read. Names are the submission's own: nothing in them reaches a terminal."""
+        if len(self.left_out) < MAX_REASONS:
+            self.left_out.append(plain(reason.replace("\n", " ")))
+
     def add(self, parts: tuple[str, ...], shown: str, content: Callable[[int], bytes]) -> None:
         """Add one file; `content(n)` gives at most n of its bytes. Raises DataError beyond the bounds in all."""
         if len(self.files) >= MAX_ENTRIES:
@@ -45,17 +52,17 @@ class Collected(NamedTuple):
                 f"it has more than {MAX_ENTRIES} Python files, which is more than a submission may hold"
             )
         if any(len(part.encode("utf-8", "replace")) > 200 for part in parts) or len(shown) > 1000:
-            self.left_out.append(f"{shown[:80]}… has too long a name")
+            self.leave_out(f"{shown[:80]}… has too long a name")
             return
         try:
             whole = content(MAX_FILE + 1)
         except DAMAGE as error:
-            self.left_out.append(
+            self.leave_out(
                 f"{shown} cannot be read: {getattr(error, 'strerror', None) or error}"
             )
             return
         if len(whole) > MAX_FILE:
-            self.left_out.append(
+            self.leave_out(
                 f"{shown} has more than {MAX_FILE >> 20} MiB: more than a submission may hold"
             )
             return
@@ -149,10 +156,10 @@ def _add(name: str, content: Callable[[int], bytes], found: Collected) -> None:
     if not is_read(path.name) or "__MACOSX" in path.parts or path.name.startswith("._"):
         return
     if path.is_absolute() or any(part == ".." or ":" in part for part in path.parts):
-        found.left_out.append(f"{name[:80]!r} leads out of the submission")
+        found.leave_out(f"{name[:80]!r} leads out of the submission")
         return
     if len(path.parts) > 24:
-        found.left_out.append(f"{name[:80]}… lies too deep")
+        found.leave_out(f"{name[:80]}… lies too deep")
         return
     parts = tuple("".join(c if c.isprintable() else "_" for c in part) for part in path.parts)
     found.add(parts, "/".join(parts), content)
@@ -160,4 +167,4 @@ def _add(name: str, content: Callable[[int], bytes], found: Collected) -> None:
 
 def _leave_link(name: str, found: Collected) -> None:
     if is_read(name):
-        found.left_out.append(f"{name[:80]} is a link, and links in archives are not followed")
+        found.leave_out(f"{name[:80]} is a link, and links in archives are not followed")

@@ -26,7 +26,9 @@ from normlab.errors import DataError, OptionError, UserError
 from normlab.files import write_atomically
 
 ISOLATIONS = ("sandbox", "container", "none")
-LIMITS = Limits(seconds_a_call=4.0, seconds_to_load=15.0, seconds_in_all=60.0, memory=2 * 2**30, processes=None)
+LIMITS = Limits(
+    seconds_a_call=4.0, seconds_to_load=15.0, seconds_in_all=60.0, memory=2 * 2**30, processes=None
+)
 REFUSED = ("normlab", "cs682")
 ONE = Path(__file__).with_name("one.py")
 
@@ -117,7 +119,9 @@ def grade_one(
             working_folder=place,
         )
         if not report.findings:
-            reasons = [*left_out, *report.notes] or [f"files read: {', '.join(report.read) or 'none'}"]
+            reasons = [*left_out, *report.notes] or [
+                f"files read: {', '.join(report.read) or 'none'}"
+            ]
             told = "; ".join(["nothing of the assignment is in it", *reasons[:10]])
             report = replace(not_read(name, told, seed), held=report.held)
     notes = (*report.notes, *(f"left out: {reason}" for reason in left_out[:20]))
@@ -178,7 +182,9 @@ def _judge_all(
         record = records.load(submission.name, kept, content)
         if record is None:
             report = lost_before_start(submission.name, reason, seed)
-            record = Graded(submission.name, content, rubric.score(report), rubric.total, (), report)
+            record = Graded(
+                submission.name, content, rubric.score(report), rubric.total, (), report
+            )
             records.save(record, kept)
         return record
 
@@ -192,7 +198,9 @@ def _judge_all(
                     graded[record.name] = record
                     each = (time.monotonic() - started) / (len(graded) - before)
                     if progress is not None:
-                        progress(Progress(len(graded), total, each * (total - len(graded)), record.name))
+                        progress(
+                            Progress(len(graded), total, each * (total - len(graded)), record.name)
+                        )
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

@@ -29,7 +29,11 @@ FOLLOW_ON = ("own", "waits")
 def known_faults() -> dict[str, dict[str, str]]:
     """Every mistake that has a name: by topic, its key and what it is in one sentence."""
     return {
-        topic: {key: _unfilled(fault.sentence) for key, fault in faults.items() if fault.severity != "none"}
+        topic: {
+            key: _unfilled(fault.sentence)
+            for key, fault in faults.items()
+            if fault.severity != "none"
+        }
         for topic, faults in CATALOGUE.items()
     }
 
@@ -60,12 +64,16 @@ class Rubric:
         refuse_unknown_keywords("the rubric's [points]", self.points, NAMES)
         for name, value in self.points.items():
             if not (_is_number(value) and 0 <= value < 1e6):
-                raise OptionError(f"the rubric gives {name} {value!r} points; give a number from 0 up")
+                raise OptionError(
+                    f"the rubric gives {name} {value!r} points; give a number from 0 up"
+                )
         keys = {key for faults in known_faults().values() for key in faults}
         for name, value in self.keeps.items():
             _refuse_unknown_fault(name, keys)
             if not (_is_number(value) and 0 <= value <= 1):
-                raise OptionError(f"the rubric's [keeps] has {name} = {value!r}; give a share from 0 to 1")
+                raise OptionError(
+                    f"the rubric's [keeps] has {name} = {value!r}; give a share from 0 to 1"
+                )
         if self.follow_on not in FOLLOW_ON:
             raise not_one_of("the rubric's follow_on", self.follow_on, FOLLOW_ON)
         if type(self.hint) is not int or not 0 <= self.hint <= 3:
@@ -81,7 +89,9 @@ class Rubric:
         refuse_unknown_keywords("the rubric", values, RUBRIC_FIELDS)
         for name in ("points", "keeps"):
             if not isinstance(values.get(name, {}), dict):
-                raise OptionError(f"the rubric's {name} is {values[name]!r}; write a table [{name}]")
+                raise OptionError(
+                    f"the rubric's {name} is {values[name]!r}; write a table [{name}]"
+                )
         return cls(**values)
 
     def as_values(self) -> dict[str, Any]:

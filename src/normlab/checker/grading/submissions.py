@@ -145,7 +145,7 @@ def _walk(root: Path, found: Collected) -> None:
         for entry in _entries(folder, found):
             seen += 1
             if seen > 10 * MAX_ENTRIES:
-                found.left_out.append(f"more than {10 * MAX_ENTRIES} entries: the rest is not read")
+                found.leave_out(f"more than {10 * MAX_ENTRIES} entries: the rest is not read")
                 return
             here = (*parts, _part(entry.name))
             shown = "/".join(here)
@@ -155,20 +155,20 @@ def _walk(root: Path, found: Collected) -> None:
                 if not archives.is_read(entry.name) or not os.path.isfile(where):
                     continue
                 if os.path.commonpath([whole, where]) != whole:
-                    found.left_out.append(f"{shown} is a link that leads out of the submission")
+                    found.leave_out(f"{shown} is a link that leads out of the submission")
                     continue
             elif entry.is_dir(follow_symlinks=False):
                 if entry.name in SYSTEM:
                     continue
                 if len(here) > MAX_DEPTH:
-                    found.left_out.append(f"{shown[:80]}… lies more than {MAX_DEPTH} folders deep")
+                    found.leave_out(f"{shown[:80]}… lies more than {MAX_DEPTH} folders deep")
                 else:
                     waiting.append((entry.path, here))
                 continue
             if archives.is_read(entry.name) and not entry.name.startswith("._"):
                 found.add(here, shown, lambda limit, where=where: _content(Path(where), limit))  # type: ignore[misc]
             elif archives.is_archive(entry.name) and parts:
-                found.left_out.append(f"{shown} is an archive inside the submission")
+                found.leave_out(f"{shown} is an archive inside the submission")
 
 
 def _unpack_inner(root: Path, found: Collected) -> None:
@@ -178,15 +178,16 @@ def _unpack_inner(root: Path, found: Collected) -> None:
             try:
                 inner = archives.unpack(Path(entry.path))
             except DataError as error:
-                found.left_out.append(str(error))
+                found.leave_out(str(error))
                 continue
             for parts, content in inner.files.items():
                 found.add(
                     (_part(entry.name), *parts), "/".join(parts), lambda limit, c=content: c[:limit]
                 )  # type: ignore[misc]
-            found.left_out.extend(inner.left_out)
+            for reason in inner.left_out:
+                found.leave_out(reason)
         elif entry.is_file(follow_symlinks=False) and not archives.is_read(entry.name):
-            found.left_out.append(
+            found.leave_out(
                 f"{_told(entry.name)} is not read: {archives.why_not(entry.name)}"
             )
 
@@ -196,7 +197,7 @@ def _entries(folder: str, found: Collected) -> Iterator[os.DirEntry[str]]:
         with os.scandir(folder) as entries:
             yield from sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
-        found.left_out.append(
+        found.leave_out(
             f"the folder {_told(os.path.basename(folder))} cannot be read: {error.strerror}"
         )
 
