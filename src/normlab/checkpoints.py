@@ -100,6 +100,8 @@ def load(path: str | os.PathLike[str]) -> tuple[dict[str, Array], dict[str, Any]
         tensors = {name: array.copy() for name, array in safetensors.numpy.load(content).items()}
     except safetensors.SafetensorError as error:
         raise damaged from error
+    if not isinstance(description["state"], dict):
+        raise RecordsError(f"the checkpoint {path} holds no state; it was saved by another program")
     return tensors, description["state"]
 
 
@@ -141,7 +143,7 @@ def restore_generator(rng: Generator, tensors: Mapping[str, Array], state: Mappi
                 "gauss": state["gauss"],
             }
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, OverflowError, TypeError, ValueError) as error:
         raise RecordsError(
             "the checkpoint holds no generator's state, so training cannot continue with the draws that were "
             "next; it was not saved by a Solver"

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from normlab.errors import OptionError
 from normlab.typing import Array, Generator
 
 
@@ -27,6 +28,24 @@ def generator(seed: int) -> Generator:
 def global_generator() -> Generator:
     """NumPy's global generator, which the assignment's notebooks seed."""
     return np.random.mtrand._rand  # the object behind np.random.seed, np.random.randn, …
+
+
+def checked_generator(rng: Generator | None) -> Generator:
+    """`rng` itself, or NumPy's global generator for None. Raises OptionError for anything else.
+
+    >>> checked_generator(0)
+    Traceback (most recent call last):
+    ...
+    normlab.errors.OptionError: rng=0 is no generator; expected None or np.random.RandomState(seed), whose \
+streams are frozen
+    """
+    if rng is None:
+        return global_generator()
+    if not isinstance(rng, np.random.RandomState) and rng is not np.random:
+        raise OptionError(
+            f"rng={rng!r} is no generator; expected None or np.random.RandomState(seed), whose streams are frozen"
+        )
+    return rng
 
 
 def initial_weights(rng: Generator, fan_in: int, fan_out: int, weight_scale: float) -> Array:

@@ -6,6 +6,7 @@ step, and resumes from a checkpoint to the same bits.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 from collections.abc import Mapping
@@ -121,7 +122,7 @@ class Solver:
         self.test: bool = settings["test"]
         if self.test:
             self.X_test, self.y_test = _checked_part(data, "test", model)
-        self.rng = rng or randomness.global_generator()
+        self.rng = randomness.checked_generator(rng)
 
         self.iteration = 0
         self.epoch = 0
@@ -269,6 +270,7 @@ class Solver:
             "optim": scalars,
             "rng": rng_state,
             "net": settings_of(self.model),
+            "data": data_digest(self),
         }
         return checkpoints.save(path, tensors, state)
 
@@ -286,7 +288,8 @@ class Solver:
 
         `model` is built as it was (its parameters are replaced), `data` is the same. The generator, by default NumPy's
         global one, is put into the state it had. `changes` are keywords of the Solver that shall differ from now on.
-        Raises RecordsError for a file that is no sound checkpoint, ShapeError for a model that does not fit it.
+        Raises RecordsError for a file that is no sound checkpoint, ShapeError for a model that does not fit it,
+        OptionError for other data and for changes with which the steps made so far would not fit.
         """
         tensors, state = checkpoints.load(path)
         if "settings" not in state:
@@ -294,12 +297,19 @@ class Solver:
                 f"the checkpoint {path} holds a net without a training to continue: load it with "
                 f"normlab.conversion.load_net and train it with a new Solver"
             )
+        for name in sorted({*changes} & {"batch_size", "update_rule", "optim_config"}):
+            if changes[name] != state["settings"].get(name):
+                raise OptionError(
+                    f"{name} cannot change in the middle of a training: the checkpoint {path} was written with "
+                    f"{state['settings'].get(name)!r}. To go on with another, load the net with "
+                    f"normlab.conversion.load_net and train it with a new Solver"
+                )
         try:
             solver = cls(model, data, rng=rng, **(state["settings"] | changes))
             solver._restore(path, tensors, state)
         except UserError:
             raise
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (AttributeError, LookupError, OverflowError, TypeError, ValueError) as error:
             raise RecordsError(
                 f"{path} is a whole checkpoint, and not one that a Solver saved: its content does not fit "
                 f"({type(error).__name__}: {error})"
@@ -316,11 +326,18 @@ class Solver:
                 f"{path} is a checkpoint of another net: {', '.join(differing)} differ; build the model as it was "
                 f"built for the training that wrote it"
             )
+        other = [name for name, value in params.items() if value.dtype != self.model.params[name].dtype]
+        if other:
+            raise ShapeError(
+                f"{path} is a checkpoint of a net of {params[other[0]].dtype}, and the model's {other[0]} is of "
+                f"{self.model.params[other[0]].dtype}; build the model with dtype=np.{params[other[0]].dtype}"
+            )
+        self._check_progress(path, state)
         self.model.params = {name: params[name] for name in ours}
         for layer, param in enumerate(getattr(self.model, "bn_params", [])):
             param.update(_under(tensors, f"running/{layer}"))
-        self.iteration, self.epoch = state["iteration"], state["epoch"]
-        self.best_val_acc = state["best_val_acc"]
+        self.iteration, self.epoch = int(state["iteration"]), int(state["epoch"])
+        self.best_val_acc = finite_number("best_val_acc", state["best_val_acc"], 0)
         best = _under(tensors, "best")
         self.best_params = {name: best[name] for name in ours if name in best}
         layers = len(getattr(self.model, "bn_params", []))
@@ -330,6 +347,29 @@ class Solver:
                 setattr(self, name, tensors[name].tolist())
         self.optim_configs = {name: state["optim"][name] | _under(tensors, f"optim/{name}") for name in ours}
         checkpoints.restore_generator(self.rng, _under(tensors, "rng"), state["rng"])
+
+
+    def _check_progress(self, path: str | os.PathLike[str], state: Mapping[str, Any]) -> None:
+        """Refuse other data, and steps and epochs that do not fit the data."""
+        saw, sees = state.get("data"), data_digest(self)
+        iteration = whole_number("iteration", state["iteration"], 0)
+        if (saw not in (None, sees)) or iteration // self.iterations_per_epoch != state["epoch"]:
+            raise OptionError(
+                f"{path} was written by a training on other data: it made {iteration} steps in {state['epoch']} "
+                f"epochs, and on these {len(self.X_train)} examples an epoch has {self.iterations_per_epoch} steps"
+                f"{', as there, but other numbers' if iteration // self.iterations_per_epoch == state['epoch'] else ''}. "
+                f"Give the same data, or load the net with normlab.conversion.load_net and train it with a new Solver"
+            )
+
+
+def data_digest(solver: Solver) -> str:
+    """A short digest of what a Solver trains on: every label, shapes and types, and a hundred rows of each array."""
+    digest = hashlib.sha256()
+    for array in (solver.X_train, solver.y_train, solver.X_val, solver.y_val):
+        rows = array if array.ndim == 1 else array[:: max(1, len(array) // 100)]
+        digest.update(f"{array.shape} {array.dtype.str[1:]}\n".encode())
+        digest.update(np.ascontiguousarray(rows).astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
+    return digest.hexdigest()[:16]
 
 
 def _under(tensors: Mapping[str, Array], prefix: str) -> dict[str, Array]:

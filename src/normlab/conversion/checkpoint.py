@@ -10,7 +10,7 @@ import numpy as np
 
 from normlab import checkpoints
 from normlab.conversion.net_parts import Parts, Take, parts_of, put_together, take_apart
-from normlab.errors import OptionError, RecordsError, not_one_of, quoted
+from normlab.errors import OptionError, RecordsError, UserError, not_one_of, quoted
 from normlab.layers.norms import BY_NAME
 from normlab.nets import FullyConnectedNet
 from normlab.nets.settings import settings_of
@@ -65,7 +65,28 @@ def parts_in(
     """`load_net`, taken apart."""
     if take not in TAKES:
         raise not_one_of("take", take, TAKES)
+    if normalization is not None and normalization not in BY_NAME:
+        raise not_one_of("normalization", normalization, (None, *BY_NAME))
     tensors, state = checkpoints.load(path)
+    try:
+        return _parts_of(path, tensors, state, take, normalization, num_groups)
+    except UserError:
+        raise
+    except (AttributeError, LookupError, OverflowError, TypeError, ValueError) as error:
+        raise RecordsError(
+            f"{path} is a whole checkpoint, and its net is none that normlab can build: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+
+
+def _parts_of(
+    path: str | os.PathLike[str],
+    tensors: dict[str, Array],
+    state: dict[str, Any],
+    take: Take,
+    normalization: str | None,
+    num_groups: int | None,
+) -> Parts:
     params = _under(tensors, "best/") if take == "best" else {}
     which = "best_running" if params else "running"
     params = params or _under(tensors, "params/")
@@ -74,8 +95,6 @@ def parts_in(
     layers = sum(name[0] == "W" for name in params) - 1
     running = [_under(tensors, f"{which}/{layer}/") for layer in range(layers)]
     settings = state.get("net") or {"normalization": None, "dropout": 1.0, "reg": 0.0, "norms": []}
-    if normalization is not None and normalization not in BY_NAME:
-        raise not_one_of("normalization", normalization, (None, *BY_NAME))
     if normalization is not None or settings["normalization"] is None:
         known = normalization or (_WITH_GROUPS if num_groups else _known_by_its_arrays(path, params, running))
         settings = settings | {"normalization": known}

@@ -203,7 +203,7 @@ def put_together(parts: Parts, rng: Generator | None = None) -> FullyConnectedNe
         rng=randomness.generator(0),  # what it draws is replaced: nobody's generator moves on
     )
     if net.use_dropout:
-        net.dropout_param["rng"] = rng or randomness.global_generator()
+        net.dropout_param["rng"] = randomness.checked_generator(rng)
     for number, affine in enumerate(parts.affines, start=1):
         net.params |= {f"W{number}": affine.W.copy(), f"b{number}": affine.b.copy()}
     for number, (norm, param) in enumerate(zip(parts.norms, net.bn_params, strict=True), start=1):

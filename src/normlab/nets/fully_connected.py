@@ -94,7 +94,7 @@ did you mean 'pre-norm'?
             start=start, residual=residual, ghost_batch=ghost_batch, statistics=statistics,
             norm_noise=norm_noise, norm_momentum=norm_momentum,
         )  # fmt: skip
-        rng = rng or randomness.global_generator()
+        rng = randomness.checked_generator(rng)
         self.input_dim, self.num_classes = input_dim, num_classes
         self.normalization, self.reg, self.dtype = normalization, reg, np.dtype(dtype)
         self.use_dropout = dropout != 1

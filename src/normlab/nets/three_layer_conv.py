@@ -54,7 +54,7 @@ class ThreeLayerConvNet:
         *,
         rng: Generator | None = None,
     ) -> None:
-        rng = rng or randomness.global_generator()
+        rng = randomness.checked_generator(rng)
         C, H, W = input_dim
         if H % 2 or W % 2 or filter_size % 2 == 0:
             raise ShapeError(

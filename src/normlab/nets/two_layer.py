@@ -41,7 +41,7 @@ class TwoLayerNet:
         *,
         rng: Generator | None = None,
     ) -> None:
-        rng = rng or randomness.global_generator()
+        rng = randomness.checked_generator(rng)
         self.input_dim, self.num_classes, self.reg = input_dim, num_classes, reg
         self.params: Params = {
             "W1": randomness.initial_weights(rng, input_dim, hidden_dim, weight_scale),
