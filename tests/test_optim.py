@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from normlab import optim
+from normlab.errors import ShapeError, UserError
+from normlab.optim import UPDATE_RULES
 
 RULES = [rule.step for rule in optim.UPDATE_RULES.values()]
 
@@ -96,3 +98,33 @@ def test_defaults():
         1e-8,
     )
     assert (configs["adam"]["beta1"], configs["adam"]["beta2"], configs["adam"]["epsilon"]) == (0.9, 0.999, 1e-8)
+
+
+@pytest.mark.parametrize("rule", UPDATE_RULES.values(), ids=UPDATE_RULES)
+@pytest.mark.parametrize(
+    ("w", "dw", "config", "said"),
+    [
+        (np.ones(3), np.ones((3, 1)), None, r"w of shape \(3,\) and dw of shape \(3, 1\)"),
+        (np.ones(3), None, None, "dw, given to .*, is of type NoneType"),
+        ([1.0], np.ones(1), None, "w, given to .*, is of type list"),
+        (np.ones(3), np.ones(3), 0.1, "expected a dictionary"),
+        (np.ones(3), np.ones(3), {"learning_rate": None}, "learning_rate=None is not a finite number"),
+        (np.ones(3), np.ones(3), {"learning_rate": np.nan}, "learning_rate=nan is not a finite number"),
+        (np.ones(3), np.ones(3), {"learning_rate": "0.1"}, "learning_rate='0.1' is not a finite number"),
+    ],
+)
+def test_what_no_rule_can_use_is_a_sentence(rule, w, dw, config, said):
+    with pytest.raises(UserError, match=said):
+        rule.step(w, dw, config)
+
+
+@pytest.mark.parametrize("rule", [rule for rule in UPDATE_RULES.values() if rule.state], ids=lambda rule: rule.name)
+def test_a_state_of_another_parameter_is_a_sentence(rule):
+    with pytest.raises(ShapeError, match=rf"{rule.state[0]} in the config of {rule.name} has shape \(2,\)"):
+        rule.step(np.ones(3), np.ones(3), {rule.state[0]: np.ones(2)})
+
+
+@pytest.mark.parametrize("rule", UPDATE_RULES.values(), ids=UPDATE_RULES)
+def test_a_rule_keeps_what_its_record_says(rule):
+    _, config = rule.step(np.ones(3), np.ones(3), None)
+    assert {*config} == {*rule.defaults, *rule.state}

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from normlab.typing import Array
-from normlab.update_rule import Config, UpdateRule, with_defaults
+from normlab.update_rule import Config, UpdateRule, ready
 
 __all__ = [
     "UPDATE_RULES",
@@ -33,7 +33,7 @@ def sgd(w: Array, dw: Array, config: Config | None = None) -> tuple[Array, Confi
     >>> print(sgd(np.array([1.0]), np.array([2.0]), {"learning_rate": 0.1})[0])
     [0.8]
     """
-    config = with_defaults(config, SGD)
+    config = ready(w, dw, config, SGD)
     return w - config["learning_rate"] * dw, config
 
 
@@ -50,14 +50,20 @@ def sgd_momentum(w: Array, dw: Array, config: Config | None = None) -> tuple[Arr
     >>> print(w, config["velocity"])
     [1.25] [0.25]
     """
-    config = with_defaults(config, SGD_MOMENTUM)
+    config = ready(w, dw, config, SGD_MOMENTUM)
     v = config.get("velocity", 0.0)
     v = config["momentum"] * v - config["learning_rate"] * dw
     config["velocity"] = v
     return w + v, config
 
 
-SGD_MOMENTUM = UpdateRule("sgd_momentum", "SGD with momentum", sgd_momentum, {"learning_rate": 1e-2, "momentum": 0.9})
+SGD_MOMENTUM = UpdateRule(
+    "sgd_momentum",
+    "SGD with momentum",
+    sgd_momentum,
+    {"learning_rate": 1e-2, "momentum": 0.9},
+    ("velocity",),
+)
 
 
 def rmsprop(w: Array, dw: Array, config: Config | None = None) -> tuple[Array, Config]:
@@ -70,14 +76,20 @@ def rmsprop(w: Array, dw: Array, config: Config | None = None) -> tuple[Array, C
     >>> print(np.round(w, 6), config["cache"])
     [0.8] [1.]
     """
-    config = with_defaults(config, RMSPROP)
+    config = ready(w, dw, config, RMSPROP)
     cache = config.get("cache", 0.0)
     cache = config["decay_rate"] * cache + (1 - config["decay_rate"]) * dw**2
     config["cache"] = cache
     return w - config["learning_rate"] * dw / (np.sqrt(cache) + config["epsilon"]), config
 
 
-RMSPROP = UpdateRule("rmsprop", "RMSProp", rmsprop, {"learning_rate": 1e-2, "decay_rate": 0.99, "epsilon": 1e-8})
+RMSPROP = UpdateRule(
+    "rmsprop",
+    "RMSProp",
+    rmsprop,
+    {"learning_rate": 1e-2, "decay_rate": 0.99, "epsilon": 1e-8},
+    ("cache",),
+)
 
 
 def adagrad(w: Array, dw: Array, config: Config | None = None) -> tuple[Array, Config]:
@@ -90,13 +102,15 @@ def adagrad(w: Array, dw: Array, config: Config | None = None) -> tuple[Array, C
     >>> print(np.round(w, 6), config["cache"])
     [0.94] [25.]
     """
-    config = with_defaults(config, ADAGRAD)
+    config = ready(w, dw, config, ADAGRAD)
     cache = config.get("cache", 0.0) + dw**2
     config["cache"] = cache
     return w - config["learning_rate"] * dw / (np.sqrt(cache) + config["epsilon"]), config
 
 
-ADAGRAD = UpdateRule("adagrad", "Adagrad", adagrad, {"learning_rate": 1e-2, "epsilon": 1e-8})
+ADAGRAD = UpdateRule(
+    "adagrad", "Adagrad", adagrad, {"learning_rate": 1e-2, "epsilon": 1e-8}, ("cache",)
+)
 
 
 def adam(w: Array, dw: Array, config: Config | None = None) -> tuple[Array, Config]:
@@ -111,7 +125,7 @@ def adam(w: Array, dw: Array, config: Config | None = None) -> tuple[Array, Conf
     >>> print(np.round(w, 6), config["t"])  # the first step is learning_rate, whatever the gradient's size
     [0.9] 1
     """
-    config = with_defaults(config, ADAM)
+    config = ready(w, dw, config, ADAM)
     beta1, beta2 = config["beta1"], config["beta2"]
     t = config.get("t", 0) + 1
     m = beta1 * config.get("m", 0.0) + (1 - beta1) * dw
@@ -122,7 +136,13 @@ def adam(w: Array, dw: Array, config: Config | None = None) -> tuple[Array, Conf
     return w - config["learning_rate"] * m_hat / (np.sqrt(v_hat) + config["epsilon"]), config
 
 
-ADAM = UpdateRule("adam", "Adam", adam, {"learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8})
+ADAM = UpdateRule(
+    "adam",
+    "Adam",
+    adam,
+    {"learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8},
+    ("m", "v", "t"),
+)
 
 
 UPDATE_RULES: dict[str, UpdateRule] = {

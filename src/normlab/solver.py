@@ -32,6 +32,7 @@ from normlab.nets.regularization import is_weight
 from normlab.nets.settings import settings_of
 from normlab.optim import UPDATE_RULES
 from normlab.typing import Array, Generator, Params
+from normlab.update_rule import check_config
 from normlab.validation import finite_number, truth, whole_number
 
 DEFAULTS: dict[str, Any] = {
@@ -107,6 +108,9 @@ class Solver:
             )
         self.update_rule: str = settings["update_rule"]
         self.update = UPDATE_RULES[self.update_rule].step
+        rule = UPDATE_RULES[self.update_rule]
+        check_config(settings["optim_config"], rule)
+        refuse_unknown_keywords(f"optim_config of {rule.name}", settings["optim_config"], [*rule.defaults, *rule.state])
         self.optim_config: dict[str, Any] = dict(settings["optim_config"])
         self.lr_decay: float = settings["lr_decay"]
         self.batch_size: int = settings["batch_size"]
@@ -346,6 +350,8 @@ class Solver:
             if name in tensors or name in HISTORIES[:3]:  # a checkpoint of an earlier version has these three
                 setattr(self, name, tensors[name].tolist())
         self.optim_configs = {name: state["optim"][name] | _under(tensors, f"optim/{name}") for name in ours}
+        for name, config in self.optim_configs.items():
+            check_config(config, UPDATE_RULES[self.update_rule], np.shape(self.model.params[name]))
         checkpoints.restore_generator(self.rng, _under(tensors, "rng"), state["rng"])
 
 
@@ -353,12 +359,13 @@ class Solver:
         """Refuse other data, and steps and epochs that do not fit the data."""
         saw, sees = state.get("data"), data_digest(self)
         iteration = whole_number("iteration", state["iteration"], 0)
-        if (saw not in (None, sees)) or iteration // self.iterations_per_epoch != state["epoch"]:
+        fits = iteration // self.iterations_per_epoch == state["epoch"]
+        if saw not in (None, sees) or not fits:
             raise OptionError(
                 f"{path} was written by a training on other data: it made {iteration} steps in {state['epoch']} "
                 f"epochs, and on these {len(self.X_train)} examples an epoch has {self.iterations_per_epoch} steps"
-                f"{', as there, but other numbers' if iteration // self.iterations_per_epoch == state['epoch'] else ''}. "
-                f"Give the same data, or load the net with normlab.conversion.load_net and train it with a new Solver"
+                f"{', as there, but other numbers' if fits else ''}. Give the same data, or load the net with "
+                f"normlab.conversion.load_net and train it with a new Solver"
             )
 
 
