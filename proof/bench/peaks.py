@@ -26,10 +26,12 @@ LINE = 128  # bytes: two cache lines, as many as a turn of a compiled copy
 class Peaks:
     """sgemm, copy and triad, in units a second."""
 
-    def __init__(self, threads: int | None = None) -> None:
+    def __init__(self, threads: int | None = None, quick: bool = False) -> None:
+        """`quick` multiplies and moves little: to see that it works, not to be quoted."""
         self.threads = available_cores() if threads is None else threads
+        self.edge, self.moved = (GEMM // 8, MOVED >> 6) if quick else (GEMM, MOVED)
         rng = np.random.default_rng(0)
-        self.factors = [rng.standard_normal((GEMM, GEMM), dtype=np.float32) for _ in range(self.threads)]
+        self.factors = [rng.standard_normal((self.edge, self.edge), dtype=np.float32) for _ in range(self.threads)]
         self.products = [np.empty_like(factor) for factor in self.factors]
 
     def sgemm(self, times: int = 5) -> float:
@@ -39,7 +41,7 @@ class Peaks:
             np.matmul(self.factors[thread], self.factors[thread], out=self.products[thread])
 
         with one_blas_thread():
-            return self.threads * 2 * GEMM**3 / min(self._seconds(work) for _ in range(times))
+            return self.threads * 2 * self.edge**3 / min(self._seconds(work) for _ in range(times))
 
     def copy(self, size: int) -> float:
         """Bytes a second, read and written, of the fastest copy of about `size` bytes that is known here.
@@ -65,7 +67,7 @@ class Peaks:
         """Bytes a second of move(*arrays, times), each thread in its own arrays."""
         share = max(LINE, size // self.threads // LINE * LINE)
         own = [[_aligned(share, dtype) for _ in range(arrays)] for _ in range(self.threads)]
-        times = max(2, MOVED // (arrays * share * self.threads))
+        times = max(2, self.moved // (arrays * share * self.threads))
         for mine in own:
             move(*mine, 1)  # compiled, and its pages there
         seconds = self._seconds(lambda thread: move(*own[thread], times))

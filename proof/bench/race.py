@@ -128,7 +128,7 @@ def race(
                 continue
             stack.callback(runner.close)
             runners.append(runner)
-        peaks = stack.enter_context(measuring("peaks"))
+        peaks = stack.enter_context(measuring("peaks", {"quick": not setting.trial}))
         return {
             "workload": workload.name,
             "data": data.name,

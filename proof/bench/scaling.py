@@ -39,6 +39,8 @@ def grow(
     rounds: int,
     data_dir: str | None,
     tell: Callable[[str], object],
+    *,
+    quick: bool = False,
 ) -> dict[str, Any]:
     """Seconds at each point of each axis, points in turn, and the floor of each."""
     points = [(axis, value) for axis, values in axes.items() for value in values]
@@ -50,7 +52,9 @@ def grow(
         specs += wanted
     times: list[list[float]] = [[] for _ in points]
     rates, bandwidths = [], []
-    with measuring(PEERS[OURS].trainer, PEERS[OURS].options) as child, measuring("peaks") as peaks:
+    with measuring(PEERS[OURS].trainer, PEERS[OURS].options) as child, measuring(
+        "peaks", {"quick": quick}
+    ) as peaks:
         child.ask("prepare", specs=[spec.to_json() for spec in specs], data=data.name, data_dir=data_dir)
         child.ask("train", nets=max(nets, key=len))  # once, so that every worker has begun
         for turn in range(rounds):

@@ -44,14 +44,11 @@ def test_no_opcode_was_forgotten():
 def test_the_corpus_is_refused_within_bounds_and_the_good_files_are_read():
     refused, did = measuring.corpus_rows(full=False)
     assert refused.cases >= 60
-    assert refused.holds is True or ("worst" in refused.measured and not_slow(refused.note)), refused
+    # no file is at fault; how long they take is for `python -m proof` to measure, not for a test
+    assert refused.note.startswith("most memory"), refused
+    assert refused.measured.startswith(f"{refused.cases} of {refused.cases}")
     assert did.holds is True, did
     assert did.measured.startswith("0 actions")
-
-
-def not_slow(note: str) -> bool:
-    """Time is not asserted here: a machine under load may take longer than the promise allows."""
-    return note.startswith("most memory")
 
 
 @linux
