@@ -162,12 +162,12 @@ def test_of_two_copies_the_written_one_is_taken(tmp_path):
 
 
 def test_what_nobody_asks_about_is_listed(tmp_path):
-    source = f"import numpy as np\n{RELU}def conv_forward_naive(x): pass\ndef batchnorm_forwrd(x): return x\n"
+    source = f"import numpy as np\n{RELU}def upsample_naive(x): pass\ndef batchnorm_forwrd(x): return x\n"
     source += "def helper(x): return x\ndef relu_backward(dout, cache): return helper(dout * (cache > 0))\n"
     (tmp_path / "layers.py").write_text(source + "def test_it(): pass\nclass LayerNorm: pass\n")
     report = check(tmp_path / "layers.py")
     assert {one.name: one.reason for one in report.not_judged} == {
-        "conv_forward_naive": "not known",
+        "upsample_naive": "not known",
         "batchnorm_forwrd": "not known; did you mean batchnorm_forward?",
         "LayerNorm": "not known",
     }

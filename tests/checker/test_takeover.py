@@ -68,7 +68,7 @@ def test_modules_beside_the_submissions_are_never_imported(folder, tmp_path, mon
         "--workers",
         "1",
     ]
-    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert not (tmp_path / "taken").exists()

@@ -120,6 +120,10 @@ class Subject:
         """Update a dict that an object holds, key by key."""
         return self._ask("update", name, (dict(values),), of=of)
 
+    def examine(self, entry: str, order: Mapping[str, Any]) -> Outcome:
+        """What the doctor (child/doctor.py) finds about a model."""
+        return self._ask("doctor", entry, (dict(order),))
+
     def forget(self) -> None:
         """Let go of every kept object."""
         self._ask("forget", "", ())

@@ -8,6 +8,7 @@ import typer
 
 from normlab.cli.check import check
 from normlab.cli.data import data
+from normlab.cli.doctor import doctor
 from normlab.cli.explain import explain
 from normlab.cli.export import export
 from normlab.cli.grade import grade
@@ -32,6 +33,7 @@ app.command()(report)
 app.command()(results)
 app.command()(check)
 app.command()(explain)
+app.command()(doctor)
 app.command()(grade)
 app.command()(selftest)
 app.command()(export)

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from . import tensors
+from . import doctor, tensors
 from .framing import Kept, Opaque
 
 # what arrays raise in code for tensors, and tensors in code for arrays
@@ -101,6 +101,8 @@ class Machine:
         operation, name = request["do"], request.get("name", "")
         if operation == "call":
             return self._result(self.namespace[name](*args, **kwargs), request.get("keep", ()))
+        if operation == "doctor":
+            return self._leaving(doctor.examine(self.namespace, name, args[0]))
         if operation == "forget":
             self.kept.clear()
             return None

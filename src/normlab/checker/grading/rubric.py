@@ -21,7 +21,7 @@ from normlab.errors import (
 )
 
 USUAL = tuple(
-    name for name in NAMES if not name.startswith(("spatial", "max_pool", "conv", "affine_relu"))
+    name for name in NAMES if not name.startswith(("spatial", "max_pool", "conv", "affine_relu", "ThreeLayer"))
 )
 FOLLOW_ON = ("own", "waits")
 
