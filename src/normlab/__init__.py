@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from normlab.checker import check
     from normlab.errors import NonFiniteWarning, UserError
     from normlab.gradcheck import check_gradient, check_layer, check_net
+    from normlab.laboratory import Comparison, compare
     from normlab.nets import FullyConnectedNet, TwoLayerNet
     from normlab.records import Records
     from normlab.solver import Solver
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Comparison",
     "DataSpec",
     "FullyConnectedNet",
     "History",
@@ -75,6 +77,7 @@ __all__ = [
     "check_net",
     "checker",
     "checkpoints",
+    "compare",
     "compat",
     "conversion",
     "data",
@@ -101,6 +104,8 @@ _HOMES = {
     "check_gradient": "gradcheck",
     "check_layer": "gradcheck",
     "check_net": "gradcheck",
+    "Comparison": "laboratory",
+    "compare": "laboratory",
     "FullyConnectedNet": "nets",
     "TwoLayerNet": "nets",
     "Records": "records",

@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 
 from normlab.cli.check import check
+from normlab.cli.compare import EXAMPLE as COMPARE_EXAMPLE
+from normlab.cli.compare import compare
 from normlab.cli.data import data
 from normlab.cli.doctor import doctor
 from normlab.cli.explain import explain
@@ -29,6 +31,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(reproduce)
+app.command(epilog=COMPARE_EXAMPLE)(compare)
 app.command()(report)
 app.command()(results)
 app.command()(check)

@@ -83,7 +83,7 @@ def run_and_draw(
     draw(findings, folder, console)
 
 
-def draw(findings: Findings, folder: Path, console: Console) -> None:
+def draw(findings: Findings, folder: Path, console: Console, show: bool = False) -> None:
     """Write page and figures, and say what was found and where it stands."""
     from normlab.findings import VERDICTS
     from normlab.report import write
@@ -94,9 +94,29 @@ def draw(findings: Findings, folder: Path, console: Console) -> None:
     holding, failing, open_ones = (verdicts.count(verdict) for verdict in VERDICTS)
     counted = f"{holding} hold, {failing} fail, {open_ones} these seeds cannot tell"
     console.print(f"{len(verdicts)} claims on {findings.data}: {counted}.", highlight=False)
-    console.print(f"The page: {written}", highlight=False, soft_wrap=True)
+    say_written(written, console, show)
     for warning in findings.warnings:
         typer.echo(warning, err=True)
+
+
+def say_page(findings: Findings, folder: Path, console: Console, show: bool = False) -> None:
+    """Write page and figures, and say where they stand."""
+    from normlab.report import write
+
+    with console.status("drawing the page"):
+        written = write(findings, folder)
+    say_written(written, console, show)
+
+
+def say_written(written: Path, console: Console, show: bool = False) -> None:
+    """Where the page is: a link where the terminal can follow one; `show` opens it."""
+    place = Path(written).resolve()
+    if console.is_terminal:
+        console.print(f"The page: [link={place.as_uri()}]{written}[/link]", highlight=False, soft_wrap=True)
+    else:
+        console.print(f"The page: {written}", highlight=False, soft_wrap=True, markup=False)
+    if show:
+        typer.launch(place.as_uri())
 
 
 def command_for(names: tuple[str, ...] | None, data: str, seeds: int | None) -> str:
