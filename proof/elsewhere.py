@@ -14,8 +14,8 @@ import numpy as np
 
 from normlab import randomness
 from normlab.conversion.files import LIBRARIES, export_net
+from normlab.layers import norms
 from normlab.nets import FullyConnectedNet
-from normlab.specs import NORMALIZATIONS
 from normlab.typing import Array
 
 NEEDS = {"torch": ("torch",), "onnx": ("onnx", "onnxruntime"), "keras": ("h5py", "keras")}
@@ -54,7 +54,7 @@ def missing(library: str) -> str:
 def trained_nets(dtypes: Sequence[str] = ("float32", "float64"), keep: float = 0.75) -> dict[str, FullyConnectedNet]:
     """A net of each norm and type after some steps of training, on inputs whose mean is not 0."""
     nets: dict[str, FullyConnectedNet] = {}
-    for normalization in NORMALIZATIONS:
+    for normalization in (None, *norms.BY_NAME):
         for dtype in dtypes:
             rng = randomness.generator(len(nets))
             net = FullyConnectedNet(

@@ -38,7 +38,6 @@ from normlab.validation import finite_number, truth, whole_number, whole_numbers
 if TYPE_CHECKING:
     from normlab.machine import Provenance
 
-NORMALIZATIONS = (None, *norms.BY_NAME)
 DTYPES = ("float32", "float64")
 _OF_IMAGES = ("image_shape", "filters", "filter_size", "per_pixel")
 _NOT_OF_KIND = {
@@ -55,7 +54,6 @@ NOTEBOOK_SEED = 231
 
 __all__ = [
     "DTYPES",
-    "NORMALIZATIONS",
     "DataSpec",
     "History",
     "NetSpec",
@@ -404,7 +402,7 @@ def check_net_options(
             f"start={start!r} is for residual nets; say residual='pre-norm' or 'post-norm', or take "
             f"another start"
         )
-    options = {"num_groups": num_groups, "ghost_batch": ghost_batch}
+    options: dict[str, Any] = {"num_groups": num_groups, "ghost_batch": ghost_batch}
     options["statistics"] = None if statistics == "batch" else statistics
     _check_norm_options(hidden_dims, normalization, options)
 

@@ -11,14 +11,13 @@ import numpy as np
 
 from normlab import randomness
 from normlab.errors import OptionError, ShapeError, not_one_of, quoted
+from normlab.layers.checks import EPS
 from normlab.layers.norm_record import MOMENTUM, Norm
 from normlab.layers.norms import BY_NAME, RUNNING, title_of
 from normlab.nets import FullyConnectedNet
 from normlab.nets.settings import settings_of
 from normlab.specs import DTYPES, check_net_options
 from normlab.typing import Array, Generator
-
-EPS = 1e-5
 
 
 class Affine(NamedTuple):

@@ -153,7 +153,8 @@ def gaussian(z: Array) -> Array:
     size = np.minimum(np.abs(z), 40.0)  # beyond 27 it is below all numbers
     q = np.floor(size * 16) / 16
     with np.errstate(under="ignore"):
-        return np.exp(-q * q) * np.exp(-(size - q) * (size + q))
+        value: Array = np.exp(-q * q) * np.exp(-(size - q) * (size + q))
+    return value
 
 
 def _polynomial(coefficients: Sequence[float], x: Array) -> Array:

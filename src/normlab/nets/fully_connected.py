@@ -111,8 +111,8 @@ did you mean 'pre-norm'?
             self.params[f"b{layer}"] = np.zeros(fan_out)
             if self.norm and layer < self.num_layers:
                 for parameter in self.norm.parameters:
-                    start = np.full(parameter.size(fan_out), parameter.start)
-                    self.params[f"{parameter.name}{layer}"] = start
+                    values = np.full(parameter.size(fan_out), parameter.start)
+                    self.params[f"{parameter.name}{layer}"] = values
         self.params = {name: value.astype(self.dtype) for name, value in self.params.items()}
 
         self.dropout_param: dict[str, Any] = {}
