@@ -96,20 +96,6 @@ def machine() -> dict[str, Any]:
 
 
 @functools.cache
-def compiler() -> dict[str, Any]:
-    """What the compiled engine's code was compiled with and for: versions, processor and its features. Needs Numba."""
-    from llvmlite import binding
-
-    return {
-        "numba": importlib.metadata.version("numba"),
-        "llvmlite": importlib.metadata.version("llvmlite"),
-        "llvm": ".".join(map(str, binding.llvm_version_info)),
-        "target": binding.get_host_cpu_name(),
-        "features": sorted(name for name, there in binding.get_host_cpu_features().items() if there),
-    }
-
-
-@functools.cache
 def simd() -> list[str]:
     """The instruction sets beyond its baseline for which NumPy's loops were compiled and which it uses here."""
     return [name for name in getattr(_numpy_core(), "__cpu_dispatch__", ()) if name in instruction_sets()]

@@ -11,10 +11,10 @@ import numpy as np
 
 from normlab import randomness
 from normlab.data.dataset import Dataset
-from normlab.engines import layout
-from normlab.engines.layout import Net, State
-from normlab.engines.processor import PANEL, TILE, WIDE
-from normlab.engines.training import count_right, train_steps
+from normlab.engines import layout, library
+from normlab.engines.layout import EXAMPLES, SPARE, Blocks, Net, Scratch, State, Steps
+from normlab.engines.library import Functions
+from normlab.engines.table import table_of
 from normlab.specs import DataSpec, History, RunSpec
 from normlab.typing import Array, Generator
 
@@ -23,11 +23,11 @@ MASK_BYTES = 32 << 20  # dropout's draws are made for so many steps at a time
 
 
 class Images(NamedTuple):
-    """A data set as the kernels read it: float32, rows in whole panels."""
+    """A data set as the kernels read it: float32, flat."""
 
-    train: Array  # flat, one row an example, and a row of zeros
+    train: Array  # a row an example in its stride, then a row of zeros and SPARE more
     y_train: Array
-    train_blocks: Array  # (blocks, row * WIDE), transposed; empty where accuracy is measured on a sample
+    train_blocks: Array  # see `_blocks`; empty where accuracy is measured on a sample
     val_blocks: Array
     y_val: Array
 
@@ -60,12 +60,11 @@ def _train(
     spec: RunSpec, data: Dataset, measured: Callable[[float, Net, State], object] | None
 ) -> tuple[list[float], list[float], list[float]]:
     """Losses, training and validation accuracies."""
+    functions = library.functions()
     images = _images(data)
     net = layout.describe(spec)
     state, rng = layout.fresh_state(net, spec.seed, spec.net.weight_scale)
     work = layout.scratch(net)
-    units = max(int(net.dims[1:].max()), TILE)
-    buffers = layout.zeros(2, (units + TILE) * WIDE)
 
     num_train = spec.data.num_train
     epoch = max(num_train // spec.training.batch_size, 1)
@@ -78,23 +77,30 @@ def _train(
     while done < last:
         until = 1 if done == 0 else min(done - done % epoch + epoch, last)
         for first, batches, kept in _draws(rng, net, num_train, done, until):
-            train_steps(
-                images.train, images.y_train, batches, kept, net, state, work, learning_rate, first,
-                losses[first : first + len(batches)],
+            until_here = first + len(batches)
+            steps = Steps(
+                images.train, images.y_train, batches.reshape(-1), kept.reshape(-1),
+                losses[first:until_here], first, learning_rate,
             )  # fmt: skip
+            functions.train_steps(table_of(net, state, work, steps).ctypes.data)
         done = until
         if done % epoch == 0:
             learning_rate *= spec.training.lr_decay
         blocks, labels = images.train_blocks, images.y_train
         if num_train > SAMPLES:
             chosen = randomness.subsample(rng, num_train, SAMPLES)
-            row = layout.panels(spec.data.input_dim) * PANEL
-            blocks, labels = _blocks(images.train.reshape(-1, row)[chosen]), labels[chosen]
-        train_acc.append(count_right(blocks, labels, net, state, buffers) / len(labels))
-        val_acc.append(count_right(images.val_blocks, images.y_val, net, state, buffers) / len(images.y_val))
+            blocks, labels = _blocks(_rows(images.train, spec.data)[chosen]), labels[chosen]
+        train_acc.append(_accuracy(functions, net, state, work, Blocks(blocks, labels)))
+        val = Blocks(images.val_blocks, images.y_val)
+        val_acc.append(_accuracy(functions, net, state, work, val))
         if measured is not None:
             measured(val_acc[-1], net, state)
     return losses.tolist(), train_acc, val_acc
+
+
+def _accuracy(functions: Functions, net: Net, state: State, work: Scratch, blocks: Blocks) -> float:
+    table = table_of(net, state, work, blocks)
+    return functions.count_right(table.ctypes.data) / len(blocks.labels)
 
 
 def _draws(rng: Generator, net: Net, num_train: int, done: int, until: int):
@@ -102,7 +108,11 @@ def _draws(rng: Generator, net: Net, num_train: int, done: int, until: int):
     if net.keep == 1:
         # with nothing drawn in between, the batches of many steps are one draw
         batches = randomness.minibatch(rng, num_train, (until - done) * net.batch_size)
-        yield done, batches.reshape(until - done, net.batch_size), np.empty((until - done, 0), dtype=np.bool_)
+        yield (
+            done,
+            batches.reshape(until - done, net.batch_size),
+            np.empty((until - done, 0), dtype=np.bool_),
+        )
         return
     hidden = [int(d) for d in net.dims[1:-1]]
     at_once = max(1, MASK_BYTES // max(1, net.batch_size * sum(hidden)))
@@ -123,27 +133,29 @@ def _images(data: Dataset) -> Images:
     found = _laid_out.get(key)
     if found is None:
         _laid_out.clear()
-        train, val = _rows(data.X_train, data.spec.input_dim), _rows(data.X_val, data.spec.input_dim)
-        blocks = _blocks(train if len(train) <= SAMPLES else train[:0])
-        flat = layout.zeros(train.size + train.shape[1])
-        flat[: train.size] = train.ravel()
-        # copies, because code compiled for writable arrays would be compiled again for shared ones
+        count, values = data.spec.num_train, data.spec.input_dim
+        train = layout.zeros((count + 1) * layout.stride(values) + SPARE)
+        _rows(train, data.spec)[:] = data.X_train.reshape(count, values)
+        X_train, X_val = data.X_train.reshape(count, values), data.X_val.reshape(-1, values)
+        blocks = _blocks(X_train if count <= SAMPLES else X_train[:0])
+        # copies, because data that workers share cannot be written to
         y_train, y_val = (np.array(y, dtype=np.int64) for y in (data.y_train, data.y_val))
-        found = _laid_out[key] = Images(flat, y_train, blocks, _blocks(val), y_val)
+        found = _laid_out[key] = Images(train, y_train, blocks, _blocks(X_val), y_val)
     return found
 
 
-def _rows(X: Array, values: int) -> Array:
-    """X as float32, a row an example, padded with zeros to whole panels."""
-    rows = layout.zeros(len(X), layout.panels(values) * PANEL)
-    rows[:, :values] = X.reshape(len(X), -1)
-    return rows
+def _rows(train: Array, data: DataSpec) -> Array:
+    """The training examples, (examples, inputs), of `Images.train`."""
+    step = layout.stride(data.input_dim)
+    return train[: data.num_train * step].reshape(-1, step)[:, : data.input_dim]
 
 
-def _blocks(rows: Array) -> Array:
-    """Rows in blocks of WIDE, each transposed and flat; the last one filled up with zeros."""
-    blocks = layout.zeros(-(-len(rows) // WIDE), rows.shape[1], WIDE)
-    for number in range(len(blocks)):
-        some = rows[number * WIDE : (number + 1) * WIDE]
+def _blocks(X: Array) -> Array:
+    """X in blocks of EXAMPLES, (blocks, inputs, EXAMPLES) laid flat; zeros fill the last one."""
+    count, inputs = -(-len(X) // EXAMPLES), X.shape[1]
+    flat = layout.zeros(count * inputs * EXAMPLES)
+    blocks = flat.reshape(count, inputs, EXAMPLES)
+    for number in range(count):
+        some = X[number * EXAMPLES : (number + 1) * EXAMPLES]
         blocks[number, :, : len(some)] = some.T
-    return blocks.reshape(len(blocks), rows.shape[1] * WIDE)
+    return flat

@@ -3,18 +3,16 @@
 A float32 run is compiled from the first step to the last (`compiled`). Its first loss is the reference's to
 1e-6; later losses differ as much as those of two reference runs whose weights differ in the last bit, since
 float32 training amplifies rounding. A float64 run, or one with a setting that is not compiled, is the
-reference's own arithmetic with compiled update rules (`exact`), and agrees to the bit. Numba is loaded on
-first use.
+reference's own arithmetic with compiled update rules (`exact`), and agrees to the bit. Where the
+compiled code comes from, `library` says.
 """
 
 from __future__ import annotations
 
-import importlib.util
 from typing import TYPE_CHECKING, Any
 
-from normlab.engines import reference
+from normlab.engines import library, reference
 from normlab.engines.engine import Engine
-from normlab.machine import compiler
 from normlab.specs import History, RunSpec, added_settings
 
 if TYPE_CHECKING:
@@ -29,19 +27,8 @@ COMPILED_SETTINGS: frozenset[str] = frozenset({"data.split", "training.inputs"})
 
 def why_not() -> str | None:
     """Why there is no compiled engine here, as a sentence for whoever asked for it; None where there is one."""
-    if importlib.util.find_spec("numba") is None:
-        return (
-            "the compiled engine needs Numba, which is not installed: pip install 'normlab[fast]', or "
-            "engine='reference'"
-        )
-    from normlab.engines.processor import HAS_FUSED_MULTIPLY_ADD
-
-    if not HAS_FUSED_MULTIPLY_ADD:
-        return (
-            "the compiled engine needs a processor with fused multiply-add, which this one has not; use "
-            "engine='reference'"
-        )
-    return None
+    missing = library.why_not()
+    return missing and f"the compiled engine cannot run here: {missing}; use engine='reference'"
 
 
 def compiles(spec: RunSpec) -> bool:
@@ -59,13 +46,13 @@ def explain(spec: RunSpec) -> str:
     """How a run is trained, and how its history compares with the reference's."""
     if compiles(spec):
         return (
-            "compiled from the first step to the last; the same draws and the same formulas as the reference, "
-            "whose float32 sums it adds in another order: the first loss agrees to 1e-6, later ones as well as "
-            "those of two reference runs whose initial weights differ in their last bit"
+            f"compiled from the first step to the last ({library.describe()}); the same draws and the same "
+            f"formulas as the reference, whose float32 sums it adds in another order: the first loss agrees to "
+            f"1e-6, later ones as well as those of two reference runs whose initial weights differ in their last bit"
         )
     return (
-        "exact: the reference's Solver with compiled update rules, so that every loss is the reference's to the "
-        "bit; another order of rounding would not keep 1e-9 on nets that amplify it, such as batch norm on tiny "
+        f"exact: the reference's Solver with compiled update rules ({library.describe()}), so that every loss is "
+        "the reference's to the bit; another order of rounding would not keep 1e-9 on nets that amplify it, such as batch norm on tiny "
         "batches"
     )
 
@@ -106,11 +93,11 @@ def speed_up(solver: Any) -> None:
 
 COMPILED = Engine(
     name="compiled",
-    title="whole trainings compiled by Numba",
+    title="whole trainings as compiled code",
     why_not=why_not,
     takes=reference.takes,
     train=train,
     explain=explain,
-    provenance=lambda: {"compiler": compiler()},
+    provenance=lambda: {"compiled": library.provenance()},
     former_name="fast",
 )

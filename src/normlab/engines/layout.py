@@ -1,12 +1,15 @@
-"""How the compiled engine lays out a net in memory.
+"""How the compiled engine lays out a net in memory: the same on every machine.
 
-Weights are kept with a row a unit, W transposed, cut into panels of PANEL inputs each:
+Units are lanes. A layer's weights, W (inputs, units), are cut into strips of STRIP units:
 
-    panel 0: unit 0's weights to inputs 0..63, unit 1's, …; panel 1: inputs 64..127; …
+    strip 0: input 0's weights to units 0..15, input 1's, …; strip 1: units 16..31; …
 
-so that every tile reads and writes whole vectors, and a panel with its optimizer state stays in the cache while it is
-worked on. Inputs beyond the last and units below TILE are zeros that are never written to. Letters: L layers, the
-scores' included; `dims` has L + 1 entries, the inputs first.
+so that a tile reads and writes whole vectors of a strip. The last strip has NARROW units where that
+is enough for those that are left; units that are not there are zeros, and stay zeros. A row of
+activations is one example's, `width` numbers.
+
+All arrays are flat. Letters: L layers, the scores' included; `dims` has L + 1 entries, the inputs
+first; R rows, the batch and TALLEST more, which a tile may touch.
 """
 
 from __future__ import annotations
@@ -19,111 +22,212 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from normlab import randomness
-from normlab.engines.arithmetic import RULES
 from normlab.engines.compiling import COMPILED_NORMS
-from normlab.engines.processor import LINE, PANEL, SPARE, TILE
+from normlab.engines.processor import TALLEST
+from normlab.engines.table import Doubles, Flags, Floats, Wholes
 from normlab.specs import RunSpec
 from normlab.typing import Array, Generator
 
+STRIP, NARROW = 16, 8
+TERMS = 192
+"""A sum of more terms is a sum of sums of so many: float32 then loses less."""
+CHUNK = 64
+"""The weights of so many inputs are updated at a time, as soon as their gradients are known, or of
+half as many more where these are the last."""
+EXAMPLES = 32
+"""Accuracy is measured on so many examples at a time."""
+SPARE = STRIP * TALLEST
+"""So many numbers after the last weights a tile may read, and ignore."""
+LINE = 16  # numbers that memory hands over together
 B, GAMMA, BETA = 0, 1, 2  # rows of State.vectors
 
 
 class Net(NamedTuple):
     """What the kernels must know about a net."""
 
-    dims: Array  # (L + 1,) whole numbers
-    starts: Array  # (L,) where each layer's weights start
+    dims: Wholes  # (L + 1,) whole numbers
+    starts: Wholes  # (L,) where each layer's weights start
+    width: int  # of a row of activations
+    batch_size: int
     norm: int  # of COMPILED_NORMS
     groups: int  # of a row that are normalized apart: 1 but for group norm
+    rule: int  # of arithmetic.RULES
     keep: float  # dropout's probability of keeping a unit
     reg: float
-    rule: int  # of arithmetic.RULES
-    batch_size: int
+    eps: float
+    momentum: float  # how much of its running statistics batch norm keeps
 
 
 class State(NamedTuple):
-    """What training changes. Weights are flat; vectors (3, L, width): b, gamma and beta of each layer."""
+    """What training changes."""
 
-    weights: Array
-    weights_first: Array  # Adam's m, or the velocity
-    weights_second: Array  # Adam's v, or RMSProp's cache
-    vectors: Array
-    vectors_first: Array
-    vectors_second: Array
-    running: Array  # (L, 2, width) float64: mean and variance
+    weights: Floats
+    weights_first: Floats  # Adam's m, or the velocity
+    weights_second: Floats  # Adam's v, or RMSProp's cache
+    vectors: Floats  # (3, L, width): b, gamma and beta of each layer
+    vectors_first: Floats
+    vectors_second: Floats
+    running: Doubles  # (L, 2, width) float64: mean and variance
 
 
 class Scratch(NamedTuple):
-    """Arrays that a step writes before it reads them. Rows: the batch, at least TILE."""
+    """Arrays that a step writes before it reads them."""
 
-    affine: Array  # (L, rows, width), each layer's x W + b
-    hidden: Array  # (L, rows, width), what each layer hands on
-    statistics: Array  # (L, 4, width or rows * groups) float64; of a row's norm, mean and rstd come first
-    upstream: Array  # (2, rows, width), the gradients on their way down
-    vector_grads: Array  # (3, L, width)
-    panel: Array  # (rows * PANEL,), a panel of the batch's images
-    panel_grads: Array  # (units * PANEL,), a panel of weight gradients
-    turned: Array  # (2 * PANEL * width,), a layer's weights with a row an input
-    columns: Array  # (2, width) float64
-    image_starts: Array  # (rows,) where each example of the batch starts
-    ahead_starts: Array  # the same of the next batch
-    row_starts: Array  # (rows,) where each row of `hidden` starts
-    labels: Array  # (rows,) of the batch
+    affine: Floats  # (L, R, width), each layer's x W + b
+    hidden: Floats  # (L, R, width), what each layer hands on
+    upstream: Floats  # (2, R, width), the gradients on their way down
+    vector_grads: Floats  # (3, L, width)
+    turned: Floats  # a layer's weights with a row a unit
+    grads: Floats  # (2 * CHUNK, STRIP), gradients of a strip's weights
+    scores: Floats  # (2, width + TALLEST, EXAMPLES), activations while accuracy is measured
+    statistics: Doubles  # (L, 2, width or R * groups) float64: mean and rstd
+    sums: Doubles  # (2, width or R) float64
+    image_starts: Wholes  # (R,) where each example of the batch starts
+    ahead_starts: Wholes  # (R,) the same of the next batch
+    row_starts: Wholes  # (R,) multiples of width
+    strip_starts: Wholes  # (2, TERMS) multiples of NARROW, and of STRIP
+    labels: Wholes  # (R,) of the batch
+
+
+class Steps(NamedTuple):
+    """Training steps to take."""
+
+    images: Floats  # each in its stride, then a row of zeros, then SPARE more
+    labels: Wholes  # of the images
+    batches: Wholes  # (steps, batch_size) of images
+    kept: Flags  # dropout's draws, for each step and layer in turn
+    losses: Doubles  # (steps,) to be filled
+    before: int  # steps taken so far
+    learning_rate: float
+
+
+class Blocks(NamedTuple):
+    """Examples to measure accuracy on."""
+
+    images: Floats  # (blocks, inputs, EXAMPLES), zeros in the last one
+    labels: Wholes
+
+
+PASSES = ("sgd", "sgd_momentum", "rmsprop", "adagrad", "adam")
+
+
+class Pass32(NamedTuple):
+    """One update of float32 parameters by a rule of PASSES: see `exact`."""
+
+    w: Floats
+    dw: Floats
+    first: Floats  # m, velocity or cache
+    second: Floats  # v
+    settings: Doubles
+    rule: int
+
+
+class Pass64(NamedTuple):
+    """The same of float64 parameters."""
+
+    w: Doubles
+    dw: Doubles
+    first: Doubles
+    second: Doubles
+    settings: Doubles
+    rule: int
 
 
 def zeros(*shape: int) -> Array:
-    """float32 zeros that begin at a line of memory: a register loaded from two lines takes twice as long."""
+    """Flat float32 zeros that begin at a line of memory: a register loaded from two takes longer."""
     size = math.prod(shape)
     room = np.zeros(size + LINE, dtype=np.float32)
     first = -room.ctypes.data // room.itemsize % LINE
-    return room[first : first + size].reshape(shape)
+    return room[first : first + size]
 
 
-def panels(values: int) -> int:
-    """How many panels hold so many numbers."""
-    return -(-values // PANEL)
+def padded(units: int) -> int:
+    """How many units the strips of a layer hold."""
+    return -(-units // NARROW) * NARROW
+
+
+def stride(values: int) -> int:
+    """From one row to the next: whole lines, and an odd number of them, so that not all rows share one
+    place in the cache."""
+    lines = -(-values // LINE)
+    return (lines + 1 - lines % 2) * LINE
+
+
+def strips(units: int) -> list[tuple[int, int]]:
+    """The first unit and the width of each strip.
+
+    >>> strips(50)
+    [(0, 16), (16, 16), (32, 16), (48, 8)]
+    """
+    return [
+        (first, STRIP if units - first > NARROW else NARROW) for first in range(0, units, STRIP)
+    ]
+
+
+def in_strips(weights: Array) -> Array:
+    """W (inputs, units) as the engine keeps it, flat."""
+    fan_in, units = weights.shape
+    wide = np.zeros((fan_in, padded(units)), dtype=np.float32)
+    wide[:, :units] = weights
+    return np.concatenate([wide[:, j : j + lanes].ravel() for j, lanes in strips(units)])
+
+
+def out_of_strips(flat: Array, fan_in: int, units: int) -> Array:
+    """W (inputs, units) from where its strips begin."""
+    pieces = [
+        flat[fan_in * j : fan_in * (j + lanes)].reshape(fan_in, lanes) for j, lanes in strips(units)
+    ]
+    return np.concatenate(pieces, axis=1)[:, :units].copy()
 
 
 def describe(spec: RunSpec) -> Net:
     """The net of a run as the kernels see it."""
-    dims = np.array([spec.data.input_dim, *spec.net.hidden_dims, spec.data.num_classes], dtype=np.int64)
-    sizes = [panels(fan_in) * PANEL * max(fan_out, TILE) for fan_in, fan_out in itertools.pairwise(dims)]
+    from normlab.engines.arithmetic import RULES
+
+    dims = np.array(
+        [spec.data.input_dim, *spec.net.hidden_dims, spec.data.num_classes], dtype=np.int64
+    )
+    sizes = [_room(int(fan_in), int(fan_out)) for fan_in, fan_out in itertools.pairwise(dims)]
     return Net(
         dims=dims,
         starts=np.cumsum([0, *sizes[:-1]], dtype=np.int64),
+        width=stride(int(dims[1:].max())),
+        batch_size=spec.training.batch_size,
         norm=COMPILED_NORMS[spec.net.normalization],
         groups=spec.net.num_groups or 1,
+        rule=RULES[spec.training.update_rule],
         keep=spec.net.dropout,
         reg=spec.net.reg,
-        rule=RULES[spec.training.update_rule],
-        batch_size=spec.training.batch_size,
+        eps=spec.net.eps,
+        momentum=spec.net.norm_momentum,
     )
 
 
+def _room(fan_in: int, units: int) -> int:
+    """Numbers of a layer's weights, in whole lines."""
+    return -(-fan_in * padded(units) // LINE) * LINE
+
+
 def fresh_state(net: Net, seed: int, weight_scale: float) -> tuple[State, Generator]:
-    """The state before the first step, with the weights that the assignment's net would draw, and the generator that
-    drew them."""
+    """The state before the first step, with the weights that the assignment's net would draw, and
+    the generator that drew them."""
     drawn, standing = _drawn(seed, tuple(net.dims.tolist()))
-    layers, width = len(net.starts), _width(net)
-    size = int(net.starts[-1]) + panels(int(net.dims[-2])) * PANEL * max(int(net.dims[-1]), TILE)
+    layers = len(net.starts)
+    size = int(net.starts[-1]) + _room(int(net.dims[-2]), int(net.dims[-1]))
     weights = zeros(size + SPARE)
     for start, normals in zip(net.starts, drawn, strict=True):
-        fan_in, fan_out = normals.shape
-        units, pieces = max(fan_out, TILE), panels(fan_in)
-        padded = np.zeros((pieces * PANEL, units), dtype=np.float32)
-        padded[:fan_in, :fan_out] = weight_scale * normals
-        laid_out = padded.reshape(pieces, PANEL, units).transpose(0, 2, 1)
-        weights[start : start + laid_out.size] = laid_out.ravel()
-    vectors = zeros(3, layers, width)
-    vectors[GAMMA] = 1
+        laid_out = in_strips((weight_scale * normals).astype(np.float32))
+        weights[start : start + laid_out.size] = laid_out
+    vectors = zeros(3, layers, net.width)
+    vectors.reshape(3, layers, net.width)[GAMMA] = 1
     state = State(
         weights,
         zeros(weights.size),
         zeros(weights.size),
         vectors,
-        zeros(*vectors.shape),
-        zeros(*vectors.shape),
-        np.zeros((layers, 2, width)),
+        zeros(vectors.size),
+        zeros(vectors.size),
+        np.zeros(layers * 2 * net.width),
     )
     rng = randomness.generator(seed)
     rng.set_state(standing)
@@ -134,33 +238,34 @@ def fresh_state(net: Net, seed: int, weight_scale: float) -> tuple[State, Genera
 def _drawn(seed: int, dims: tuple[int, ...]) -> tuple[list[Array], Any]:
     """The weights of a net at a weight scale of 1, and where the generator then stands.
 
-    Kept for the next run: in a sweep over settings, runs of one seed draw the same numbers again and again.
+    Kept for the next run: in a sweep over settings, runs of one seed draw the same numbers again.
     """
     rng = randomness.generator(seed)
-    return [randomness.initial_weights(rng, *shape, 1.0) for shape in itertools.pairwise(dims)], rng.get_state()
+    weights = [randomness.initial_weights(rng, *shape, 1.0) for shape in itertools.pairwise(dims)]
+    return weights, rng.get_state()
 
 
 def scratch(net: Net) -> Scratch:
     """Arrays for the steps of one net."""
-    layers, width, rows = len(net.starts), _width(net), max(net.batch_size, TILE)
-    statistics = max(width, net.batch_size * net.groups)
+    layers, width, rows = len(net.starts), net.width, net.batch_size + TALLEST
     return Scratch(
         affine=zeros(layers, rows, width),
         hidden=zeros(layers, rows, width),
-        statistics=np.zeros((layers, 4, statistics)),
         upstream=zeros(2, rows, width),
         vector_grads=zeros(3, layers, width),
-        panel=zeros(rows * PANEL),
-        panel_grads=zeros(max(int(net.dims[1:].max()), TILE) * PANEL),
-        turned=zeros(2 * PANEL * width),
-        columns=np.zeros((2, width)),
+        turned=zeros(width * width + SPARE),
+        grads=zeros(2 * CHUNK, STRIP),
+        scores=zeros(2, width + TALLEST, EXAMPLES),
+        statistics=np.zeros(layers * 2 * statistics_width(net)),
+        sums=np.zeros(2 * max(width, rows)),
         image_starts=np.zeros(rows, dtype=np.int64),
         ahead_starts=np.zeros(rows, dtype=np.int64),
-        row_starts=np.zeros(rows, dtype=np.int64),
+        row_starts=np.arange(rows) * width,
+        strip_starts=np.concatenate([np.arange(TERMS) * NARROW, np.arange(TERMS) * STRIP]),
         labels=np.zeros(rows, dtype=np.int64),
     )
 
 
-def _width(net: Net) -> int:
-    """The length of a row of activations: whole panels."""
-    return panels(int(net.dims[1:].max())) * PANEL
+def statistics_width(net: Net) -> int:
+    """How many means a layer has at most."""
+    return max(net.width, net.batch_size * net.groups)

@@ -1,23 +1,48 @@
-"""What the tiles must know about this processor: how many numbers a register holds, and how many it has."""
+"""Which instruction set the engine works with here, and what its tiles must know about it.
+
+An instruction set decides how tall a tile is, and so how fast, and nothing else: how wide its lanes
+are, and in which order numbers are added, is the same everywhere (`layout`, `tiles`).
+"""
 
 from __future__ import annotations
 
+import os
 import platform
 
-import llvmlite.binding
+from normlab.machine import instruction_sets
 
-_features = llvmlite.binding.get_host_cpu_features()
-_arm = platform.machine().lower() in ("arm64", "aarch64")
+VARIABLE = "NORMLAB_ISA"
+"""The environment variable that names an instruction set, for a narrower one than the processor's."""
 
-HAS_FUSED_MULTIPLY_ADD = _arm or bool(_features.get("fma"))
-# A tile is TILE rows by TILE others, or by BLOCK registers: with the numbers being multiplied, it fills the registers.
-if _features.get("avx512f"):
-    LANES, TILE, BLOCK = 16, 5, 4  # 32 registers of 16 numbers
-elif _arm:
-    LANES, TILE, BLOCK = 4, 5, 4  # 32 registers of 4
-else:
-    LANES, TILE, BLOCK = 8, 3, 4  # 16 registers of 8
-WIDE = BLOCK * LANES
-PANEL = 64  # a row's numbers lie in panels of so many, whole registers on each of these
-LINE = 16  # numbers that memory hands over together
-SPARE = max(TILE, LANES) * PANEL  # so many numbers after the last weights a tile may read, and ignore
+# Rows of a tile, for tiles of 8, 16 and 32 lanes: with the numbers being multiplied, they fill the
+# registers. 16 registers of eight numbers; 32 of sixteen; Arm has 32 of four.
+HEIGHTS_OF = {
+    "x86-64-v3": {8: (6, 7, 8), 16: (4, 5, 6), 32: (2,)},
+    "x86-64-v4": {8: (8, 10, 12), 16: (8, 10, 12), 32: (2, 4)},
+    "aarch64": {8: (6, 7, 8), 16: (4, 5, 6), 32: (2,)},
+}
+NEEDS = {
+    "x86-64-v4": {"AVX512F", "AVX512CD", "AVX512_SKX"},
+    "x86-64-v3": {"AVX2", "FMA3", "F16C"},
+}
+NEEDED = "AVX2 and fused multiply-add (x86-64-v3 or later), or one of Arm's 64-bit processors"
+TALLEST = 12
+"""The most rows any tile has: so many rows beyond the last one may be read, and written, and ignored."""
+
+
+def instruction_set() -> str | None:
+    """The widest one that this processor has and the engine knows, or a narrower one named by the
+    environment; None where there is none."""
+    if platform.machine().lower() in ("arm64", "aarch64"):
+        return "aarch64"
+    there = [isa for isa, needed in NEEDS.items() if needed <= instruction_sets()]
+    named = os.environ.get(VARIABLE)
+    if named in there:
+        return named
+    return there[0] if there else None
+
+
+# What is compiled in this process is for this one; a name that is not the processor's own is for a
+# library that is made for others.
+ISA = os.environ.get(VARIABLE) or instruction_set() or "x86-64-v3"
+HEIGHTS = HEIGHTS_OF.get(ISA, HEIGHTS_OF["x86-64-v3"])

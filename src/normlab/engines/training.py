@@ -1,200 +1,240 @@
-"""Training steps and accuracy of one net, compiled whole: what the Solver does between two draws of its generator.
+"""Training steps and accuracy of one net, compiled whole: what the Solver does between two draws.
 
-`train_steps` mirrors `Solver._step` and `FullyConnectedNet.loss`; `count_right` mirrors `Solver.check_accuracy`. Both
-run without Python, so that as many nets are trained at once as there are cores.
+`train_steps` mirrors `Solver._step` and `FullyConnectedNet.loss`; `count_right` mirrors
+`Solver.check_accuracy`. Both run without Python, so that as many nets are trained at once as there
+are cores, and neither allocates memory or raises: they are made into a library ahead of time
+(`interface`).
 """
 
-# ruff: noqa: ARG001  (`sources`: see kernels.sources)
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import numpy as np
 from numba import njit
 
 from normlab.engines.accuracy import right_in_block, scores_of_block
-from normlab.engines.arithmetic import ADAM, softmax_loss, update
-from normlab.engines.layout import Net, Scratch, State
-from normlab.engines.processor import PANEL, WIDE
+from normlab.engines.arithmetic import ADAM, power, softmax_loss, update
+from normlab.engines.columns import columns_backward, columns_forward, standardize_columns
+from normlab.engines.layout import (
+    EXAMPLES,
+    SPARE,
+    Blocks,
+    Net,
+    Scratch,
+    State,
+    Steps,
+    padded,
+    stride,
+)
 from normlab.engines.products import affine_forward, input_gradient, update_weights
 from normlab.engines.rows import rows_backward, rows_forward, standardize_rows
-from normlab.engines.tiles import copy_panel
-from normlab.kernels import columns
-from normlab.kernels.sources import KERNELS, digest
-from normlab.layers.checks import EPS
-from normlab.layers.norm_record import MOMENTUM
 from normlab.optim import ADAM as ADAM_RULE
 from normlab.typing import Array
 
 BETA1, BETA2 = ADAM_RULE.defaults["beta1"], ADAM_RULE.defaults["beta2"]
-SOURCES = digest(Path(__file__).parent, KERNELS)
+row_length, whole_strips = njit(stride, _nrt=False), njit(padded, _nrt=False)
 
 
-@njit(error_model="numpy")
-def forward(images: Array, starts: Array, net: Net, state: State, work: Scratch, kept: Array) -> None:
+@njit(error_model="numpy", _nrt=False)
+def forward(
+    images: Array, net: Net, state: State, work: Scratch, kept: Array, kept_from: int
+) -> None:
     """Scores of a batch into the last `work.affine`, in train mode: `FullyConnectedNet._forward`."""
-    n, last = net.batch_size, len(net.starts) - 1
-    rows, row_starts = images, starts
-    hidden = work.hidden.reshape(work.hidden.size)
-    height, width = work.hidden.shape[1], work.hidden.shape[2]
+    n, last, width = net.batch_size, len(net.starts) - 1, net.width
+    rows = work.affine.size // ((last + 1) * width)
+    of_layer = work.statistics.size // (last + 1)
     scale = np.float32(1 / net.keep)
-    mask_start = 0
     for layer in range(last + 1):
-        d = net.dims[layer + 1]
-        x, out = work.affine[layer], work.hidden[layer]
-        bias = state.vectors[0, layer]
-        affine_forward(
-            rows, row_starts, n, state.weights, net.starts[layer], net.dims[layer], d, bias, x, layer == 0, work.turned
-        )
+        fan_in, d = net.dims[layer], net.dims[layer + 1]
+        x0 = layer * rows * width
+        if layer == 0:
+            affine_forward(
+                images, 0, work.image_starts, n, state.weights, net.starts[0], fan_in, d,
+                state.vectors, 0, work.affine, 0, width, True,
+            )  # fmt: skip
+        else:
+            affine_forward(
+                work.hidden, x0 - rows * width, work.row_starts, n, state.weights, net.starts[layer],
+                fan_in, d, state.vectors, layer * width, work.affine, x0, width, False,
+            )  # fmt: skip
         if layer == last:
             return
-        statistics = work.statistics[layer]
-        gamma, beta = state.vectors[1, layer], state.vectors[2, layer]
+        first = (last + 1 + layer) * width
+        gamma = state.vectors[first : first + width]
+        first += (last + 1) * width
+        beta = state.vectors[first : first + width]
+        x, out, statistics = work.affine, work.hidden, work.statistics
+        mean = layer * of_layer
+        rstd = mean + of_layer // 2
         if net.norm == 0:
             for i in range(n):
+                row, target = (
+                    x[x0 + i * width : x0 + i * width + d],
+                    out[x0 + i * width : x0 + i * width + d],
+                )
                 for j in range(d):
-                    out[i, j] = np.float32(0) if x[i, j] <= 0 else x[i, j]
+                    target[j] = np.float32(0) if row[j] <= 0 else row[j]
         elif net.norm == 1:
-            flat_x, flat_out = x.reshape(x.size), out.reshape(out.size)
-            columns.moments(flat_x, n, width, 0, d, EPS, statistics)
-            columns.follow(statistics, 0, d, MOMENTUM, state.running[layer])
-            columns.normalize(flat_x, n, width, 0, d, statistics, gamma, beta, flat_out, True, False)
+            standardize_columns(
+                x, x0, width, n, d, net.eps, net.momentum, statistics, mean, rstd,
+                state.running, layer * 2 * width,
+            )  # fmt: skip
+            columns_forward(x, x0, width, n, d, statistics, mean, rstd, gamma, beta, out, x0)
         else:
-            mean, rstd = statistics[0], statistics[1]
-            standardize_rows(x, n, d, net.groups, net.norm == 2, mean, rstd)
-            rows_forward(x, n, d, net.groups, mean, rstd, gamma, beta, out)
+            standardize_rows(
+                x, x0, width, n, d, net.groups, net.norm == 2, net.eps, statistics, mean, rstd
+            )
+            rows_forward(
+                x, x0, width, n, d, net.groups, statistics, mean, rstd, gamma, beta, out, x0
+            )
         if net.keep < 1:
             for i in range(n):
                 for j in range(d):
-                    out[i, j] *= scale if kept[mask_start + i * d + j] else np.float32(0)
-            mask_start += n * d
-        for i in range(height):
-            work.row_starts[i] = (layer * height + i) * width
-        rows, row_starts = hidden, work.row_starts
+                    out[x0 + i * width + j] *= (
+                        scale if kept[kept_from + i * d + j] else np.float32(0)
+                    )
+            kept_from += n * d
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", _nrt=False)
 def backward_and_update(
-    images: Array, starts: Array, ahead: Array, net: Net, state: State, work: Scratch, kept: Array,
+    images: Array, net: Net, state: State, work: Scratch, kept: Array, kept_until: int,
     rate: np.float32, correction: np.float32,
 ) -> float:  # fmt: skip
     """Gradients from the last layer down, each weight updated as soon as nothing needs it any more:
-    `FullyConnectedNet._backward` and the update rule. Returns the sum of all squared weights, where there is
-    regularization. The scores' gradient is in `work.upstream[0]`."""
-    n, last = net.batch_size, len(net.starts) - 1
-    hidden = work.hidden.reshape(work.hidden.size)
-    height, width = work.hidden.shape[1], work.hidden.shape[2]
+    `FullyConnectedNet._backward` and the update rule. Returns the sum of all squared weights, where
+    there is regularization. The gradient of the scores is in the first half of `work.upstream`."""
+    n, last, width = net.batch_size, len(net.starts) - 1, net.width
+    rows = work.affine.size // ((last + 1) * width)
+    of_layer = work.statistics.size // (last + 1)
     scale, reg = np.float32(1 / net.keep), np.float32(net.reg)
+    dout, dx0 = work.upstream, rows * width  # dx is the second half
     squares = 0.0
-    mask_start = 0
-    for layer in range(last):
-        mask_start += n * net.dims[layer + 1]
     for layer in range(last, -1, -1):
         fan_in, d = net.dims[layer], net.dims[layer + 1]
-        dout, dx = work.upstream[0], work.upstream[1]
-        dbias = work.vector_grads[0, layer]
+        dbias = work.vector_grads[layer * width : (layer + 1) * width]
         for j in range(d):
             dbias[j] = 0.0
         for i in range(n):
+            row = dout[i * width : i * width + d]
             for j in range(d):
-                dbias[j] += dout[i, j]
-        if layer > 0:
-            input_gradient(dout, n, state.weights, net.starts[layer], fan_in, d, dx)
-        for panel in range((fan_in + PANEL - 1) // PANEL):
-            if layer > 0:
-                x, x_start, x_step = hidden, (layer - 1) * height * width + panel * PANEL, width
-            else:
-                x, x_start, x_step = work.panel, 0, PANEL
-                copy_panel(images, starts, n, panel * PANEL, work.panel, ahead)
-            squares += update_weights(
-                x, x_start, x_step, dout, n, panel, d,
-                state.weights, state.weights_first, state.weights_second, net.starts[layer], work.panel_grads,
-                net.rule, rate, correction, reg,
-            )  # fmt: skip
+                dbias[j] += row[j]
+            for j in range(d, whole_strips(d)):
+                dout[i * width + j] = 0.0  # units that are not there
         if layer == 0:
+            squares += update_weights(
+                images, 0, work.image_starts, work.ahead_starts, n, dout, 0, width, state.weights, state.weights_first,
+                state.weights_second, net.starts[0], fan_in, d, work.grads, net.rule, rate, correction,
+                reg, True,
+            )  # fmt: skip
             break
         below = layer - 1
+        x0 = below * rows * width
+        input_gradient(
+            dout, 0, work.row_starts, n, state.weights, net.starts[layer], fan_in, d, dout, dx0, width,
+            work.turned,
+        )  # fmt: skip
+        squares += update_weights(
+            work.hidden, x0, work.row_starts, work.row_starts, n, dout, 0, width, state.weights, state.weights_first,
+            state.weights_second, net.starts[layer], fan_in, d, work.grads, net.rule, rate, correction,
+            reg, False,
+        )  # fmt: skip
         d = fan_in
-        out = work.hidden[below]
+        out = work.hidden
         if net.keep < 1:
-            mask_start -= n * d
+            kept_until -= n * d
             for i in range(n):
                 for j in range(d):
-                    dx[i, j] *= scale if kept[mask_start + i * d + j] else np.float32(0)
+                    dout[dx0 + i * width + j] *= (
+                        scale if kept[kept_until + i * d + j] else np.float32(0)
+                    )
         # chosen, not multiplied: an infinite gradient times 0 would be NaN
-        if net.norm == 0:
-            for i in range(n):
-                for j in range(d):
-                    dout[i, j] = dx[i, j] if out[i, j] > 0 else np.float32(0)
-            continue
+        to = 0 if net.norm == 0 else dx0
         for i in range(n):
-            for j in range(d):
-                dx[i, j] = dx[i, j] if out[i, j] > 0 else np.float32(0)
-        statistics = work.statistics[below]
-        gamma = state.vectors[1, below]
-        dgamma, dbeta = work.vector_grads[1, below], work.vector_grads[2, below]
-        x = work.affine[below]
-        if net.norm == 1:
-            sums = work.columns
-            flat_x, flat_dout, flat_dx = x.reshape(x.size), dout.reshape(x.size), dx.reshape(x.size)
-            columns.sums_backward(flat_dx, flat_x, n, width, 0, d, statistics, sums[0], sums[1])
-            columns.gradient(
-                flat_dx, flat_x, n, width, 0, d, statistics, gamma, sums[0], sums[1], False, flat_dout, False
+            target, row = (
+                dout[to + i * width : to + i * width + d],
+                dout[dx0 + i * width : dx0 + i * width + d],
             )
+            passed = out[x0 + i * width : x0 + i * width + d]
             for j in range(d):
-                dgamma[j] = np.float32(sums[0, j])
-                dbeta[j] = np.float32(sums[1, j])
+                target[j] = row[j] if passed[j] > 0 else np.float32(0)
+        if net.norm == 0:
+            continue
+        mean = below * of_layer
+        rstd = mean + of_layer // 2
+        first = (last + 1 + below) * width
+        gamma, dgamma = (
+            state.vectors[first : first + width],
+            work.vector_grads[first : first + width],
+        )
+        first += (last + 1) * width
+        dbeta = work.vector_grads[first : first + width]
+        if net.norm == 1:
+            columns_backward(
+                dout, dx0, work.affine, x0, width, n, d, work.statistics, mean, rstd, gamma, dgamma,
+                dbeta, dout, 0,
+            )  # fmt: skip
         else:
-            centred = net.norm == 2
-            mean, rstd = statistics[0], statistics[1]
-            rows_backward(dx, x, n, d, net.groups, centred, mean, rstd, gamma, dgamma, dbeta, dout, work.columns)
-    vectors = state.vectors.reshape(state.vectors.size)
+            rows_backward(
+                dout, dx0, work.affine, x0, width, n, d, net.groups, net.norm == 2, work.statistics,
+                mean, rstd, gamma, dgamma, dbeta, dout, 0, work.sums,
+            )  # fmt: skip
     update(
-        net.rule, rate, correction, vectors, work.vector_grads.reshape(vectors.size),
-        state.vectors_first.reshape(vectors.size), state.vectors_second.reshape(vectors.size),
+        net.rule, rate, correction, state.vectors, work.vector_grads,
+        state.vectors_first, state.vectors_second,
     )  # fmt: skip
     return squares
 
 
-@njit(error_model="numpy", nogil=True, cache=True)
-def train_steps(
-    images: Array, labels: Array, batches: Array, kept: Array, net: Net, state: State, work: Scratch,
-    learning_rate: float, before: int, losses: Array, sources: int = SOURCES,
-) -> None:  # fmt: skip
-    """One step a row of `batches`, (steps, batch_size) indices into images and labels; losses (steps,).
-
-    images: flat, each row in whole panels, and a row of zeros at the end. kept: (steps, ...) Booleans, dropout's
-    draws for each layer in turn. `before` is the number of steps taken so far.
-    """
+@njit(error_model="numpy", _nrt=False)
+def train_steps(net: Net, state: State, work: Scratch, steps: Steps) -> None:
+    """As many steps as there are losses."""
     n, last = net.batch_size, len(net.starts) - 1
-    row = (net.dims[0] + PANEL - 1) // PANEL * PANEL
-    starts, ahead, batch_labels = work.image_starts, work.ahead_starts, work.labels
-    for i in range(n, len(starts)):
-        starts[i] = images.size - row
-    for step in range(len(batches)):
+    row = row_length(net.dims[0])
+    rows, count = len(work.image_starts), steps.losses.size
+    draws = steps.kept.size // max(1, count)
+    for i in range(n, rows):
+        work.image_starts[i] = steps.images.size - row - SPARE  # zeros
+    for step in range(count):
         for i in range(n):
-            starts[i] = batches[step, i] * row
-            ahead[i] = batches[min(step + 1, len(batches) - 1), i] * row
-            batch_labels[i] = labels[batches[step, i]]
-        forward(images, starts, net, state, work, kept[step])
-        loss = softmax_loss(work.affine[last], batch_labels, n, net.dims[last + 1], work.upstream[0])
-        rate, correction = learning_rate, 1.0
-        if net.rule == ADAM:
-            t = before + step + 1
-            rate = learning_rate / (1 - BETA1**t)
-            correction = 1 / math.sqrt(1 - BETA2**t)
-        squares = backward_and_update(
-            images, starts, ahead, net, state, work, kept[step], np.float32(rate), np.float32(correction)
+            example = steps.batches[step * n + i]
+            work.image_starts[i] = example * row
+            work.ahead_starts[i] = steps.batches[min(step + 1, count - 1) * n + i] * row
+            work.labels[i] = steps.labels[example]
+        forward(steps.images, net, state, work, steps.kept, step * draws)
+        scores = last * rows * net.width
+        loss = softmax_loss(
+            work.affine,
+            scores,
+            net.width,
+            work.labels,
+            n,
+            net.dims[last + 1],
+            work.upstream,
+            0,
+            work.sums,
         )
-        losses[step] = loss + np.float32(0.5 * net.reg * squares)
+        rate, correction = steps.learning_rate, 1.0
+        if net.rule == ADAM:
+            t = steps.before + step + 1
+            rate = steps.learning_rate / (1 - power(BETA1, t))
+            correction = 1 / math.sqrt(1 - power(BETA2, t))
+        squares = backward_and_update(
+            steps.images, net, state, work, steps.kept, (step + 1) * draws,
+            np.float32(rate), np.float32(correction),
+        )  # fmt: skip
+        steps.losses[step] = loss + np.float32(0.5 * net.reg * squares)
 
 
-@njit(error_model="numpy", nogil=True, cache=True)
-def count_right(blocks: Array, labels: Array, net: Net, state: State, buffers: Array, sources: int = SOURCES) -> int:
-    """Examples put into their class: blocks (number, inputs in whole panels * WIDE), labels (examples,)."""
-    right = 0
-    for number in range(len(blocks)):
-        scores = scores_of_block(blocks[number], net, state, buffers)
-        right += right_in_block(scores, labels[number * WIDE : (number + 1) * WIDE])
+@njit(error_model="numpy", _nrt=False)
+def count_right(net: Net, state: State, work: Scratch, blocks: Blocks) -> int:
+    """How many examples are put into their class."""
+    right, size = 0, net.dims[0] * EXAMPLES
+    classes, labels = net.dims[len(net.starts)], blocks.labels
+    for number in range(blocks.images.size // size):
+        first = number * EXAMPLES
+        s0 = scores_of_block(blocks.images, number * size, net, state, work)
+        count = min(EXAMPLES, len(labels) - first)
+        right += right_in_block(work.scores, s0, classes, labels, first, count)
     return right
