@@ -32,4 +32,8 @@ def relative(ours, theirs) -> float:
     ours, theirs = np.asarray(ours, dtype=np.float64), np.asarray(theirs, dtype=np.float64)
     finite = np.isfinite(theirs)
     assert np.array_equal(finite, np.isfinite(ours))
-    return float(np.max(np.abs(ours - theirs)[finite] / np.maximum(np.abs(theirs[finite]), 1e-30), initial=0.0))
+    return float(
+        np.max(
+            np.abs(ours - theirs)[finite] / np.maximum(np.abs(theirs[finite]), 1e-30), initial=0.0
+        )
+    )

@@ -1,21 +1,36 @@
-"""Each kernel, compiled and interpreted, against the formula of the book that it mirrors."""
+"""Each kernel, compiled and interpreted, against the reference formula that it mirrors."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 import pytest
 
+pytest.importorskip("numba", reason="Numba is not installed")
+
 from normlab import layers, optim
-from normlab.engines import arithmetic, rows
+from normlab.engines import accuracy, arithmetic, columns, functions, rows
 from normlab.engines.accuracy import right_in_block
-from normlab.engines.layout import RULES
+from normlab.engines.arithmetic import RULES
+from normlab.engines.layout import EXAMPLES
+from normlab.errors import NonFiniteWarning
 
 N, D, WIDTH = 13, 12, 16  # rows are longer than the layer has units
+MODULES = (accuracy, arithmetic, columns, functions, rows)
 
 
 @pytest.fixture(params=["compiled", "interpreted"])
-def call(request):
-    return lambda kernel, *arguments: (kernel if request.param == "compiled" else kernel.py_func)(*arguments)
+def call(request, monkeypatch):
+    """Calls a kernel; interpreted, all that it calls is interpreted too."""
+    if request.param == "interpreted":
+        for module in MODULES:
+            for name, kernel in list(vars(module).items()):
+                if hasattr(kernel, "py_func"):
+                    monkeypatch.setattr(module, name, kernel.py_func)
+    # what is interpreted is plain by now, where the test looks it up in its module
+    interpreted = request.param == "interpreted"
+    return lambda kernel, *given: getattr(kernel, "py_func" if interpreted else "", kernel)(*given)
 
 
 @pytest.fixture
@@ -50,38 +65,111 @@ def test_norms_of_rows(call, rng, layer):
         theirs, cache = layers.rmsnorm_forward(x[:, :D], gamma, {})
         gradients = (*layers.rmsnorm_backward(dout[:, :D], cache), np.zeros(D, np.float32))
 
-    m, r = np.zeros(N * groups), np.zeros(N * groups)
-    call(rows.standardize_rows, x, N, D, groups, centred, m, r)
-    out = np.zeros((N, WIDTH), np.float32)
-    call(rows.rows_forward, x, N, D, groups, m, r, gamma, beta, out)
+    flat, rstd = x.ravel(), N * groups
+    statistics, out = np.zeros(2 * rstd), np.zeros((N, WIDTH), np.float32)
+    at = 0, WIDTH, N, D, groups
+    call(rows.standardize_rows, flat, *at, centred, 1e-5, statistics, 0, rstd)
+    call(rows.rows_forward, flat, *at, statistics, 0, rstd, gamma, beta, out.ravel(), 0)
     assert_same(out[:, :D], np.maximum(theirs, 0))
-    dx, dgamma, dbeta = np.zeros((N, WIDTH), np.float32), np.zeros(D, np.float32), np.zeros(D, np.float32)
-    sums = np.zeros((2, D))
-    call(rows.rows_backward, dout, x, N, D, groups, centred, m, r, gamma, dgamma, dbeta, dx, sums)
+    dx = np.zeros((N, WIDTH), np.float32)
+    dgamma, dbeta, sums = np.zeros(D, np.float32), np.zeros(D, np.float32), np.zeros(2 * WIDTH)
+    call(
+        rows.rows_backward, dout.ravel(), 0, flat, *at, centred, statistics, 0, rstd, gamma, dgamma,
+        dbeta, dx.ravel(), 0, sums,
+    )  # fmt: skip
     for ours, theirs in zip((dx[:, :D], dgamma, dbeta), gradients, strict=True):
         assert_same(ours, theirs)
+    of_examples = np.zeros((D, EXAMPLES), np.float32)
+    of_examples[:, :N] = x[:, :D].T
+    zero = np.zeros(D, np.float32)
+    call(
+        columns.rows_of_examples, of_examples.ravel(), EXAMPLES, D, zero, groups, centred, 1e-5,
+        gamma, beta,
+    )  # fmt: skip
+    assert np.array_equal(of_examples[:, :N].T, out[:, :D])
+
+
+def test_batch_norm(call, rng):
+    x, dout, gamma, beta = batch(rng)
+    x[4, 6] = np.inf
+    param = {"mode": "train", "running_mean": np.full(D, 2.0), "running_var": np.full(D, 2.0)}
+    with np.errstate(all="ignore"), pytest.warns(NonFiniteWarning):
+        theirs, cache = layers.batchnorm_forward(x[:, :D], gamma, beta, param)
+    with np.errstate(all="ignore"):
+        gradients = layers.batchnorm_backward_alt(dout[:, :D], cache)
+    wide = [np.concatenate([a, np.zeros(WIDTH - D, np.float32)]) for a in (gamma, beta)]
+    flat, at = x.ravel(), (0, WIDTH, N, D)
+    statistics, running = np.zeros(2 * WIDTH), np.full(2 * WIDTH, 2.0)
+    out, dx = np.zeros((N, WIDTH), np.float32), np.zeros((N, WIDTH), np.float32)
+    dgamma, dbeta = np.zeros(WIDTH, np.float32), np.zeros(WIDTH, np.float32)
+    with np.errstate(all="ignore"):
+        call(columns.standardize_columns, flat, *at, 1e-5, 0.9, statistics, 0, WIDTH, running, 0)
+        call(columns.columns_forward, flat, *at, statistics, 0, WIDTH, *wide, out.ravel(), 0)
+        call(
+            columns.columns_backward, dout.ravel(), 0, flat, *at, statistics, 0, WIDTH, wide[0],
+            dgamma, dbeta, dx.ravel(), 0,
+        )  # fmt: skip
+    # a unit whose statistics are not finite keeps the running ones that it had
+    found = running.reshape(2, WIDTH)[:, :D]
+    np.testing.assert_allclose(found, [param["running_mean"], param["running_var"]], rtol=1e-12)
+    fine = np.arange(D) != 6
+    assert np.isnan(out[:, 6]).any()
+    assert_same(out[:, :D][:, fine], np.maximum(theirs, 0)[:, fine])
+    for ours, theirs in zip((dx[:, :D], dgamma[:D], dbeta[:D]), gradients, strict=True):
+        assert_same(ours[..., fine], theirs[..., fine])
+
+
+def test_batch_norm_in_test_mode(call, rng):
+    x, _, gamma, beta = batch(rng)
+    mean, var, bias = rng.randn(D), rng.rand(D), rng.randn(D).astype(np.float32)
+    param = {"mode": "test", "running_mean": mean, "running_var": var}
+    theirs, _ = layers.batchnorm_forward(np.float64(x[:, :D]) + bias, gamma, beta, param)
+    of_examples = np.zeros((D, EXAMPLES), np.float32)
+    of_examples[:, :N] = x[:, :D].T
+    running = np.concatenate([mean, np.zeros(WIDTH - D), var])
+    call(
+        columns.columns_of_examples, of_examples.ravel(), EXAMPLES, D, bias, running, 0, WIDTH, 1e-5,
+        gamma, beta,
+    )  # fmt: skip
+    assert_same(of_examples[:, :N].T, np.maximum(theirs, 0).astype(np.float32))
 
 
 def test_a_constant_row_is_exactly_beta(call):
-    x = np.full((N, WIDTH), 12345.678, np.float32)
-    m, r, out = np.zeros(N), np.zeros(N), np.zeros((N, WIDTH), np.float32)
+    x = np.full(N * WIDTH, 12345.678, np.float32)
+    statistics, out = np.zeros(2 * N), np.zeros(N * WIDTH, np.float32)
     gamma, beta = np.full(D, 9, np.float32), np.full(D, 0.5, np.float32)
-    call(rows.standardize_rows, x, N, D, 1, True, m, r)
-    call(rows.rows_forward, x, N, D, 1, m, r, gamma, beta, out)
-    assert np.all(out[:, :D] == 0.5)
+    at = 0, WIDTH, N, D, 1
+    call(rows.standardize_rows, x, *at, True, 1e-5, statistics, 0, N)
+    call(rows.rows_forward, x, *at, statistics, 0, N, gamma, beta, out, 0)
+    assert np.all(out.reshape(N, WIDTH)[:, :D] == 0.5)
 
 
 @pytest.mark.parametrize("extreme", [None, 0, 1e30, np.inf, np.nan])
-def test_softmax_loss(call, rng, extreme):
-    scores, labels = rng.randn(N, WIDTH).astype(np.float32), rng.randint(0, D, N)
+@pytest.mark.parametrize("classes", [D, 40])
+def test_softmax_loss(call, rng, extreme, classes):
+    width = 48
+    scores = rng.randn(N, width).astype(np.float32)
+    labels = rng.randint(0, classes, N)
     if extreme is not None:
         scores[2, 3] = scores[4, labels[4]] = extreme
-    theirs, dtheirs = layers.softmax_loss(scores[:, :D], labels)
-    dscores = np.zeros((N, WIDTH), np.float32)
+    theirs, dtheirs = layers.softmax_loss(scores[:, :classes], labels)
+    dscores, norms = np.zeros((N, width), np.float32), np.zeros(N + 16)
     with np.errstate(all="ignore"):
-        ours = call(arithmetic.softmax_loss, scores, labels, N, D, dscores)
+        ours = call(
+            arithmetic.softmax_loss, scores.ravel(), 0, width, labels, N, classes, dscores.ravel(), 0,
+            norms,
+        )  # fmt: skip
     np.testing.assert_allclose(ours, theirs, rtol=1e-12)
-    np.testing.assert_allclose(dscores[:, :D], dtheirs, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(dscores[:, :classes], dtheirs, rtol=1e-6, atol=1e-9)
+
+
+def test_powers_and_squares(call, rng):
+    for exponent in (0, 1, 2, 63, 2001):
+        assert call(arithmetic.power, 0.999, exponent) == pytest.approx(0.999**exponent, rel=1e-13)
+    w = rng.randn(37).astype(np.float32)
+    assert call(arithmetic.squared_sum, w) == pytest.approx(
+        math.fsum(np.float64(w) ** 2), rel=1e-14
+    )
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -96,14 +184,23 @@ def test_update_rules(call, rng, rule):
         rate, correction = 0.01, 1.0
         if rule == "adam":
             rate, correction = 0.01 / (1 - 0.9**t), 1 / np.sqrt(1 - 0.999**t)
-        call(arithmetic.update, RULES[rule], np.float32(rate), np.float32(correction), ours, dw, first, second)
+        call(
+            arithmetic.update,
+            RULES[rule],
+            np.float32(rate),
+            np.float32(correction),
+            ours,
+            dw,
+            first,
+            second,
+        )
         # a few roundings, of the update and not of the weight
         np.testing.assert_allclose(ours, theirs, rtol=2.5e-7, atol=1e-8)
 
 
 def test_right_in_block_counts_as_argmax_does(call, rng):
-    scores = rng.randint(0, 3, (6, 50)).astype(np.float32)  # many equals
+    scores = rng.randint(0, 3, (6, EXAMPLES)).astype(np.float32)  # many equals
     scores[2, :10], scores[4, 5:15], scores[1, 20:25] = np.nan, np.nan, -np.inf
     labels = rng.randint(0, 6, 37)
-    expected = int(np.sum(np.argmax(scores[:, :37], axis=0) == labels))
-    assert call(right_in_block, scores, labels) == expected
+    expected = int(np.sum(np.argmax(scores[:, :27], axis=0) == labels[10:]))
+    assert call(right_in_block, scores.ravel(), 0, 6, labels, 10, 27) == expected

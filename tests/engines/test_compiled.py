@@ -36,7 +36,12 @@ NETS = {
 
 
 def spec(net: NetSpec, data: Dataset, seed: int = 3, **training: object) -> RunSpec:
-    settings = {"batch_size": 20, "num_epochs": 2, "learning_rate": 1e-3, "update_rule": "sgd"} | training
+    settings = {
+        "batch_size": 20,
+        "num_epochs": 2,
+        "learning_rate": 1e-3,
+        "update_rule": "sgd",
+    } | training
     return RunSpec(net, TrainingSpec(**settings), data.spec, seed)
 
 
@@ -45,21 +50,31 @@ def test_every_net_trains_as_in_the_reference(name, data):
     run = spec(NETS[name], data)
     ours, theirs = train_compiled(run, data), reference.train(run, data)
     assert relative(ours.loss, theirs.loss) < ROUNDING
-    assert (ours.train_acc, ours.val_acc, ours.best_val_acc) == (theirs.train_acc, theirs.val_acc, theirs.best_val_acc)
+    assert (ours.train_acc, ours.val_acc, ours.best_val_acc) == (
+        theirs.train_acc,
+        theirs.val_acc,
+        theirs.best_val_acc,
+    )
 
 
 @pytest.mark.parametrize("rule", ["sgd", "sgd_momentum", "rmsprop", "adam"])
 @pytest.mark.parametrize("norm", [None, "batchnorm"])
 def test_every_update_rule(rule, norm, data):
-    run = spec(NetSpec((12,), norm, weight_scale=0.05, reg=0.1), data, update_rule=rule, learning_rate=3e-4)
+    run = spec(
+        NetSpec((12,), norm, weight_scale=0.05, reg=0.1), data, update_rule=rule, learning_rate=3e-4
+    )
     ours, theirs = train_compiled(run, data), reference.train(run, data)
     assert relative(ours.loss, theirs.loss) < 20 * ROUNDING
-    assert np.allclose(ours.val_acc, theirs.val_acc, atol=1 / 75)  # one example that lies between two classes
+    assert np.allclose(
+        ours.val_acc, theirs.val_acc, atol=1 / 75
+    )  # one example that lies between two classes
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 7, 64, 119, 120])
 def test_every_batch_size(batch_size, data):
-    run = spec(NetSpec((9, 11), "layernorm", weight_scale=0.1), data, batch_size=batch_size, num_epochs=1)
+    run = spec(
+        NetSpec((9, 11), "layernorm", weight_scale=0.1), data, batch_size=batch_size, num_epochs=1
+    )
     ours, theirs = train_compiled(run, data), reference.train(run, data)
     assert len(ours.loss) == 120 // batch_size
     assert relative(ours.loss[:10], theirs.loss[:10]) < ROUNDING
@@ -84,11 +99,15 @@ def test_accuracy_on_a_sample_is_drawn_between_the_steps(dropout):
     run = spec(NetSpec((8,), weight_scale=0.1, dropout=dropout), data, batch_size=100)
     ours, theirs = train_compiled(run, data), reference.train(run, data)
     assert relative(ours.loss, theirs.loss) < ROUNDING
-    assert ours.train_acc == theirs.train_acc  # of 1,000 examples drawn; one draw missed changes all that follow
+    assert (
+        ours.train_acc == theirs.train_acc
+    )  # of 1,000 examples drawn; one draw missed changes all that follow
 
 
 @pytest.mark.parametrize(
-    ("scale", "rate"), [(1e25, 1e-2), (1.0, 1e30), (1e-30, 1e-2)], ids=["overflow", "explosion", "underflow"]
+    ("scale", "rate"),
+    [(1e25, 1e-2), (1.0, 1e30), (1e-30, 1e-2)],
+    ids=["overflow", "explosion", "underflow"],
 )
 @pytest.mark.parametrize("norm", [None, "batchnorm", "layernorm"])
 def test_divergence_comes_at_the_same_step(scale, rate, norm, data):
@@ -98,7 +117,9 @@ def test_divergence_comes_at_the_same_step(scale, rate, norm, data):
     assert [np.isfinite(loss) for loss in ours.loss] == [np.isfinite(loss) for loss in theirs.loss]
     assert relative(ours.loss[:2], theirs.loss[:2]) < 1e-4
     if theirs.diverged:
-        assert ours.val_acc[-1] == theirs.val_acc[-1]  # scores of NaN count as the first class, as np.argmax has it
+        assert (
+            ours.val_acc[-1] == theirs.val_acc[-1]
+        )  # scores of NaN count as the first class, as np.argmax has it
 
 
 def test_the_same_bits_alone_or_among_others_in_any_order_on_any_number_of_workers(data):
@@ -110,7 +131,9 @@ def test_the_same_bits_alone_or_among_others_in_any_order_on_any_number_of_worke
 
 
 def test_another_data_set_of_the_same_shape_is_not_mistaken_for_the_first(data):
-    other = Dataset("other", -data.X_train, data.y_train, data.X_val, data.y_val, data.X_test, data.y_test, 4)
+    other = Dataset(
+        "other", -data.X_train, data.y_train, data.X_val, data.y_val, data.X_test, data.y_test, 4
+    )
     net = NETS["plain"]
     first = train_compiled(spec(net, data), data)
     assert train_compiled(spec(net, other), other) != first
@@ -120,7 +143,9 @@ def test_another_data_set_of_the_same_shape_is_not_mistaken_for_the_first(data):
 def test_the_engine_strays_from_the_reference_no_further_than_its_own_rounding(data):
     """Adam under batch norm amplifies rounding, so two right engines part; how far is measured on the
     reference itself, by changing the initial weights in their last bit."""
-    run = spec(NetSpec((30, 30), "batchnorm"), data, update_rule="adam", num_epochs=8, batch_size=10)
+    run = spec(
+        NetSpec((30, 30), "batchnorm"), data, update_rule="adam", num_epochs=8, batch_size=10
+    )
     theirs = np.array(reference.train(run, data).loss)
     ours = np.array(train_compiled(run, data).loss)
     nudged = replace(run, net=replace(run.net, weight_scale=run.net.weight_scale * (1 + 2**-24)))

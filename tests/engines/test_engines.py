@@ -36,8 +36,12 @@ def test_a_setting_that_an_engine_does_not_know_is_refused_before_work_never_ign
         return f"it does not know {', '.join(unknown)}" if unknown else None
 
     plain = RunSpec(NetSpec((4,)), TrainingSpec(num_epochs=1, batch_size=40), data.spec)
-    spec = dataclasses.replace(plain, training=dataclasses.replace(plain.training, weight_decay=0.1))
-    old = dataclasses.replace(engines.REFERENCE, takes=takes, train=lambda *_: pytest.fail("trained"))
+    spec = dataclasses.replace(
+        plain, training=dataclasses.replace(plain.training, weight_decay=0.1)
+    )
+    old = dataclasses.replace(
+        engines.REFERENCE, takes=takes, train=lambda *_: pytest.fail("trained")
+    )
     with pytest.raises(OptionError, match="does not know training"):
         engines.train(old, spec, data)
     with pytest.raises(OptionError, match=r"specs\[1\]: the reference engine"):
@@ -53,5 +57,7 @@ def test_auto_is_the_first_engine_that_is_here_and_takes_the_run(data, monkeypat
     assert engines.pick("auto").name == "fussy"
     with pytest.raises(OptionError, match="it is not here"):
         engines.pick(absent)
-    with pytest.raises(OptionError, match="the fussy engine cannot train this run: it takes nothing"):
+    with pytest.raises(
+        OptionError, match="the fussy engine cannot train this run: it takes nothing"
+    ):
         engines.pick(fussy, spec)

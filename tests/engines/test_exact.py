@@ -14,8 +14,12 @@ from normlab.specs import NetSpec, RunSpec, TrainingSpec
 @pytest.mark.parametrize("norm", [None, "batchnorm", "layernorm"])
 def test_a_float64_run_is_the_reference_s_to_the_bit(rule, norm, data):
     # batches of five under batch norm: a last bit changed here is a hundredth of the loss 200 steps later
-    training = TrainingSpec(batch_size=5, num_epochs=4, learning_rate=3e-3, update_rule=rule, lr_decay=0.9)
-    run = RunSpec(NetSpec((20, 20), norm, reg=0.1, dropout=0.9, dtype="float64"), training, data.spec, 1)
+    training = TrainingSpec(
+        batch_size=5, num_epochs=4, learning_rate=3e-3, update_rule=rule, lr_decay=0.9
+    )
+    run = RunSpec(
+        NetSpec((20, 20), norm, reg=0.1, dropout=0.9, dtype="float64"), training, data.spec, 1
+    )
     ours = engines.train("compiled", run, data)
     assert ours == reference.train(run, data)
     assert ours.engine == "compiled"

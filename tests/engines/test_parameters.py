@@ -16,11 +16,15 @@ pytest.importorskip("numba")
 def test_the_net_has_the_accuracy_of_its_history(normalization: str | None) -> None:
     data = load("digits", num_training=300, num_validation=200)
     net = NetSpec((7, 70), normalization=normalization, weight_scale=0.05)
-    spec = RunSpec(net, TrainingSpec(batch_size=30, num_epochs=3, learning_rate=3e-3), data.spec, seed=5)
+    spec = RunSpec(
+        net, TrainingSpec(batch_size=30, num_epochs=3, learning_rate=3e-3), data.spec, seed=5
+    )
     history, model = trained_net(spec, data, engine="compiled")
     assert history == compiling.train(spec, data)
     accuracy = np.mean(np.argmax(model.loss(data.X_val), axis=1) == data.y_val)
-    assert accuracy == pytest.approx(history.best_val_acc, abs=1 / 200)  # a tie may round either way
+    assert accuracy == pytest.approx(
+        history.best_val_acc, abs=1 / 200
+    )  # a tie may round either way
     assert history.best_val_acc > 0.3
     # float32 sums in another order, which batch norm's small batches amplify over thirty steps
     _, theirs = trained_net(spec, data, engine="reference")

@@ -40,7 +40,9 @@ AUTO = (COMPILED, REFERENCE)
 """What engine='auto' tries, in this order: the first that runs here and takes the run."""
 
 
-_made_with: dict[str, machine.Provenance] = {}  # asking for it takes milliseconds: once a process and engine
+_made_with: dict[
+    str, machine.Provenance
+] = {}  # asking for it takes milliseconds: once a process and engine
 
 
 def pick(name: str | Engine, spec: RunSpec | None = None) -> Engine:
@@ -92,7 +94,9 @@ def train(
     return replace(history, engine=engine.name, provenance=_made_with[engine.name])
 
 
-def trained_net(spec: RunSpec, data: Dataset, engine: str = "auto") -> tuple[History, FullyConnectedNet]:
+def trained_net(
+    spec: RunSpec, data: Dataset, engine: str = "auto"
+) -> tuple[History, FullyConnectedNet]:
     """A run's history, and the net that it leaves, with the best parameters on validation data in it."""
     model = net_for(spec, randomness.generator(spec.seed))
     return train(engine, spec, data, model), model

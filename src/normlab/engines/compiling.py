@@ -52,8 +52,8 @@ def explain(spec: RunSpec) -> str:
         )
     return (
         f"exact: the reference's Solver with compiled update rules ({library.describe()}), so that every loss is "
-        "the reference's to the bit; another order of rounding would not keep 1e-9 on nets that amplify it, such as batch norm on tiny "
-        "batches"
+        "the reference's to the bit; another order of rounding would not keep 1e-9 on nets that amplify it, "
+        "such as batch norm on tiny batches"
     )
 
 

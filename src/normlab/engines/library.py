@@ -100,7 +100,7 @@ def functions() -> Functions:
 def describe() -> str:
     """Which functions run here, in words."""
     found = functions()
-    return f"{found.origin} library for {found.isa}, {found.digest}, arithmetic version {VERSION}"
+    return f"{found.isa} library {found.digest}, {found.origin}, arithmetic version {VERSION}"
 
 
 def _find(folder: Path, isa: str) -> Path | None:
@@ -123,7 +123,8 @@ def _load(path: Path, isa: str, origin: str) -> Functions:
         library = ctypes.CDLL(str(path))
         _loaded.append(library)
         places = {
-            name: ctypes.cast(getattr(library, name), ctypes.c_void_p).value or 0 for name in EXPORTED
+            name: ctypes.cast(getattr(library, name), ctypes.c_void_p).value or 0
+            for name in EXPORTED
         }
     else:
         places = _load_object(content)
@@ -135,9 +136,9 @@ def of_addresses(
 ) -> Functions:
     """Functions whose code lies at these addresses."""
     found = {
-        name: ctypes.CFUNCTYPE(
-            ctypes.c_int64 if name == "count_right" else None, ctypes.c_void_p
-        )(places[name])
+        name: ctypes.CFUNCTYPE(ctypes.c_int64 if name == "count_right" else None, ctypes.c_void_p)(
+            places[name]
+        )
         for name in EXPORTED
     }
     return Functions(**found, isa=isa, digest=digest, origin=origin)
@@ -214,7 +215,9 @@ def make(isa: str, folder: Path, linked: bool = True) -> Path:
     paths = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
     environment = os.environ | {VARIABLE: isa, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
     if sys.stderr is not None and sys.stderr.isatty():
-        print("normlab: compiling the engine for this machine, once: half a minute", file=sys.stderr)
+        print(
+            "normlab: compiling the engine for this machine, once: half a minute", file=sys.stderr
+        )
     with tempfile.TemporaryDirectory(prefix="normlab-") as scratch:
         # a broken cache of Numba's is none of our business: nothing of the build is cached
         environment["NUMBA_CACHE_DIR"] = scratch

@@ -52,9 +52,7 @@ def takes(spec: RunSpec) -> str | None:
         )
     norm = norms.BY_NAME.get(spec.net.normalization or "")
     if norm is not None and norm.over == "batch" and spec.training.batch_size == 1:
-        return (
-            f"{norm.title} needs at least two examples in a batch; use batch_size=2 or more, or another norm"
-        )
+        return f"{norm.title} needs at least two examples in a batch; use batch_size=2 or more, or another norm"
     return None
 
 
@@ -125,7 +123,9 @@ def train_solver(solver: Solver, model: FullyConnectedNet | None = None) -> Hist
         warnings.simplefilter("ignore", NonFiniteWarning)
         solver.train()
     if model is not None:
-        vars(model).update(vars(solver.model))  # parameters, running statistics and whatever else it keeps
+        vars(model).update(
+            vars(solver.model)
+        )  # parameters, running statistics and whatever else it keeps
     return History(
         loss=tuple(solver.loss_history),
         train_acc=tuple(solver.train_acc_history),

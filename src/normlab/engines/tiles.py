@@ -82,16 +82,16 @@ def fetch(a: Array, a0: int, count: int) -> None:
 
 
 def covering(heights: tuple[int, ...]) -> list[int]:
-    """The height of the tile to begin with where r rows are left, for each r below twice the tallest.
+    """The height of the tile to begin with where r rows are left, for each r below four times the tallest.
 
     Rows are covered by as few as the heights allow, and then by as few tiles. With more rows left,
     it is the tallest.
 
-    >>> covering((4, 5, 6))[8:]
-    [4, 5, 5, 6]
+    >>> covering((4, 5, 6))[8:12]
+    [4, 5, 6, 6]
     """
     best = [(0, 0, 0)]  # rows covered, tiles, the first tile's height
-    for rows in range(1, 2 * max(heights)):
+    for rows in range(1, 4 * max(heights)):
         choices = [
             (height + best[max(rows - height, 0)][0], 1 + best[max(rows - height, 0)][1], -height)
             for height in heights
