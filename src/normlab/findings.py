@@ -14,6 +14,9 @@ __all__ = [
     "VERDICTS",
     "ClaimFinding",
     "Column",
+    "Datasheet",
+    "DatasheetCell",
+    "DatasheetColumn",
     "Findings",
     "HeatPanel",
     "LinePanel",
@@ -204,6 +207,36 @@ class StudyFindings:
 
 
 @dataclass(frozen=True)
+class DatasheetColumn:
+    """A column of the datasheet: its title, the study whose runs it reads, and how it was measured."""
+
+    title: str
+    study: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class DatasheetCell:
+    """A cell as it is read, the number behind it with its 95 % interval over so many seeds, and a note."""
+
+    text: str
+    value: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+    seeds: int = 0
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Datasheet:
+    """A row a norm: its title and a cell a column. `limits` says what none of it can tell."""
+
+    columns: tuple[DatasheetColumn, ...]
+    rows: tuple[tuple[str, tuple[DatasheetCell, ...]], ...]
+    limits: str
+
+
+@dataclass(frozen=True)
 class Findings:
     """Everything one page shows. `provenance` is titles and texts in the order they are printed.
 
@@ -215,4 +248,5 @@ class Findings:
     command: str
     studies: tuple[StudyFindings, ...]
     provenance: tuple[tuple[str, str], ...] = field(default=())
+    datasheet: Datasheet | None = None
     warnings: tuple[str, ...] = ()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 import pytest
 
@@ -11,6 +9,8 @@ from normlab.errors import OptionError
 from normlab.specs import NetSpec, TrainingSpec
 from normlab.studies import Study, grid
 from normlab.studies.catalog import STUDIES, studies
+from normlab.studies.datasheet import COLUMNS
+from normlab.studies.sampling import quantities
 
 from .synthetic import DATA, observations
 
@@ -26,18 +26,19 @@ def nets(study: Study, **where: object) -> list[tuple[NetSpec, TrainingSpec]]:
     ]
 
 
-def adam(batch_size: int, learning_rate: float, epochs: int = 10) -> TrainingSpec:
-    return TrainingSpec(
-        batch_size=batch_size, num_epochs=epochs, learning_rate=learning_rate, update_rule="adam"
-    )
+def adam(
+    batch_size: int, learning_rate: float, epochs: int = 10, test: bool = False
+) -> TrainingSpec:
+    return TrainingSpec(batch_size, epochs, learning_rate, "adam", test=test)
 
 
 def test_depth_has_the_notebooks_settings() -> None:
     expected = [
-        (NetSpec((100,) * 5, normalization=norm, weight_scale=2e-2), adam(50, 1e-3))
+        (NetSpec((100,) * 5, normalization=norm, weight_scale=2e-2), adam(50, 1e-3, test=True))
         for norm in (None, "batchnorm")
     ]
-    assert nets(STUDIES["depth"]) == expected
+    cell = {"start": "the notebook's", "inputs": "raw", "norm": ("no norm", "batch norm")}
+    assert nets(STUDIES["depth"], **cell) == expected
 
 
 def test_initialization_has_the_notebooks_settings() -> None:
@@ -53,71 +54,64 @@ def test_initialization_has_the_notebooks_settings() -> None:
     ("study", "norm", "field"),
     [
         ("batch-size", "batch norm", "batchnorm"),
+        ("batch-size", "no norm", None),
         ("batch-size-layernorm", "layer norm", "layernorm"),
     ],
 )
-def test_batch_sizes_have_the_notebooks_settings(study: str, norm: str, field: str) -> None:
-    net = {"hidden_dims": (100,) * 5, "weight_scale": 2e-2}
-    rate = 10**-3.5
-    assert nets(STUDIES[study], norm="no norm") == [(NetSpec(**net), adam(5, rate))]
+def test_batch_sizes_have_the_notebooks_settings(study: str, norm: str, field: str | None) -> None:
+    net = NetSpec((100,) * 5, weight_scale=2e-2, normalization=field)
     for size in (5, 10, 50):
-        expected = [(NetSpec(**net, normalization=field), adam(size, rate))]
-        assert (
-            nets(STUDIES[study], norm=norm, batch_size=size, compared_at="equal epochs") == expected
-        )
+        expected = [(net, adam(size, 10**-3.5, test=True))]
+        where = {"norm": norm, "batch_size": size, "compared_at": "equal epochs"}
+        assert nets(STUDIES[study], **where) == expected
 
 
 def test_equal_steps_are_equal_and_equal_epochs_are_equal() -> None:
     def steps(training: TrainingSpec) -> int:
         return training.num_epochs * (DATA.num_train // training.batch_size)
 
-    equal = nets(STUDIES["batch-size"], norm="batch norm", compared_at="equal steps")
-    assert {steps(training) for _, training in equal} == {1000}
-    assert [training.batch_size for _, training in equal] == [2, 5, 10, 50, 100]
-    equal = nets(STUDIES["batch-size"], norm="batch norm", compared_at="equal epochs")
-    assert {training.num_epochs for _, training in equal} == {10}
-    assert [steps(training) for _, training in equal] == [5000, 2000, 1000, 200, 100]
+    for norm in ("no norm", "batch norm"):
+        equal = nets(STUDIES["batch-size"], norm=norm, compared_at="equal steps")
+        assert {steps(training) for _, training in equal} == {1000}
+        assert [training.batch_size for _, training in equal] == [2, 5, 10, 50]
+        equal = nets(STUDIES["batch-size"], norm=norm, compared_at="equal epochs")
+        assert {training.num_epochs for _, training in equal} == {10}
 
 
-def test_counts_of_points_and_runs() -> None:
-    assert {name: len(grid.places(study)) for name, study in STUDIES.items()} == {
-        "depth": 2,
-        "initialization": 80,
-        "batch-size": 11,
-        "batch-size-layernorm": 21,
-        "preprocessing": 7,
-        "layernorm-limits": 96,
-    }
-    # at batch 10, ten epochs are a thousand steps: one run stands at both points
-    assert len(grid.runs(STUDIES["batch-size"], DATA, 1)) == 10
-    assert len(grid.runs(STUDIES["batch-size"], DATA, 3)) == 30
-    every = {spec.key for study in STUDIES.values() for spec in grid.runs(study, DATA, 1)}
-    assert len(every) == 185
+def test_the_default_job_answers_the_notebooks_studies_and_the_datasheet() -> None:
+    default = [study.name for study in studies()]
+    assert {"depth", "initialization", "batch-size", "batch-size-layernorm"} < set(default)
+    assert {column.study for column in COLUMNS} < set(default)
+    assert set(default) < {study.name for study in studies(full=True)}
+    every = {spec.key for study in studies() for spec in grid.runs(study, DATA, 1)}
+    assert (
+        len(every) < 400
+    )  # ten seeds of about 0.1 seconds each are what two cores do in three minutes
 
 
-def test_layer_norm_limits_vary_one_thing_at_a_time() -> None:
+def test_every_seed_but_the_notebooks_draws_its_own_split() -> None:
+    specs = grid.runs(STUDIES["depth"], DATA, 3)
+    assert [spec.data.split for spec in specs[::12]] == [None, 232, 233]
+
+
+def test_what_is_compared_was_looked_at_equally_often() -> None:
+    """Where the epoch is chosen, all nets of a study's claim have the same number of epochs to choose from."""
+    for study in STUDIES.values():
+        for claim in study.claims:
+            for quantity in quantities(claim):
+                if quantity.measure not in ("test accuracy", "best validation accuracy"):
+                    continue
+                found = nets(
+                    study,
+                    **{name.replace(" ", "_"): value for name, value in quantity.where.items()},
+                )
+                assert len({training.num_epochs for _, training in found}) == 1
+
+
+def test_layer_norm_limits_are_judged_on_fresh_seeds_and_say_what_changed() -> None:
     study = STUDIES["layernorm-limits"]
-    place = {"norm": "layer norm", "start": "He's"}
-    assert [len(net.hidden_dims) for net, _ in nets(study, varies="depth", **place)] == [
-        1,
-        2,
-        5,
-        10,
-        20,
-    ]
-    assert [net.hidden_dims[0] for net, _ in nets(study, varies="width", **place)] == [
-        2,
-        3,
-        5,
-        10,
-        30,
-        100,
-    ]
-    scales = [net.weight_scale for net, _ in nets(study, varies="width", **place)]
-    np.testing.assert_allclose(scales, np.sqrt(2 / np.array([2, 3, 5, 10, 30, 100])))
-    penalties = [net.reg for net, _ in nets(study, varies="regularization", **place)]
-    assert all(low < high for low, high in pairwise(penalties))
-    assert penalties[0] == 0
+    assert grid.seeds_of(study, 2) == (251, 252)
+    assert all(claim.after_a_look for claim in study.claims)
 
 
 @EVERY

@@ -28,12 +28,13 @@ def reproduce(
     data_dir: Annotated[Path | None, typer.Option(help="Where the data set lies, if not in the usual places.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; one a core if not given.")] = None,
     engine: Annotated[str, typer.Option(help="What trains: auto, reference or compiled.")] = "auto",
+    full: Annotated[bool, typer.Option("--full", help="Every study, those that take longer too.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing.")] = False,
 ) -> None:
     """Run the studies and draw the page. Interrupted, the same command continues where it was."""
     need_studies("reproduce")
     names = None if studies is None else tuple(name.strip() for name in studies.split(",") if name.strip())
-    run_and_draw(names, data, seeds, out, data_dir, workers, engine, quiet)
+    run_and_draw(names, data, seeds, out, data_dir, workers, engine, quiet, full)
 
 
 def run_and_draw(
@@ -45,6 +46,7 @@ def run_and_draw(
     workers: int | None,
     engine: str,
     quiet: bool,
+    full: bool = False,
 ) -> None:
     """What `reproduce` and `study run` do."""
     from rich.console import Console
@@ -57,8 +59,8 @@ def run_and_draw(
     from normlab.studies.running import run
 
     console = Console(quiet=quiet)
-    chosen = studies_named(names)
-    command = command_for(names, data, seeds)
+    chosen = studies_named(names, full)
+    command = command_for(names, data, seeds, full)
     dataset = load(data, data_dir)
     folder = made_folder(out)
     with Records(folder / RECORDS) as records:
@@ -119,10 +121,13 @@ def say_written(written: Path, console: Console, show: bool = False) -> None:
         typer.launch(place.as_uri())
 
 
-def command_for(names: tuple[str, ...] | None, data: str, seeds: int | None) -> str:
+def command_for(
+    names: tuple[str, ...] | None, data: str, seeds: int | None, full: bool = False
+) -> str:
     """What anyone can type to get the same results."""
     words = ["normlab", "reproduce", "--data", data]
     words += ["--studies", ",".join(names)] if names else []
+    words += ["--full"] if full else []
     words += ["--seeds", str(seeds)] if seeds is not None else []
     return shlex.join(words)
 

@@ -23,6 +23,7 @@ def page(findings: Findings) -> str:
         "findings": findings,
         "sections": [section(study) for study in findings.studies],
         "tally": {verdict: verdicts.count(verdict) for verdict in VERDICTS},
+        "names": [study.name for study in findings.studies],
         "looks": max((claim.looks for study in findings.studies for claim in study.claims), default=()),
         "close": sum(claim.close for study in findings.studies for claim in study.claims),
         "counted": _in_words(len(findings.studies)),

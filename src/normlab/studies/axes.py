@@ -29,7 +29,8 @@ class Axis:
     def __post_init__(self) -> None:
         if len(self.values) != len(self.settings) or len(set(self.values)) != len(self.values):
             raise OptionError(
-                f"the axis {self.name!r} has {len(self.values)} values and {len(self.settings)} settings; it needs "
+                f"the axis {self.name!r} has {len(self.values)} values and {len(self.settings)} "
+                f"settings; it needs "
                 f"as many of both, and no value twice"
             )
 

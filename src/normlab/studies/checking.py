@@ -65,7 +65,8 @@ def _of_grids(study: Study) -> Iterator[str]:
         before = seen.setdefault(place, point)
         if (before.net, before.training) != (point.net, point.training):
             yield (
-                f"two different nets stand at {dict(point.place)}: they differ in {_difference(before, point)}; "
+                f"two different nets stand at {dict(point.place)}: they differ in "
+                f"{_difference(before, point)}; "
                 f"make that an axis, or a tag"
             )
             return

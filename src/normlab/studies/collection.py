@@ -9,11 +9,14 @@ from typing import Any
 from normlab.data.data_sets import title_of
 from normlab.errors import RecordsError, not_one_of
 from normlab.findings import Findings, StudyFindings, replace
+from normlab.layers import norms
 from normlab.records import Records
 from normlab.specs import DataSpec
 from normlab.studies import stored
 from normlab.studies.catalog import STUDIES
-from normlab.studies.evaluation import evaluate
+from normlab.studies.datasheet import datasheet
+from normlab.studies.evaluation import findings_of
+from normlab.studies.observations import Observation, observe
 from normlab.studies.provenance import provenance
 from normlab.studies.registration import Registration, registered, said
 from normlab.studies.statistics import holm
@@ -29,7 +32,8 @@ def collect(records: Records, data: str | None = None) -> Findings:
     plans = [plan for plan in plans if plan.get("studies")]
     if not plans:
         raise RecordsError(
-            f"{records.path} holds no study: run `normlab reproduce`, or name the results folder of an earlier run"
+            f"{records.path} holds no study: run `normlab reproduce`, or name the results folder "
+            f"of an earlier run"
         )
     names = list(dict.fromkeys(plan["data"]["name"] for plan in plans))
     if data is not None and data not in names:
@@ -39,24 +43,29 @@ def collect(records: Records, data: str | None = None) -> Findings:
     spec = DataSpec(**last["data"])
     asked = _asked(plans)
     designs = registered(records, spec.name)
-    studies = tuple(
-        evaluate(
-            study,
-            records,
-            spec,
-            request["seeds"],
-            request["expected"],
-            request.get("looks"),
-            said(designs.get(study.name)),
-            last.get("num_test", 0),
+    seen: dict[str, list[Observation]] = {}
+    found = []
+    for study, request in _in_order(asked, designs):
+        seen[study.name] = observe(study, records, spec, request["seeds"])
+        found.append(
+            findings_of(
+                study,
+                seen[study.name],
+                request["seeds"],
+                spec,
+                request["expected"],
+                request.get("looks"),
+                said(designs.get(study.name)),
+                last.get("num_test", 0),
+            )
         )
-        for study, request in _in_order(asked, designs)
-    )
+    studies = tuple(found)
     studies = with_adjusted(studies)
     if not any(study.finished for study in studies):
         raise RecordsError(
-            f"{records.path} holds no result of the studies asked for ({', '.join(asked)}): there is nothing to draw, "
-            f"and a page drawn before is left as it is. Run `{last['command'] or 'normlab reproduce'}` to go on"
+            f"{records.path} holds no result of the studies asked for ({', '.join(asked)}): there "
+            f"is nothing to draw, and a page drawn before is left as it is. Run "
+            f"`{last['command'] or 'normlab reproduce'}` to go on"
         )
     return Findings(
         data=spec.name,
@@ -64,6 +73,7 @@ def collect(records: Records, data: str | None = None) -> Findings:
         command=last["command"],
         studies=studies,
         provenance=provenance(records, spec, plans, studies),
+        datasheet=datasheet(seen, (None, *norms.BY_NAME)),
         warnings=tuple(filter(None, [records.unreadable()])),
     )
 

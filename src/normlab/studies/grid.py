@@ -6,7 +6,7 @@ import functools
 import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from normlab.errors import OptionError, did_you_mean
@@ -33,8 +33,11 @@ class Point:
     seeds: int | None = None
 
     def run(self, data: DataSpec, seed: int) -> RunSpec:
-        """The run of this net with one seed."""
-        return RunSpec(self.net, self.training, data, seed)
+        """The run of this net with one seed, which also draws its split of training and validation examples.
+
+        The notebook's seed keeps the data set's own.
+        """
+        return RunSpec(self.net, self.training, replace(data, split=seed), seed)
 
 
 def seeds_of(study: Study, number: int | None = None) -> tuple[int, ...]:

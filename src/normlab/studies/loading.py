@@ -85,7 +85,8 @@ def check(study: Study, data: DataSpec, seeds: int | None = None) -> Price:
     for claim in study.claims:
         if claim.unit == "loss" and FEWEST_SEEDS <= numbers[-1] < 6:
             problems.append(
-                f"claim {claim.name!r} is about a loss: where runs diverge, fewer than 6 seeds decide nothing"
+                f"claim {claim.name!r} is about a loss: where runs diverge, fewer than 6 seeds "
+                f"decide nothing"
             )
     at_most = len(specs) // numbers[0] * numbers[-1]
     return Price(len(specs), at_most, work / MULTIPLICATIONS_A_SECOND, tuple(problems))

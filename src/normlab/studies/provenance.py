@@ -35,7 +35,8 @@ def provenance(
         ("Seeds", _ranges(seeds)),
         (
             "Measurements",
-            f"{sum(s.finished for s in studies)} of {sum(s.expected for s in studies)} in the studies shown",
+            f"{sum(s.finished for s in studies)} of {sum(s.expected for s in studies)} in the "
+            f"studies shown",
         ),
         ("Time", f"{duration(elapsed)} in {sessions}, with {last['workers']} worker processes"),
     ]
@@ -46,7 +47,8 @@ def provenance(
     rows.append(
         (
             "Records",
-            f"{records.path.name} (SQLite, readable with plain SQL); digest of all results {records.digest()}",
+            f"{records.path.name} (SQLite, readable with plain SQL); digest of all results "
+            f"{records.digest()}",
         )
     )
     return tuple(rows)
@@ -61,7 +63,8 @@ def _made_with(group: Mapping[str, Any]) -> str:
         for each in machine["blas"]
     )
     return (
-        f"{group['runs']} runs by the engine '{group['engine']}': {versions}; {machine['processor']}, "
+        f"{group['runs']} runs by the engine '{group['engine']}': {versions}; "
+        f"{machine['processor']}, "
         f"{machine['cores']} cores, {machine['system']}; {blas}; from {_minute(group['first'])} to "
         f"{_minute(group['last'])} UTC"
     )

@@ -98,7 +98,8 @@ def said(registration: Registration | None) -> str:
     late = sum(1 for before in registration.claims.values() if before)
     which = "all of its claims" if late == len(registration.claims) else f"{late} of its claims"
     return (
-        f"{name} were written into these records when {registration.results_before} of {registration.runs} runs had a "
+        f"{name} were written into these records when {registration.results_before} of "
+        f"{registration.runs} runs had a "
         f"result already; {which} took their present form after that."
     )
 

@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 
 from normlab import engines
 from normlab.data import Dataset
+from normlab.data.prepared import prepared
 from normlab.engines import trained_net
 from normlab.errors import RecordsError
 from normlab.machine import available_cores, one_blas_thread
@@ -93,7 +94,8 @@ def run(
     """
     if records.mode == "r":
         raise RecordsError(
-            f"the records {records.path} are open for reading only; open them with mode='a' to run studies"
+            f"the records {records.path} are open for reading only; open them with mode='a' to run "
+            f"studies"
         )
     engines.pick(engine)  # refused now, if at all
     job = _Job(data, records, available_cores() if workers is None else workers, engine, progress)
@@ -372,7 +374,9 @@ class _Job:
 
 def look_at_fresh(looks: Sequence[Look], data: Dataset) -> list[list[dict[str, Any]]]:
     """What the probes find on nets before their first update."""
-    return [[_function(probe)(spec, data) for probe in probes] for spec, probes in looks]
+    return [
+        [_function(probe)(spec, prepared(spec, data)) for probe in probes] for spec, probes in looks
+    ]
 
 
 def train_and_look(
@@ -381,13 +385,15 @@ def train_and_look(
     """The run's history, and what the probes find on the net that it leaves."""
     spec, probes = look
     history, net = trained_net(spec, data, engine)
-    return history, [_function(probe)(spec, data, net) for probe in probes]
+    own = prepared(spec, data)
+    return history, [_function(probe)(spec, own, net) for probe in probes]
 
 
 def _function(probe: Probe) -> Callable[..., dict[str, Any]]:
     if probe.measure is None:
         raise RecordsError(
-            f"the probe {probe.name!r} comes from stored records, without its function: give the study's own file to "
+            f"the probe {probe.name!r} comes from stored records, without its function: give the "
+            f"study's own file to "
             f"measure more"
         )
     return probe.measure

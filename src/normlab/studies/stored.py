@@ -60,7 +60,8 @@ def from_json(text: str) -> Study:
         study = _record(json.loads(text))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise RecordsError(
-            f"a stored study cannot be read ({type(error).__name__}: {error}); it was written by another version"
+            f"a stored study cannot be read ({type(error).__name__}: {error}); it was written by "
+            f"another version"
         ) from error
     if not isinstance(study, Study):
         raise RecordsError("a stored study is no study")

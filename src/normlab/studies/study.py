@@ -23,7 +23,7 @@ class Study:
     for, from `first_seed` on; a claim that these do not decide goes on up to `most_seeds`.
 
     `leaves_out` says what the notebook's figure does not show and this study adds, `literature` who asked before, and
-    where the paper is silent.
+    where the paper is silent. `full_only` is a study that a job asks for only if it is asked for all.
 
     Raises OptionError with a sentence for each thing that is wrong, before any net is trained.
     """
@@ -42,6 +42,7 @@ class Study:
     first_seed: int = FIRST_SEED
     leaves_out: str = ""
     literature: tuple[str, ...] = ()
+    full_only: bool = False
     edition: str = ""
 
     def __post_init__(self) -> None:

@@ -10,12 +10,17 @@ from normlab.studies import Study
 
 # In the order of the page.
 # isort: off
+from normlab.studies.catalog.tuned import TUNED as TUNED
 from normlab.studies.catalog.depth import DEPTH as DEPTH
 from normlab.studies.catalog.initialization import INITIALIZATION as INITIALIZATION
+from normlab.studies.catalog.scale_or_step import SCALE_OR_STEP as SCALE_OR_STEP
 from normlab.studies.catalog.batch_size import BATCH_SIZE as BATCH_SIZE
-from normlab.studies.catalog.batch_size_layernorm import BATCH_SIZE_LAYERNORM as BATCH_SIZE_LAYERNORM
+from normlab.studies.catalog.batch_size_layernorm import (
+    BATCH_SIZE_LAYERNORM as BATCH_SIZE_LAYERNORM,
+)
 from normlab.studies.catalog.preprocessing import PREPROCESSING as PREPROCESSING
 from normlab.studies.catalog.layernorm_limits import LAYERNORM_LIMITS as LAYERNORM_LIMITS
+from normlab.studies.catalog.tuned import TUNED_SGD as TUNED_SGD
 # isort: on
 
 STUDIES: dict[str, Study] = {
@@ -23,8 +28,8 @@ STUDIES: dict[str, Study] = {
 }
 
 
-def studies(names: tuple[str, ...] | None = None) -> tuple[Study, ...]:
-    """The studies of these names, in the catalogue's order; all of them without names.
+def studies(names: tuple[str, ...] | None = None, full: bool = False) -> tuple[Study, ...]:
+    """The studies of these names, in the catalogue's order; without names those of the default job, or all of them.
 
     >>> [study.name for study in studies(("initialization", "depth"))]
     ['depth', 'initialization']
@@ -32,4 +37,6 @@ def studies(names: tuple[str, ...] | None = None) -> tuple[Study, ...]:
     for name in names or ():
         if name not in STUDIES:
             raise not_one_of("studies", name, STUDIES)
-    return tuple(study for study in STUDIES.values() if names is None or study.name in names)
+    if names is None:
+        return tuple(study for study in STUDIES.values() if full or not study.full_only)
+    return tuple(study for study in STUDIES.values() if study.name in names)
