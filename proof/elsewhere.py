@@ -14,7 +14,7 @@ import numpy as np
 
 from normlab import randomness
 from normlab.conversion.files import LIBRARIES, export_net
-from normlab.layers import norms
+from normlab.layers.norms import BY_NAME
 from normlab.nets import FullyConnectedNet
 from normlab.typing import Array
 
@@ -51,10 +51,15 @@ def missing(library: str) -> str:
     return ", ".join(lacking)
 
 
-def trained_nets(dtypes: Sequence[str] = ("float32", "float64"), keep: float = 0.75) -> dict[str, FullyConnectedNet]:
-    """A net of each norm and type after some steps of training, on inputs whose mean is not 0."""
+def trained_nets(
+    dtypes: Sequence[str] = ("float32", "float64"), keep: float = 0.75
+) -> dict[str, FullyConnectedNet]:
+    """A net of each type, and of each norm that other libraries have, after some training steps.
+
+    The mean of its inputs is not 0.
+    """
     nets: dict[str, FullyConnectedNet] = {}
-    for normalization in (None, *norms.BY_NAME):
+    for normalization in (None, *(norm.name for norm in BY_NAME.values() if norm.foreign)):
         for dtype in dtypes:
             rng = randomness.generator(len(nets))
             net = FullyConnectedNet(
