@@ -81,7 +81,7 @@ def test_a_checkpoint_of_before_that_kept_no_digest_is_resumed(stopped, tmp_path
 
 def test_a_net_of_another_type_is_refused(stopped):
     path, data, build = stopped
-    with pytest.raises(ShapeError, match=r"a net of float32, and the model's W. is of float64"):
+    with pytest.raises(ShapeError, match=r"a net of float32, and the model's W1 is of float64"):
         Solver.resume(path, build(dtype=np.float64), data)
 
 

@@ -330,7 +330,7 @@ class Solver:
                 f"{path} is a checkpoint of another net: {', '.join(differing)} differ; build the model as it was "
                 f"built for the training that wrote it"
             )
-        other = [name for name, value in params.items() if value.dtype != self.model.params[name].dtype]
+        other = [name for name in ours if params[name].dtype != self.model.params[name].dtype]
         if other:
             raise ShapeError(
                 f"{path} is a checkpoint of a net of {params[other[0]].dtype}, and the model's {other[0]} is of "
