@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from normlab import layers
-from normlab.errors import MissingKeyError, OptionError, ShapeError
+from normlab.errors import MissingKeyError, OptionError, ShapeError, UserError
+from normlab.specs import NetSpec
 
 X = np.arange(12.0).reshape(4, 3)
 ONES, ZEROS = np.ones(3), np.zeros(3)
@@ -22,7 +23,7 @@ PLAIN = {
     ),
     "layer norm": (lambda x, gamma, beta: layers.layernorm_forward(x, gamma, beta, {}), layers.layernorm_backward),
     "RMS norm": (lambda x, gamma, _beta: layers.rmsnorm_forward(x, gamma, {}), layers.rmsnorm_backward),
-    "group norm": (lambda x, gamma, beta: layers.groupnorm_forward(x, gamma, beta, 3, {}), layers.groupnorm_backward),
+    "group norm": (lambda x, gamma, beta: layers.groupnorm_forward(x, gamma, beta, 1, {}), layers.groupnorm_backward),
 }
 LOSSES = {"softmax loss": layers.softmax_loss, "NLL loss": layers.nll_loss, "SVM loss": layers.svm_loss}
 
@@ -121,3 +122,61 @@ def test_shapes_of_affine():
     # one batch for three nets would broadcast, and be the same batch for each: refused, not guessed
     with pytest.raises(ShapeError, match=r"x of shape \(1, 4, 3\) and w of shape \(3, 3, 2\)"):
         layers.affine_forward(X[None], np.ones((3, 3, 2)), np.zeros((3, 2)))
+
+
+# What is no array, and statistics of a single number
+
+
+@pytest.mark.parametrize("wrong", [None, "x", {}, X.astype(str), object()])
+def test_what_is_no_array_of_numbers_is_named(wrong):
+    for name in ("affine", "affine_relu"):
+        sentence = says(UserError, getattr(layers, f"{name}_forward"), wrong, np.ones((3, 2)), np.zeros(2))
+        assert sentence.startswith("affine_forward got x ")
+        assert "expected an array of numbers" in sentence
+    for name in ("batchnorm", "layernorm"):
+        says(UserError, getattr(layers, f"{name}_forward"), wrong, ONES, ZEROS, {"mode": "train"})
+    says(UserError, layers.relu_forward, wrong)
+
+
+@pytest.mark.parametrize("wrong", [None, (), 3, "cache", [1]])
+@pytest.mark.parametrize("name", [name for name in layers.__all__ if "_backward" in name])
+def test_a_cache_that_is_none_is_named(name, wrong):
+    said = says(UserError, getattr(layers, name), X, wrong)
+    assert "the cache that the forward pass returned" in said or "got dout" in said
+
+
+def test_a_parameter_dictionary_that_is_none_is_named():
+    said = says(UserError, layers.batchnorm_forward, X, ONES, ZEROS, None)
+    assert said == "batchnorm_forward got bn_param of type NoneType; expected a dictionary"
+    said = says(UserError, layers.layernorm_forward, X, ONES, ZEROS, {"eps": None})
+    assert "ln_param = {'eps': None}" in said
+
+
+@pytest.mark.parametrize("name", [name for name in layers.__all__ if "_forward" in name])
+def test_a_masked_array_is_refused(name):
+    said = says(UserError, getattr(layers, name), np.ma.masked_array(X, X > 5), ONES, ZEROS, {"mode": "train"})
+    assert "got a masked array, whose mask it does not know" in said
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 1), (2, 3, 1, 1)])
+def test_instance_norm_of_one_position_is_refused(shape):
+    said = says(ShapeError, layers.instancenorm_forward, np.ones(shape), ONES, ZEROS, {})
+    assert "each mean and variance is of a single number" in said
+
+
+def test_group_norm_of_one_unit_a_group_is_refused():
+    assert "single number" in says(ShapeError, layers.groupnorm_forward, X, ONES, ZEROS, 3, {})
+    layers.groupnorm_forward(np.ones((2, 3, 2)), ONES, ZEROS, 3, {})  # two positions a channel
+    said = says(OptionError, NetSpec, (20, 20), "groupnorm", 20)
+    assert "puts a single unit into each group" in said
+
+
+def test_dropout_of_whole_numbers_keeps_its_scale():
+    for p in (0.3, 0.7):
+        param = {"mode": "train", "p": p, "seed": 0}
+        for x in (np.full(1000, 10), np.full(1000, 10, np.uint8), np.ones(1000, bool)):
+            state = np.random.get_state()
+            out, _ = layers.dropout_forward(x, param)
+            np.random.set_state(state)
+            assert out.dtype == np.float64
+            assert {*out} == {0.0, float(x[0]) / p} or np.allclose(sorted({*out}), [0, float(x[0]) / p])

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from normlab.arguments import explained
 from normlab.errors import ShapeError
 from normlab.layers.checks import check_upstream
 from normlab.typing import Array
@@ -23,6 +24,7 @@ class AffineCache(NamedTuple):
     b: Array
 
 
+@explained
 def affine_forward(x: Array, w: Array, b: Array) -> tuple[Array, AffineCache]:
     """y = x W + b, each example's values flattened to one row.
 
@@ -45,6 +47,7 @@ def affine_forward(x: Array, w: Array, b: Array) -> tuple[Array, AffineCache]:
 #     dx_ik = Σ_j dout_ij w_kj        dw_kj = Σ_i x_ik dout_ij        db_j = Σ_i dout_ij
 #
 # each a sum over the one index that the argument does not have.
+@explained
 def affine_backward(dout: Array, cache: AffineCache) -> tuple[Array, Array, Array]:
     """Gradients of affine_forward.
 

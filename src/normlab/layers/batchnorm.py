@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from normlab.arguments import explained
 from normlab.errors import NonFiniteWarning, OptionError, ShapeError
 from normlab.layers.checks import (
     check_eps,
@@ -52,6 +53,7 @@ class FrozenBatchNormCache(NamedTuple):
     dtype: np.dtype[Any]
 
 
+@explained
 def batchnorm_forward(
     x: Array, gamma: Array, beta: Array, bn_param: dict[str, Any]
 ) -> tuple[Array, BatchNormCache | FrozenBatchNormCache]:
@@ -144,6 +146,7 @@ def batchnorm_test(
 # The mean's path through the variance is left out: it is sum(u) * 2 / N * dv, and sum(u) is 0.
 # For the same reason dout may lose its mean first, which changes neither sum with xhat nor dx: what
 # rounding leaves of sum(xhat) is then not multiplied by a mean of dout that may be large.
+@explained
 def batchnorm_backward(
     dout: Array, cache: BatchNormCache | FrozenBatchNormCache
 ) -> tuple[Array, Array, Array]:
@@ -191,6 +194,7 @@ def batchnorm_backward(
 # whose two sums are dbeta and dgamma: nothing else needs to be summed. And because sum(xhat) is 0,
 # dgamma may as well be sum((dout - sum(dout) / N) * xhat), which keeps its digits where dout is
 # nearly constant.
+@explained
 def batchnorm_backward_alt(
     dout: Array, cache: BatchNormCache | FrozenBatchNormCache
 ) -> tuple[Array, Array, Array]:
@@ -264,7 +268,7 @@ def updated(mean: Array, var: Array, batch: Moments, momentum: float) -> tuple[A
             f"{np.sum(~finite)} of {finite.size} features; their running statistics are kept as "
             f"they were. Look at the batch, or at a loss that diverges",
             NonFiniteWarning,
-            stacklevel=3,
+            stacklevel=4,  # one of them is `explained`'s
         )
     with np.errstate(invalid="ignore"):
         return (

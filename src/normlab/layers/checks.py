@@ -72,6 +72,15 @@ def check_scalars(layer: str, x: Array, **parameters: Array) -> None:
             )
 
 
+def check_more_than_one(layer: str, members: int, shape: tuple[int, ...], instead: str) -> None:
+    """Refuse statistics over a single number: it would be its own mean, and the result 0 whatever it holds."""
+    if members == 1:
+        raise ShapeError(
+            f"{layer} got x of shape {shape}, where each mean and variance is of a single number: the "
+            f"result would be beta whatever x holds. {instead}"
+        )
+
+
 def check_upstream(layer: str, dout: Array, shape: tuple[int, ...]) -> None:
     """Refuse an upstream gradient that does not have the output's shape."""
     if np.shape(dout) != shape:

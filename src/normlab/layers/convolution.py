@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from normlab.arguments import explained
 from normlab.errors import MissingKeyError, ShapeError
 from normlab.layers.checks import check_upstream
 from normlab.typing import Array
@@ -48,6 +49,7 @@ class ConvShape(NamedTuple):
     width: int  # W'
 
 
+@explained
 def conv_forward_naive(x: Array, w: Array, b: Array, conv_param: Mapping[str, Any]) -> tuple[Array, ConvCache]:
     """out[n, f, i, j] = b[f] + Σ_cpq w[f, c, p, q] · x[n, c, i·stride + p - pad, j·stride + q - pad].
 
@@ -79,6 +81,7 @@ def conv_forward_naive(x: Array, w: Array, b: Array, conv_param: Mapping[str, An
 #                                                         i·s + p = k and j·s + q = l
 #
 # Windows overlap, so dz is added to, window by window; what was put around the image takes its gradient with it.
+@explained
 def conv_backward_naive(dout: Array, cache: ConvCache) -> tuple[Array, Array, Array]:
     """Gradients of conv_forward_naive.
 

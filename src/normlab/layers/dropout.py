@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from normlab.arguments import explained
 from normlab.errors import OptionError
 from normlab.layers.checks import check_mode, check_upstream
 from normlab.typing import Array
@@ -22,12 +23,14 @@ class DropoutCache(NamedTuple):
     mask: Array | None
 
 
+@explained
 def dropout_forward(x: Array, dropout_param: dict[str, Any]) -> tuple[Array, DropoutCache]:
     """x times a random mask of 0 and 1/p in train mode; x itself in test mode.
 
     Arguments: x of any shape; dropout_param with `mode` ('train' or 'test'), `p`, the probability of *keeping* a unit,
     and, optionally, `seed`, which reseeds NumPy's global generator, or `rng`, a generator to draw from instead of the
-    global one. Returns: out of x's shape and type, and the cache.
+    global one. Returns: out of x's shape and type (float64 for whole
+    numbers), and the cache.
     Raises: MissingKeyError or OptionError for a missing or impossible setting.
 
     >>> out, cache = dropout_forward(np.ones(6), {"mode": "train", "p": 0.5, "seed": 0})
@@ -43,11 +46,14 @@ def dropout_forward(x: Array, dropout_param: dict[str, Any]) -> tuple[Array, Dro
     if mode == "test":
         return x, DropoutCache(dropout_param, None)
     rng = dropout_param.get("rng", np.random)
-    mask = ((rng.rand(*x.shape) < p) / p).astype(x.dtype)
+    mask = (rng.rand(*x.shape) < p) / p  # float64, which whole numbers need: 1/p is none
+    if x.dtype.kind == "f":
+        mask = mask.astype(x.dtype)
     return x * mask, DropoutCache(dropout_param, mask)
 
 
 # out = x * mask, and the mask does not depend on x.
+@explained
 def dropout_backward(dout: Array, cache: DropoutCache) -> Array:
     """Gradient of dropout_forward: dout times the same mask; dout itself in test mode.
 

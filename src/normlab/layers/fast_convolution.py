@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from normlab.arguments import explained
 from normlab.layers.checks import check_upstream
 from normlab.layers.convolution import ConvCache, ConvShape, conv_shape, unpadded
 from normlab.layers.pooling import (
@@ -36,6 +37,7 @@ from normlab.typing import Array
 BLOCK = 1 << 20  # bytes of columns at a time: measured; a core's second-level cache holds about as much
 
 
+@explained
 def conv_forward_fast(x: Array, w: Array, b: Array, conv_param: Mapping[str, Any]) -> tuple[Array, ConvCache]:
     """conv_forward_naive by products of matrices. Arguments, results and errors are the same.
 
@@ -56,6 +58,7 @@ def conv_forward_fast(x: Array, w: Array, b: Array, conv_param: Mapping[str, Any
     return out, ConvCache(x, w, b, conv_param)
 
 
+@explained
 def conv_backward_fast(dout: Array, cache: ConvCache, *, with_dx: bool = True) -> tuple[Array | None, Array, Array]:
     """conv_backward_naive by products of matrices: dx, dw, db. Arguments, results and errors are the same.
 
@@ -90,6 +93,7 @@ def conv_backward_fast(dout: Array, cache: ConvCache, *, with_dx: bool = True) -
     return dx, dw.reshape(w.shape), db
 
 
+@explained
 def max_pool_forward_fast(x: Array, pool_param: Mapping[str, Any]) -> tuple[Array, MaxPoolCache]:
     """max_pool_forward_naive, pixel by pixel of the window. Arguments, results and errors are the same.
 
@@ -108,6 +112,7 @@ def max_pool_forward_fast(x: Array, pool_param: Mapping[str, Any]) -> tuple[Arra
     return out, MaxPoolCache(x, pool_param)
 
 
+@explained
 def max_pool_backward_fast(dout: Array, cache: MaxPoolCache) -> Array:
     """max_pool_backward_naive without a scatter, where windows do not overlap. Arguments and results are the same.
 

@@ -17,8 +17,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from normlab.arguments import explained
 from normlab.errors import OptionError, ShapeError
-from normlab.layers.checks import check_eps, check_input, check_upstream
+from normlab.layers.checks import check_eps, check_input, check_more_than_one, check_upstream
 from normlab.layers.norm_record import BETA, GAMMA, Norm
 from normlab.layers.statistics import centred_moments, order_free_sum, scaled_std, standardize_backward
 from normlab.typing import Array
@@ -33,6 +34,7 @@ class GroupNormCache(NamedTuple):
     dtype: np.dtype[Any]  # of x
 
 
+@explained
 def groupnorm_forward(
     x: Array, gamma: Array, beta: Array, num_groups: int, gn_param: Mapping[str, Any]
 ) -> tuple[Array, GroupNormCache]:
@@ -59,7 +61,9 @@ def groupnorm_forward(
     if not (isinstance(num_groups, int | np.integer) and num_groups >= 1 and C % num_groups == 0):
         divisors = [g for g in range(1, C + 1) if C % g == 0]
         raise OptionError(f"num_groups={num_groups!r} does not divide {C} channels; possible are {divisors}")
-    moments = centred_moments(_in_groups(x, gamma, num_groups), axis=-1)
+    groups = _in_groups(x, gamma, num_groups)
+    check_more_than_one("group norm", groups.shape[-1], x.shape, "Use fewer groups, or more positions")
+    moments = centred_moments(groups, axis=-1)
     d = scaled_std(moments.v, moments.scale, eps)
     xhat = (moments.u / d).reshape(x.shape)
     out = _a_channel(gamma, x) * xhat + _a_channel(beta, x)
@@ -70,6 +74,7 @@ def groupnorm_forward(
 #
 #     dxhat = gamma * dout
 #     dx = (dxhat - mean(dxhat) - xhat * mean(dxhat * xhat)) / std      means over each group
+@explained
 def groupnorm_backward(dout: Array, cache: GroupNormCache) -> tuple[Array, Array, Array]:
     """Gradients of groupnorm_forward.
 
@@ -94,6 +99,7 @@ def groupnorm_backward(dout: Array, cache: GroupNormCache) -> tuple[Array, Array
     return dx.astype(dtype), dgamma.astype(gamma.dtype), dbeta.astype(gamma.dtype)
 
 
+@explained
 def instancenorm_forward(
     x: Array, gamma: Array, beta: Array, in_param: Mapping[str, Any]
 ) -> tuple[Array, GroupNormCache]:
@@ -115,6 +121,7 @@ def instancenorm_forward(
     return groupnorm_forward(x, gamma, beta, gamma.shape[-1], in_param)
 
 
+@explained
 def instancenorm_backward(dout: Array, cache: GroupNormCache) -> tuple[Array, Array, Array]:
     """Gradients of instancenorm_forward: group norm's, with one channel a group.
 
@@ -160,6 +167,11 @@ def _check_groups(hidden_dims: Sequence[int], options: Mapping[str, Any]) -> Non
         raise OptionError(
             f"normalization='groupnorm' needs num_groups, a divisor of every hidden dimension: "
             f"num_groups={num_groups!r} is none for {list(hidden_dims)}; possible are {possible}"
+        )
+    if num_groups in hidden_dims:
+        raise OptionError(
+            f"num_groups={num_groups!r} puts a single unit into each group of a hidden layer of {num_groups}: each "
+            f"would be its own mean, and its output beta whatever it holds; use fewer groups"
         )
 
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from normlab.arguments import explained
 from normlab.layers.checks import check_eps, check_features, check_input, check_upstream
 from normlab.layers.norm_record import BETA, GAMMA, Norm
 from normlab.layers.statistics import centred_moments, order_free_sum, scaled_std, standardize_backward
@@ -29,6 +30,7 @@ class LayerNormCache(NamedTuple):
     dtype: np.dtype[Any]  # of x
 
 
+@explained
 def layernorm_forward(x: Array, gamma: Array, beta: Array, ln_param: Mapping[str, Any]) -> tuple[Array, LayerNormCache]:
     """y = gamma * (x - mean) / sqrt(var + eps) + beta, statistics over each example's features.
 
@@ -61,6 +63,7 @@ def layernorm_forward(x: Array, gamma: Array, beta: Array, ln_param: Mapping[str
 #     dx = (dxhat - mean(dxhat) - xhat * mean(dxhat * xhat)) / std      means over the features
 #
 # while gamma and beta, shared by the examples, collect their gradients over the batch.
+@explained
 def layernorm_backward(dout: Array, cache: LayerNormCache) -> tuple[Array, Array, Array]:
     """Gradients of layernorm_forward.
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from normlab.arguments import explained
 from normlab.errors import OptionError, ShapeError
 from normlab.layers.checks import check_input, check_upstream
 from normlab.layers.statistics import order_free_sum, power_of_two_above, scaled_std
@@ -33,6 +34,7 @@ class LocalResponseCache(NamedTuple):
     dtype: np.dtype[Any]  # of x
 
 
+@explained
 def localresponse_forward(x: Array, lrn_param: Mapping[str, Any]) -> tuple[Array, LocalResponseCache]:
     """y_c = x_c / (k + alpha * Σ x_j²)^beta, the sum over the n channels around c, fewer at the ends.
 
@@ -70,6 +72,7 @@ def localresponse_forward(x: Array, lrn_param: Mapping[str, Any]) -> tuple[Array
 #
 # and dx_j collects dout_i over the windows that hold j: those of the channels in j's own window, mirrored. The factors
 # stay apart, each x over its r, because squares of the numbers themselves could overflow.
+@explained
 def localresponse_backward(dout: Array, cache: LocalResponseCache) -> Array:
     """Gradient of localresponse_forward.
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from normlab.arguments import explained
 from normlab.errors import ShapeError
 from normlab.layers.checks import check_input
 from normlab.typing import Array
@@ -17,6 +18,7 @@ from normlab.typing import Array
 
 # With p = softmax(x), L = -mean(log p_y) and ∂L/∂x_ij = (p_ij - [j = y_i]) / N. Subtracting each row's largest score
 # changes nothing in p and keeps exp from overflowing; log p is taken before exp, so no p of 0 is ever logged.
+@explained
 def softmax_loss(x: Array, y: Array) -> tuple[Array, Array]:
     """Mean cross-entropy of softmax(x) against the labels, and its gradient. Computed in float64.
 
@@ -40,6 +42,7 @@ def softmax_loss(x: Array, y: Array) -> tuple[Array, Array]:
 
 
 # L = -mean(x_y), so ∂L/∂x_ij = -[j = y_i] / N.
+@explained
 def nll_loss(x: Array, y: Array) -> tuple[Array, Array]:
     """Mean negative log-likelihood of the labels, and its gradient, for x that are logarithms of probabilities.
 
@@ -59,6 +62,7 @@ def nll_loss(x: Array, y: Array) -> tuple[Array, Array]:
 
 # L = mean over i of Σ_{j≠y_i} max(0, x_ij - x_iy + 1). Each margin above 0 adds 1/N to its own score's gradient and
 # takes 1/N from the right class's.
+@explained
 def svm_loss(x: Array, y: Array) -> tuple[Array, Array]:
     """Mean multiclass hinge loss with margin 1 (Weston and Watkins, 1999), and its gradient.
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from normlab.arguments import explained
 from normlab.errors import OptionError, ShapeError
 from normlab.layers.checks import check_input, check_upstream
 from normlab.layers.statistics import order_free_sum, power_of_two_above
@@ -30,6 +31,7 @@ class LpNormCache(NamedTuple):
     dtype: np.dtype[Any]  # of x
 
 
+@explained
 def lpnorm_forward(x: Array, lp_param: Mapping[str, Any]) -> tuple[Array, LpNormCache]:
     """y = x / (Σ |x_j|^p)^(1/p), the sum over each example's features. An example of zeros stays zero.
 
@@ -65,6 +67,7 @@ def lpnorm_forward(x: Array, lp_param: Mapping[str, Any]) -> tuple[Array, LpNorm
 #     dx = (dout - sign(xhat) |xhat|^(p-1) * Σ dout * xhat) / norm
 #
 # which for p = 2 is RMS norm's gradient, with the sum in place of the mean.
+@explained
 def lpnorm_backward(dout: Array, cache: LpNormCache) -> Array:
     """Gradient of lpnorm_forward; 0 for an example of zeros, where there is none.
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from normlab.arguments import explained
 from normlab.errors import OptionError, ShapeError
 from normlab.layers.checks import check_eps, check_input, check_upstream
 from normlab.layers.statistics import centred_moments, scaled_std, standardize_backward
@@ -30,6 +31,7 @@ class MeanVarianceCache(NamedTuple):
     dtype: np.dtype[Any]  # of x
 
 
+@explained
 def meanvariance_forward(x: Array, mvn_param: Mapping[str, Any]) -> tuple[Array, MeanVarianceCache]:
     """y = (x - mean) / sqrt(var + eps), statistics over the given axes.
 
@@ -60,6 +62,7 @@ def meanvariance_forward(x: Array, mvn_param: Mapping[str, Any]) -> tuple[Array,
 
 
 # Layer norm's derivation, with means over the given axes and dxhat = dout.
+@explained
 def meanvariance_backward(dout: Array, cache: MeanVarianceCache) -> Array:
     """Gradient of meanvariance_forward.
 

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from normlab.arguments import explained
 from normlab.errors import MissingKeyError, ShapeError
 from normlab.layers.checks import check_upstream
 from normlab.layers.convolution import positions
@@ -41,6 +42,7 @@ class PoolShape(NamedTuple):
     width: int  # W'
 
 
+@explained
 def max_pool_forward_naive(x: Array, pool_param: Mapping[str, Any]) -> tuple[Array, MaxPoolCache]:
     """out[n, c, i, j] = max over p, q of x[n, c, i·stride + p, j·stride + q].
 
@@ -63,6 +65,7 @@ def max_pool_forward_naive(x: Array, pool_param: Mapping[str, Any]) -> tuple[Arr
 #     dx_nckl = Σ dout_ncij over the windows (i, j) whose largest pixel is (k, l)
 #
 # Where windows overlap, a pixel may be the largest of several: the sum is added to.
+@explained
 def max_pool_backward_naive(dout: Array, cache: MaxPoolCache) -> Array:
     """Gradient of max_pool_forward_naive: dx (N, C, H, W), from dout (N, C, H', W') and the cache.
 

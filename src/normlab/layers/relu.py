@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from normlab.arguments import explained
 from normlab.layers.checks import check_upstream
 from normlab.typing import Array
 
 
+@explained
 def relu_forward(x: Array) -> tuple[Array, Array]:
     """max(0, x), element by element, for x of any shape. Returns out, and x itself as the cache.
 
@@ -22,6 +24,7 @@ def relu_forward(x: Array) -> tuple[Array, Array]:
 
 
 # The derivative is 1 where x > 0 and 0 where x < 0; at 0 any value between is a subgradient, and 0 is the choice.
+@explained
 def relu_backward(dout: Array, cache: Array) -> Array:
     """Gradient of relu_forward: dout where x > 0, else 0. Raises ShapeError if dout does not have x's shape.
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from normlab.arguments import explained
 from normlab.layers.checks import check_eps, check_features, check_input, check_upstream
 from normlab.layers.norm_record import GAMMA, Norm
 from normlab.layers.statistics import order_free_mean, order_free_sum, power_of_two_above, scaled_std
@@ -28,6 +29,7 @@ class RMSNormCache(NamedTuple):
     dtype: np.dtype[Any]  # of x
 
 
+@explained
 def rmsnorm_forward(x: Array, gamma: Array, rms_param: Mapping[str, Any]) -> tuple[Array, RMSNormCache]:
     """y = gamma * x / sqrt(mean(x²) + eps), the mean over each example's features.
 
@@ -59,6 +61,7 @@ def rmsnorm_forward(x: Array, gamma: Array, rms_param: Mapping[str, Any]) -> tup
 #     dx = (dxhat - xhat * mean(dxhat * xhat)) / rms      with dxhat = gamma * dout
 #
 # which is layer norm's gradient without the mean's path.
+@explained
 def rmsnorm_backward(dout: Array, cache: RMSNormCache) -> tuple[Array, Array]:
     """Gradients of rmsnorm_forward.
 

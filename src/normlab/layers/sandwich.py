@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from normlab.arguments import explained
 from normlab.layers.affine import AffineCache, affine_backward, affine_forward
 from normlab.layers.convolution import ConvCache
 from normlab.layers.fast_convolution import (
@@ -18,6 +19,7 @@ from normlab.layers.spatial import spatial_batchnorm_backward, spatial_batchnorm
 from normlab.typing import Array
 
 
+@explained
 def affine_relu_forward(x: Array, w: Array, b: Array) -> tuple[Array, tuple[AffineCache, Array]]:
     """max(0, x W + b): affine_forward, then relu_forward. Arguments as for affine_forward.
 
@@ -30,12 +32,14 @@ def affine_relu_forward(x: Array, w: Array, b: Array) -> tuple[Array, tuple[Affi
     return out, (affine_cache, relu_cache)
 
 
+@explained
 def affine_relu_backward(dout: Array, cache: tuple[AffineCache, Array]) -> tuple[Array, Array, Array]:
     """Gradients of affine_relu_forward: dx, dw, db, as of affine_backward."""
     affine_cache, relu_cache = cache
     return affine_backward(relu_backward(dout, relu_cache), affine_cache)
 
 
+@explained
 def conv_relu_forward(
     x: Array, w: Array, b: Array, conv_param: Mapping[str, Any]
 ) -> tuple[Array, tuple[ConvCache, Array]]:
@@ -51,12 +55,14 @@ def conv_relu_forward(
     return out, (conv_cache, relu_cache)
 
 
+@explained
 def conv_relu_backward(dout: Array, cache: tuple[ConvCache, Array]) -> tuple[Array | None, Array, Array]:
     """Gradients of conv_relu_forward: dx, dw, db, as of conv_backward_naive."""
     conv_cache, relu_cache = cache
     return conv_backward_fast(relu_backward(dout, relu_cache), conv_cache)
 
 
+@explained
 def conv_bn_relu_forward(
     x: Array,
     w: Array,
@@ -80,6 +86,7 @@ def conv_bn_relu_forward(
     return out, (conv_cache, bn_cache, relu_cache)
 
 
+@explained
 def conv_bn_relu_backward(
     dout: Array, cache: tuple[ConvCache, Any, Array]
 ) -> tuple[Array | None, Array, Array, Array, Array]:
@@ -90,6 +97,7 @@ def conv_bn_relu_backward(
     return dx, dw, db, dgamma, dbeta
 
 
+@explained
 def conv_relu_pool_forward(
     x: Array, w: Array, b: Array, conv_param: Mapping[str, Any], pool_param: Mapping[str, Any]
 ) -> tuple[Array, tuple[ConvCache, Array, Any]]:
@@ -107,6 +115,7 @@ def conv_relu_pool_forward(
     return out, (conv_cache, relu_cache, pool_cache)
 
 
+@explained
 def conv_relu_pool_backward(
     dout: Array, cache: tuple[ConvCache, Array, Any], *, with_dx: bool = True
 ) -> tuple[Array | None, Array, Array]:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from normlab.arguments import explained
 from normlab.errors import ShapeError
 from normlab.layers.batchnorm import (
     BatchNormCache,
@@ -33,6 +34,7 @@ class SpatialGroupNormCache(NamedTuple):
     parameter_shape: tuple[int, ...]
 
 
+@explained
 def spatial_batchnorm_forward(
     x: Array, gamma: Array, beta: Array, bn_param: dict[str, Any]
 ) -> tuple[Array, BatchNormCache | FrozenBatchNormCache]:
@@ -55,6 +57,7 @@ def spatial_batchnorm_forward(
 
 # out[n, c, h, w] is batch norm's output for example (n, h, w) and feature c: the same formulas, with sums over n, h
 # and w where batch norm has them over n.
+@explained
 def spatial_batchnorm_backward(dout: Array, cache: BatchNormCache | FrozenBatchNormCache) -> tuple[Array, Array, Array]:
     """Gradients of spatial_batchnorm_forward: dx (N, C, H, W), dgamma (C,), dbeta (C,).
 
@@ -72,6 +75,7 @@ def spatial_batchnorm_backward(dout: Array, cache: BatchNormCache | FrozenBatchN
     return _as_images(dx, dout.shape), dgamma, dbeta
 
 
+@explained
 def spatial_groupnorm_forward(
     x: Array, gamma: Array, beta: Array, G: int, gn_param: Mapping[str, Any]
 ) -> tuple[Array, SpatialGroupNormCache]:
@@ -98,6 +102,7 @@ def spatial_groupnorm_forward(
     return out, SpatialGroupNormCache(cache, gamma.shape)
 
 
+@explained
 def spatial_groupnorm_backward(dout: Array, cache: SpatialGroupNormCache) -> tuple[Array, Array, Array]:
     """Gradients of spatial_groupnorm_forward: dx (N, C, H, W), and dgamma, dbeta in gamma's shape.
 
