@@ -110,6 +110,31 @@ def test_what_a_system_call_is_given_is_looked_at(text, tmp_path):
 
 
 @needs_sandbox
+@pytest.mark.parametrize("abi", [1, 2, 4, 5])
+def test_what_an_older_landlock_leaves_open_is_closed(abi, tmp_path):
+    attacks = {
+        "signal": "import fcntl, os; r, w = os.pipe(); fcntl.fcntl(w, 8, os.getppid())",
+        "truncate": "import os; os.open(__file__, os.O_RDONLY | os.O_TRUNC)",
+        "network": "import socket; socket.create_connection(('127.0.0.1', 9), 1)",
+        "abstract": "import socket; socket.socket(socket.AF_UNIX)",
+        "kill": "import os; os.kill(os.getppid(), 0)",
+        "rename": "import os; os.rename(__file__, __file__ + '2')",
+    }
+    body = "".join(
+        f"    try:\n        {text}\n        done.append({name!r})\n    except PermissionError:\n        pass\n"
+        for name, text in attacks.items()
+    )
+    source = f"{GOOD}def softmax_loss(x, y):\n    done = []\n{body}    raise ValueError(f'done: {{done}}')\n"
+    (tmp_path / "layers.py").write_text(source)
+    confine = {"read": [str(tmp_path)], "highest_abi": abi}
+    report = check_path(tmp_path, seed=1, limits=Limits(), confine=confine)
+    assert "done: []" in report.to_json()
+    assert (tmp_path / "layers.py").read_text() == source
+    assert f"landlock ABI {abi}" in report.held
+    assert f"below ABI 6 ({abi} here)" in report.held[-1]
+
+
+@needs_sandbox
 def test_no_capability_is_left_and_the_report_says_what_holds(tmp_path):
     (tmp_path / "layers.py").write_text(GOOD)
     report = check_path(tmp_path, seed=1, limits=Limits(), confine={"read": [str(tmp_path)]})

@@ -7,12 +7,12 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 from normlab.checker.diagnose import diagnose
 from normlab.checker.findings import Finding, NotJudged, Report
-from normlab.checker.names import not_known
+from normlab.checker.names import NAMES, not_known
 from normlab.checker.process import ChildSubject, Limits
 from normlab.checker.subject import LocalSubject, Subject, SubjectLost
 from normlab.errors import OptionError
@@ -39,7 +39,8 @@ def check(
     if isinstance(target, ModuleType) and not getattr(target, "__file__", None):
         target = vars(target)
     if isinstance(target, Mapping):
-        return replace(diagnose(LocalSubject(target), "this notebook", seed=seed), seed=seed)
+        report = diagnose(LocalSubject(target), "this notebook", seed=seed)
+        return replace(report, seed=seed, not_judged=_near_names(target))
     if isinstance(target, ModuleType):
         target = str(target.__file__)
         target = str(Path(target).parent) if Path(target).name == "__init__.py" else target
@@ -49,6 +50,20 @@ def check(
     options = {"entry": entry} if entry else {}
     report = check_path(path, seed=seed, limits=limits or Limits(), **options)
     return replace(report, subject=os.fspath(target)) if entry else report
+
+
+def _near_names(namespace: Mapping[str, Any]) -> tuple[NotJudged, ...]:
+    """Functions of a notebook whose names are nearly those of the assignment, and not quite."""
+    told = {
+        name: not_known(name)
+        for name, thing in namespace.items()
+        if isinstance(thing, (FunctionType, type)) and not name.startswith("_") and name not in NAMES
+    }
+    return tuple(
+        NotJudged(name, why)
+        for name, why in told.items()
+        if "did you mean" in why and why.count("_") == name.count("_")
+    )
 
 
 def split_entry(target: str) -> tuple[Path, str]:

@@ -63,6 +63,10 @@ def _files(report: Report, width: int) -> list[Line]:
     lines = []
     if report.read and not (len(report.read) == 1 and report.subject.endswith(report.read[0])):
         lines += _wrapped("label", "  read:     ", ", ".join(report.read), width)
+    if not report.findings and not report.not_judged:
+        told = "no function has one of the names that are known; `normlab explain` lists them"
+        files = ", ".join(report.read) or "nothing that is Python"
+        lines += _wrapped("label", "  looked at: ", f"{files}; {told}", width)
     if report.passed_over:
         told = ", ".join(report.passed_over)
         lines += _wrapped("unjudged", "  not read: ", f"{told} (another copy; check its own folder to judge it)", width)

@@ -89,10 +89,15 @@ def _show(show: Show, progress: Progress) -> None:
 def _summary(graded: list[Graded], out: Path) -> None:
     from normlab.checker.grading.tables import misconceptions
 
-    print(
-        f"{len(graded)} submissions, "
-        f"{sum(one.score for one in graded) / len(graded):.3g} of {graded[0].total:g} points on average"
-    )
+    average = sum(one.score for one in graded) / len(graded)
+    print(f"{len(graded)} submissions, {average:.3g} of {graded[0].total:g} points on average")
+    lost = [(one.name, f.sentence) for one in graded for f in one.report.wrong if f.function == "(loading)"]
+    if lost:
+        print(f"{len(lost)} of them could not be judged:")
+    for name, reason in lost[:20]:
+        print(f"       {name}: {reason[:200]}")
+    if len(lost) > 20:
+        print(f"       and {len(lost) - 20} more; the table has all")
     for finding, names in misconceptions(graded)[:10]:
         print(f"{len(names):5}  {finding.function}: {finding.sentence}")
     print(

@@ -77,6 +77,8 @@ class ConfinementError(Exception):
 def apply(order: dict[str, Any]) -> list[str]:
     """Confine this process for good: `order["read"]` are the folders it may read besides Python and NumPy.
 
+    `order["highest_abi"]` asks for no more of Landlock than an older kernel has, to see what holds there.
+
     Returns what holds now. Raises ConfinementError where Landlock or seccomp is missing.
     """
     machine = platform.machine()
@@ -93,7 +95,7 @@ def apply(order: dict[str, Any]) -> list[str]:
             raise ConfinementError(
                 f"without root's capabilities {path} cannot be read; grade as its owner"
             )
-    version = _landlock(library, folders)
+    version = _landlock(library, folders, order.get("highest_abi", 99))
     _seccomp(library, machine)
     closed = (
         "" if version >= 6 else f", with what Landlock leaves open below ABI 6 ({version} here)"
@@ -123,8 +125,8 @@ def python_folders() -> list[str]:
     return [path for path in found if os.path.exists(path)]
 
 
-def _landlock(library: ctypes.CDLL, readable: list[str]) -> int:
-    version = int(library.syscall(LANDLOCK_CREATE, None, 0, 1))
+def _landlock(library: ctypes.CDLL, readable: list[str], highest: int) -> int:
+    version = min(highest, int(library.syscall(LANDLOCK_CREATE, None, 0, 1)))
     if version < 1:
         raise ConfinementError("this kernel has no Landlock")
     files = (

@@ -121,7 +121,7 @@ def read(file: Path) -> str:
         return ""
     encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8"
     text = content.decode(encoding, errors="replace")
-    if file.suffix == ".ipynb":
+    if file.suffix.lower() == ".ipynb":
         try:
             return "\n".join(cell.source for cell in notebooks.cells(text, file.name))
         except ValueError:
@@ -138,22 +138,24 @@ def installed(name: str) -> bool:
 
 
 def _code_files(root: Path, depth: int) -> Iterator[Path]:
+    """The Python files and notebooks below a folder, nearest first; what cannot be looked at is passed over."""
     try:
-        entries = sorted(root.iterdir())
+        with os.scandir(root) as found:
+            entries = sorted(found, key=lambda entry: entry.name)
     except OSError:
         return
+    folders = []
     for entry in entries:
-        if entry.suffix in (".py", ".ipynb") and entry.is_file():
-            yield entry
-    for entry in entries:
-        if (
-            depth
-            and entry.is_dir()
-            and not entry.is_symlink()
-            and entry.name not in SKIPPED
-            and entry.name[0] != "."
-        ):
-            yield from _code_files(entry, depth - 1)
+        try:
+            if entry.name.lower().endswith((".py", ".ipynb")) and entry.is_file():
+                yield Path(entry.path)
+            elif entry.is_dir(follow_symlinks=False):
+                folders.append(entry)
+        except OSError:
+            continue
+    for entry in folders:
+        if depth and entry.name not in SKIPPED and entry.name[0] != ".":
+            yield from _code_files(Path(entry.path), depth - 1)
 
 
 def _home(found: dict[str, list[Path]], names: list[str]) -> tuple[Path, tuple[list[Path], ...]]:

@@ -177,7 +177,7 @@ class Running(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         if file is not None:
             module.__file__ = str(file)
             self.read.append(str(file))
-            if file.suffix == ".ipynb":
+            if file.suffix.lower() == ".ipynb":
                 self._run_notebook(module, file)
             else:
                 text = layout.read(file)

@@ -52,7 +52,10 @@ def from_json(text: str) -> Graded:
     if values["version"] != VERSION:
         raise ValueError("another version's record")
     told = values["report"]
-    findings = tuple(Finding(**{**finding, "hints": tuple(finding["hints"])}) for finding in told["findings"])
+    findings = tuple(
+        Finding(**{name: tuple(v) if isinstance(v, list) else v for name, v in finding.items()})
+        for finding in told["findings"]
+    )
     report = Report(
         told["subject"],
         findings,

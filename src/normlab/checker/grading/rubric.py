@@ -112,7 +112,7 @@ class Rubric:
             if self.follow_on == "waits" and any(
                 verdicts.get(other) == "wrong"
                 for finding in of_function(report.findings, name)
-                for other in getattr(finding, "stands_on", ())
+                for other in getattr(finding, "follows", ())
             ):
                 scores[name] = 0.0
                 continue
