@@ -11,6 +11,7 @@ import typer
 from normlab.cli.exit_codes import stoppable
 from normlab.cli.extras import need_studies
 from normlab.cli.places import RECORDS, RESULTS, made_folder
+from normlab.errors import OptionError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,17 +25,23 @@ def reproduce(
         int | None, typer.Option(min=1, help="Seeds a study, in place of each study's own number.")
     ] = None,
     studies: Annotated[str | None, typer.Option(help="Names with commas between; all of them if not given.")] = None,
+    study: Annotated[
+        Path | None, typer.Option(help="A study file (.toml or .py) to run in place of the catalogue.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="The folder for records, figures and page.")] = RESULTS,
     data_dir: Annotated[Path | None, typer.Option(help="Where the data set lies, if not in the usual places.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; one a core if not given.")] = None,
     engine: Annotated[str, typer.Option(help="What trains: auto, reference or compiled.")] = "auto",
     full: Annotated[bool, typer.Option("--full", help="Every study, those that take longer too.")] = False,
+    show: Annotated[bool, typer.Option("--open", help="Open the page when it is drawn.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing.")] = False,
 ) -> None:
     """Run the studies and draw the page. Interrupted, the same command continues where it was."""
     need_studies("reproduce")
     names = None if studies is None else tuple(name.strip() for name in studies.split(",") if name.strip())
-    run_and_draw(names, data, seeds, out, data_dir, workers, engine, quiet, full)
+    if study is not None and names is not None:
+        raise OptionError(f"--studies and --study {study} were both given; give one of the two")
+    run_and_draw(names, data, seeds, out, data_dir, workers, engine, quiet, full, study, show)
 
 
 def run_and_draw(
@@ -47,8 +54,10 @@ def run_and_draw(
     engine: str,
     quiet: bool,
     full: bool = False,
+    file: Path | None = None,
+    show_page: bool = False,
 ) -> None:
-    """What `reproduce` and `study run` do."""
+    """What `reproduce` and `study run` do; `file` is a study file, which runs in place of the catalogue."""
     from rich.console import Console
 
     from normlab.cli.progress import Pace, shown
@@ -56,11 +65,12 @@ def run_and_draw(
     from normlab.records import Records
     from normlab.studies.catalog import studies as studies_named
     from normlab.studies.collection import collect
+    from normlab.studies.loading import load as load_study
     from normlab.studies.running import run
 
     console = Console(quiet=quiet)
-    chosen = studies_named(names, full)
-    command = command_for(names, data, seeds, full)
+    chosen = studies_named(names, full) if file is None else (load_study(file),)
+    command = command_for(names, data, seeds, full, file)
     dataset = load(data, data_dir)
     folder = made_folder(out)
     with Records(folder / RECORDS) as records:
@@ -82,7 +92,7 @@ def run_and_draw(
                 command=command,
             )
         findings = collect(records, data)
-    draw(findings, folder, console)
+    draw(findings, folder, console, show_page)
 
 
 def draw(findings: Findings, folder: Path, console: Console, show: bool = False) -> None:
@@ -122,12 +132,17 @@ def say_written(written: Path, console: Console, show: bool = False) -> None:
 
 
 def command_for(
-    names: tuple[str, ...] | None, data: str, seeds: int | None, full: bool = False
+    names: tuple[str, ...] | None,
+    data: str,
+    seeds: int | None,
+    full: bool = False,
+    file: Path | None = None,
 ) -> str:
     """What anyone can type to get the same results."""
     words = ["normlab", "reproduce", "--data", data]
     words += ["--studies", ",".join(names)] if names else []
     words += ["--full"] if full else []
+    words += ["--study", str(file)] if file is not None else []
     words += ["--seeds", str(seeds)] if seeds is not None else []
     return shlex.join(words)
 

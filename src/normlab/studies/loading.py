@@ -7,6 +7,7 @@ import importlib.util
 import os
 import sys
 from dataclasses import dataclass, replace
+from importlib import resources
 from pathlib import Path
 
 from normlab.errors import OptionError, UserError
@@ -20,10 +21,11 @@ MULTIPLICATIONS_A_SECOND = 2e9
 
 
 def load(path: str | os.PathLike[str]) -> Study:
-    """The one study that a Python file holds, under whatever name.
+    """The one study that a Python file holds, under whatever name; or the study that a TOML file describes.
 
-    The file is run as any program is: load only what you would run. Raises OptionError where there is no such file,
-    where it cannot be run, or where it holds no study or several.
+    A Python file is run as any program is: load only what you would run. A TOML file runs nothing.
+    Raises OptionError where there is no such file, where it cannot be run, or where it holds no study
+    or several.
     """
     file = Path(path)
     try:
@@ -31,6 +33,8 @@ def load(path: str | os.PathLike[str]) -> Study:
     except OSError as error:
         raise OptionError(f"the study file {file} cannot be read: {error.strerror}") from error
     edition = hashlib.sha256(source).hexdigest()
+    if file.suffix == ".toml":
+        return _from_toml(file, source, edition[:16])
     name = f"normlab_study_{edition[:12]}"
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
@@ -90,6 +94,38 @@ def check(study: Study, data: DataSpec, seeds: int | None = None) -> Price:
             )
     at_most = len(specs) // numbers[0] * numbers[-1]
     return Price(len(specs), at_most, work / MULTIPLICATIONS_A_SECOND, tuple(problems))
+
+
+def _from_toml(file: Path, source: bytes, edition: str) -> Study:
+    from normlab.studies.toml_file import study_of
+
+    try:
+        return study_of(source.decode(), edition)
+    except UnicodeDecodeError as error:
+        raise OptionError(f"{file} is not UTF-8 text: {error}") from error
+    except UserError as error:
+        raise OptionError(f"{file}: {error}") from error
+    except TypeError as error:
+        raise OptionError(f"{file}: a value has the wrong type: {error}") from error
+
+
+def template(path: str | os.PathLike[str]) -> Path:
+    """Write a commented template, Python or TOML by the name's ending; the path.
+
+    Raises OptionError for another ending, and where the file exists already or cannot be written.
+    """
+    file = Path(path)
+    if file.suffix not in (".py", ".toml"):
+        raise OptionError(f"{file} ends in neither .py nor .toml; a study is written in one of the two")
+    text = resources.files("normlab.studies").joinpath("templates", f"study{file.suffix}").read_text("utf-8")
+    try:
+        with open(file, "x", encoding="utf-8") as out:
+            out.write(text)
+    except FileExistsError:
+        raise OptionError(f"{file} exists already and is left as it is; name another file") from None
+    except OSError as error:
+        raise OptionError(f"{file} cannot be written: {error.strerror}; name a file in a folder that exists") from error
+    return file
 
 
 def _is_imported(study: Study) -> bool:
