@@ -10,14 +10,17 @@ import pytest
 pytest.importorskip("numba", reason="Numba is not installed")
 
 from normlab import layers, optim
-from normlab.engines import accuracy, arithmetic, columns, functions, rows
-from normlab.engines.accuracy import right_in_block
+from normlab.engines import accuracy, activations, arithmetic, columns, functions, rows
+from normlab.engines.accuracy import losses_in_block, right_in_block
 from normlab.engines.arithmetic import RULES
+from normlab.engines.compiling import COMPILED_ACTIVATIONS, COMPILED_NORMS
 from normlab.engines.layout import EXAMPLES
 from normlab.errors import NonFiniteWarning
+from normlab.layers import norms
+from normlab.layers.activations import BY_NAME as ACTIVATIONS
 
 N, D, WIDTH = 13, 12, 16  # rows are longer than the layer has units
-MODULES = (accuracy, arithmetic, columns, functions, rows)
+MODULES = (accuracy, activations, arithmetic, columns, functions, rows)
 
 
 @pytest.fixture(params=["compiled", "interpreted"])
@@ -69,7 +72,7 @@ def test_norms_of_rows(call, rng, layer):
     statistics, out = np.zeros(2 * rstd), np.zeros((N, WIDTH), np.float32)
     at = 0, WIDTH, N, D, groups
     call(rows.standardize_rows, flat, *at, centred, 1e-5, statistics, 0, rstd)
-    call(rows.rows_forward, flat, *at, statistics, 0, rstd, gamma, beta, out.ravel(), 0)
+    call(rows.rows_forward, flat, *at, statistics, 0, rstd, gamma, beta, out.ravel(), 0, True)
     assert_same(out[:, :D], np.maximum(theirs, 0))
     dx = np.zeros((N, WIDTH), np.float32)
     dgamma, dbeta, sums = np.zeros(D, np.float32), np.zeros(D, np.float32), np.zeros(2 * WIDTH)
@@ -84,7 +87,7 @@ def test_norms_of_rows(call, rng, layer):
     zero = np.zeros(D, np.float32)
     call(
         columns.rows_of_examples, of_examples.ravel(), EXAMPLES, D, zero, groups, centred, 1e-5,
-        gamma, beta,
+        gamma, beta, True,
     )  # fmt: skip
     assert np.array_equal(of_examples[:, :N].T, out[:, :D])
 
@@ -99,15 +102,19 @@ def test_batch_norm(call, rng):
         gradients = layers.batchnorm_backward_alt(dout[:, :D], cache)
     wide = [np.concatenate([a, np.zeros(WIDTH - D, np.float32)]) for a in (gamma, beta)]
     flat, at = x.ravel(), (0, WIDTH, N, D)
+    apart = 0, WIDTH, N, 1, D
     statistics, running = np.zeros(2 * WIDTH), np.full(2 * WIDTH, 2.0)
     out, dx = np.zeros((N, WIDTH), np.float32), np.zeros((N, WIDTH), np.float32)
     dgamma, dbeta = np.zeros(WIDTH, np.float32), np.zeros(WIDTH, np.float32)
     with np.errstate(all="ignore"):
-        call(columns.standardize_columns, flat, *at, 1e-5, 0.9, statistics, 0, WIDTH, running, 0)
-        call(columns.columns_forward, flat, *at, statistics, 0, WIDTH, *wide, out.ravel(), 0)
+        call(
+            columns.standardize_columns, flat, *apart, 1e-5, 0.9, statistics, 0, WIDTH, running, 0, 0,
+            True,
+        )  # fmt: skip
+        call(columns.columns_forward, flat, *at, statistics, 0, WIDTH, *wide, out.ravel(), 0, True)
         call(
             columns.columns_backward, dout.ravel(), 0, flat, *at, statistics, 0, WIDTH, wide[0],
-            dgamma, dbeta, dx.ravel(), 0,
+            dgamma, dbeta, dx.ravel(), 0, 0, False,
         )  # fmt: skip
     # a unit whose statistics are not finite keeps the running ones that it had
     found = running.reshape(2, WIDTH)[:, :D]
@@ -129,9 +136,123 @@ def test_batch_norm_in_test_mode(call, rng):
     running = np.concatenate([mean, np.zeros(WIDTH - D), var])
     call(
         columns.columns_of_examples, of_examples.ravel(), EXAMPLES, D, bias, running, 0, WIDTH, 1e-5,
-        gamma, beta,
+        gamma, beta, True,
     )  # fmt: skip
     assert_same(of_examples[:, :N].T, np.maximum(theirs, 0).astype(np.float32))
+
+
+def test_batch_norm_with_ghost_batches(call, rng):
+    pieces, part = 3, 4
+    x, dout, gamma, beta = (a[: pieces * part] if a.ndim == 2 else a for a in batch(rng))
+    param = {"mode": "train", "ghost_batch": part}
+    norm = norms.BATCH_NORM
+    theirs, cache = norm.forward(x[:, :D], gamma, beta, param)
+    gradients = norm.backward(dout[:, :D], cache)
+    wide = [np.concatenate([a, np.zeros(WIDTH - D, np.float32)]) for a in (gamma, beta)]
+    flat, rstd = x.ravel(), pieces * WIDTH
+    statistics, running = np.zeros(2 * rstd), np.zeros(2 * WIDTH)
+    out, dx = np.zeros(x.shape, np.float32), np.zeros(x.shape, np.float32)
+    dgamma, dbeta = np.zeros(WIDTH, np.float32), np.zeros(WIDTH, np.float32)
+    call(
+        columns.standardize_columns, flat, 0, WIDTH, part, pieces, D, 1e-5, 0.9, statistics, 0, rstd,
+        running, 0, 0, True,
+    )  # fmt: skip
+    for piece in range(pieces):
+        at = piece * part * WIDTH, WIDTH, part, D
+        place = piece * WIDTH, rstd + piece * WIDTH
+        call(
+            columns.columns_forward, flat, *at, statistics, *place, *wide, out.ravel(), at[0], False
+        )
+        call(
+            columns.columns_backward, dout.ravel(), at[0], flat, *at, statistics, *place, wide[0],
+            dgamma, dbeta, dx.ravel(), at[0], 0, piece > 0,
+        )  # fmt: skip
+    assert_same(out[:, :D], theirs)
+    found = running.reshape(2, WIDTH)[:, :D]
+    np.testing.assert_allclose(found, [param["running_mean"], param["running_var"]], rtol=1e-12)
+    for ours, theirs in zip((dx[:, :D], dgamma[:D], dbeta[:D]), gradients, strict=True):
+        assert_same(ours, theirs)
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_batch_norm_by_the_population(call, rng, begun):
+    x, dout, gamma, beta = batch(rng)
+    mean, var = rng.randn(D), 0.5 + rng.rand(D)
+    param = {"mode": "train", "statistics": "population"}
+    param |= {"running_mean": mean, "running_var": var} if begun else {}
+    theirs, cache = norms.BATCH_NORM.forward(x[:, :D], gamma, beta, param)
+    gradients = norms.BATCH_NORM.backward(dout[:, :D], cache)
+    wide = [np.concatenate([a, np.zeros(WIDTH - D, np.float32)]) for a in (gamma, beta)]
+    running = np.zeros((2, WIDTH))
+    if begun:
+        running[:, :D] = mean, var
+    statistics = np.zeros(2 * WIDTH)
+    flat, at, running = x.ravel(), (0, WIDTH, N, D), running.ravel()
+    out, dx = np.zeros((N, WIDTH), np.float32), np.zeros((N, WIDTH), np.float32)
+    dgamma, dbeta = np.zeros(WIDTH, np.float32), np.zeros(WIDTH, np.float32)
+    call(
+        columns.standardize_columns, flat, 0, WIDTH, N, 1, D, 1e-5, 0.9, statistics, 0, WIDTH,
+        running, 0, 1, begun,
+    )  # fmt: skip
+    call(columns.columns_forward, flat, *at, statistics, 0, WIDTH, *wide, out.ravel(), 0, False)
+    call(
+        columns.columns_backward, dout.ravel(), 0, flat, *at, statistics, 0, WIDTH, wide[0], dgamma,
+        dbeta, dx.ravel(), 0, 1, False,
+    )  # fmt: skip
+    assert_same(out[:, :D], theirs)
+    found = running.reshape(2, WIDTH)[:, :D]
+    np.testing.assert_allclose(found, [param["running_mean"], param["running_var"]], rtol=1e-12)
+    for ours, theirs in zip((dx[:, :D], dgamma[:D], dbeta[:D]), gradients, strict=True):
+        assert_same(ours, theirs)
+
+
+@pytest.mark.parametrize("name", ["dyt", "derf"])
+def test_squashings(call, rng, name):
+    x, dout, gamma, beta = batch(rng)
+    x[3, 2], x[5, 7] = np.inf, -40.0  # where the squashing is flat
+    norm, code = norms.BY_NAME[name], COMPILED_NORMS[name]
+    scalars = np.array([0.7, 0.3], np.float32)
+    own = [scalars[i : i + 1] for i in range(len(norm.parameters) - 2)]
+    theirs, cache = norm.forward(x[:, :D], *own, gamma, beta, {})
+    dx, *of_scalars, dgamma, dbeta = norm.backward(dout[:, :D], cache)
+    wide = [np.concatenate([a, np.ones(WIDTH - D, np.float32)]) for a in (gamma, beta)]
+    alpha, s = float(scalars[0]), float(scalars[1]) if name == "derf" else 0.0
+    flat, at = x.ravel(), (0, WIDTH, N, D, code, alpha, s)
+    out, ours = np.zeros((N, WIDTH), np.float32), np.zeros((N, WIDTH), np.float32)
+    grads, scalar_grads = np.zeros((2, WIDTH), np.float32), np.full(2, 7, np.float32)
+    with np.errstate(invalid="ignore"):
+        call(activations.squash_forward, flat, *at, *wide, out.ravel(), 0)
+        call(
+            activations.squash_backward, dout.ravel(), 0, flat, *at, wide[0], *grads, scalar_grads, 0,
+            1, ours.ravel(), 0,
+        )  # fmt: skip
+    assert_same(out[:, :D], theirs)
+    assert_same(ours[:, :D], dx)
+    assert_same(grads[:, :D], np.array([dgamma, dbeta]))
+    expected = np.concatenate([*of_scalars, np.zeros(2 - len(of_scalars), np.float32)])
+    assert_same(scalar_grads, expected)
+    of_examples = np.zeros((D, EXAMPLES), np.float32)
+    of_examples[:, :N] = x[:, :D].T
+    call(
+        activations.squash_of_examples, of_examples.ravel(), EXAMPLES, D, np.zeros(D, np.float32),
+        *at[4:], gamma, beta,
+    )  # fmt: skip
+    assert np.array_equal(of_examples[:, :N].T, out[:, :D])
+
+
+@pytest.mark.parametrize("name", COMPILED_ACTIVATIONS)
+def test_activations(call, rng, name):
+    y, dout = (5 * rng.randn(N, WIDTH)).astype(np.float32), rng.randn(N, WIDTH).astype(np.float32)
+    y[2, 3], y[4, 5], dout[4, 5] = np.nan, -1.0, np.inf
+    theirs, cache = ACTIVATIONS[name].forward(y)
+    dtheirs = ACTIVATIONS[name].backward(dout, cache)
+    out, code = np.zeros((N, WIDTH), np.float32), COMPILED_ACTIVATIONS[name]
+    with np.errstate(invalid="ignore"):
+        call(activations.activate, y.ravel(), 0, WIDTH, N, D, code, out.ravel(), 0)
+        call(activations.activation_backward, dout.ravel(), 0, y.ravel(), 0, WIDTH, N, D, code)
+    # the slopes of saturated units are differences from 1 here: good to 1e-16 of 1, not of themselves
+    np.testing.assert_allclose(out[:, :D], theirs[:, :D], rtol=1.2e-7)
+    np.testing.assert_allclose(dout[:, :D], dtheirs[:, :D], rtol=1.2e-7, atol=1e-14)
 
 
 def test_a_constant_row_is_exactly_beta(call):
@@ -140,7 +261,7 @@ def test_a_constant_row_is_exactly_beta(call):
     gamma, beta = np.full(D, 9, np.float32), np.full(D, 0.5, np.float32)
     at = 0, WIDTH, N, D, 1
     call(rows.standardize_rows, x, *at, True, 1e-5, statistics, 0, N)
-    call(rows.rows_forward, x, *at, statistics, 0, N, gamma, beta, out, 0)
+    call(rows.rows_forward, x, *at, statistics, 0, N, gamma, beta, out, 0, True)
     assert np.all(out.reshape(N, WIDTH)[:, :D] == 0.5)
 
 
@@ -161,6 +282,20 @@ def test_softmax_loss(call, rng, extreme, classes):
         )  # fmt: skip
     np.testing.assert_allclose(ours, theirs, rtol=1e-12)
     np.testing.assert_allclose(dscores[:, :classes], dtheirs, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("extreme", [None, 1e30, np.inf, np.nan])
+def test_softmax_losses_of_a_block(call, rng, extreme):
+    scores, labels = rng.randn(6, EXAMPLES).astype(np.float32), rng.randint(0, 6, 37)
+    if extreme is not None:
+        scores[2, 3] = extreme
+    losses, norms_of = np.full(37, 7.0), np.zeros(EXAMPLES)
+    with np.errstate(all="ignore"):
+        call(losses_in_block, scores.ravel(), 0, 6, labels, 10, 27, norms_of, losses)
+    assert (losses[:10] == 7).all()
+    for e in range(27):
+        theirs, _ = layers.softmax_loss(scores[:, e : e + 1].T, labels[10 + e : 11 + e])
+        np.testing.assert_allclose(losses[10 + e], theirs, rtol=1e-12, atol=1e-14)
 
 
 def test_powers_and_squares(call, rng):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from normlab import engines
+from normlab.engines.compiling import compiles
 from normlab.specs import NetSpec, RunSpec, TrainingSpec, replace
 
 from .conftest import relative
@@ -65,12 +66,33 @@ def both(spec, data):
 
 @pytest.mark.parametrize("name", NETS)
 def test_every_net_trains_as_in_the_reference(name, data):
-    ours, theirs = both(run(NETS[name], data), data)
+    spec = run(NETS[name], data)
+    ours, theirs = both(spec, data)
+    assert compiles(spec)
     assert relative(ours.loss[:1], theirs.loss[:1]) < 1e-6
     # twelve steps of a net with three layers amplify the rounding of the first
     assert relative(ours.loss, theirs.loss) < 20 * ROUNDING
     assert np.allclose(ours.val_acc, theirs.val_acc, atol=1 / 75)  # one example between two classes
     assert np.allclose(ours.train_acc, theirs.train_acc, atol=1 / 120)
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_the_net_that_is_left_has_the_accuracy_that_was_measured(name, data):
+    spec = run(NETS[name], data)
+    if engines.COMPILED.why_not() is not None:
+        pytest.skip(engines.COMPILED.why_not())
+    history, net = engines.trained_net(spec, data, "compiled")
+    right = (net.loss(data.X_val).argmax(1) == data.y_val).mean()
+    assert right == pytest.approx(history.best_val_acc, abs=1 / 75)
+
+
+@pytest.mark.parametrize("scale", [1e25, 1e-30])
+@pytest.mark.parametrize("name", ["sigmoid", "tanh", "DyT", "derf", "pre-norm", "ghost batches"])
+def test_divergence_comes_at_the_same_step(name, scale, data):
+    ours, theirs = both(run(NETS[name] | {"weight_scale": scale}, data, learning_rate=1e-2), data)
+    assert ours.diverged == theirs.diverged
+    assert [np.isfinite(loss) for loss in ours.loss] == [np.isfinite(loss) for loss in theirs.loss]
+    assert relative(ours.loss[:2], theirs.loss[:2]) < 1e-4
 
 
 @pytest.mark.parametrize("name", TRAININGS)

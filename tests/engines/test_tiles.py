@@ -193,12 +193,12 @@ def test_products_are_the_reference_affine_layer(N, D, H, way):
     assert np.allclose(scores[:H, :N].T, (out - b)[:EXAMPLES], rtol=1e-4, atol=1e-4)
 
     grads, state = np.zeros(2 * CHUNK * STRIP, np.float32), np.zeros_like(weights)
-    one, reg = np.float32(1), np.float32(0.25)
+    one, reg, shrink = np.float32(1), np.float32(0.25), np.float32(0.875)
     squares = call(
         products.update_weights, wide_x.ravel(), 0, starts, starts, N, wide_dout.ravel(), 0, width,
-        weights, state, state, 0, D, H, grads, 0, one, one, reg, True,
+        weights, state, state, 0, D, H, grads, 0, one, one, reg, shrink, True,
     )  # fmt: skip
-    assert np.allclose(out_of_strips(weights, D, H), W - (dW + reg * W), rtol=1e-4, atol=1e-4)
+    assert np.allclose(out_of_strips(weights, D, H), shrink * W - (dW + reg * W), rtol=1e-4, atol=1e-4)
     assert np.isclose(squares, np.sum(np.float64(W) ** 2))
     # what is not a weight is zero still, and what follows is untouched
     assert np.array_equal(weights[: D * padded(H)], in_strips(out_of_strips(weights, D, H)))

@@ -22,54 +22,73 @@ from normlab.typing import Array
 
 @njit(error_model="numpy", _nrt=False)
 def standardize_columns(
-    x: Array, x0: int, step: int, n: int, d: int, eps: float, momentum: float, statistics: Array,
-    mean: int, rstd: int, running: Array, r0: int,
+    x: Array, x0: int, step: int, n: int, pieces: int, d: int, eps: float, momentum: float,
+    statistics: Array, mean: int, rstd: int, running: Array, r0: int, population: int, begun: bool,
 ) -> None:  # fmt: skip
     """Mean and 1/std of each unit, and its running mean and variance, which lie at r0 and r0 + step:
     `layers.batchnorm_forward`, train mode. A unit whose statistics are not finite keeps the running
-    ones that it had."""
+    ones that it had.
+
+    Of `pieces` ghost batches, each of n examples has statistics of its own, `step` apart, and the
+    running ones follow their mean. For `population`, statistics are the running ones as they were
+    before, or the batch's own where training has not `begun`.
+    """
     count = spread(np.float64(n))
     keep, rest = momentum, 1 - momentum
-    for j in range(0, d, COUNT):
-        sums, squares = spread(0.0), spread(0.0)
-        for i in range(n):
-            sums = sums + load(x, x0 + i * step + j)
-        m = sums / count
-        for i in range(n):
-            c = load(x, x0 + i * step + j) - m
-            squares = multiply_add(c, c, squares)
-        var = squares / count
-        store(statistics, mean + j, m)
-        store(statistics, rstd + j, var)
+    for piece in range(pieces):
+        start, place = x0 + piece * n * step, piece * step
+        for j in range(0, d, COUNT):
+            sums, squares = spread(0.0), spread(0.0)
+            for i in range(n):
+                sums = sums + load(x, start + i * step + j)
+            m = sums / count
+            for i in range(n):
+                c = load(x, start + i * step + j) - m
+                squares = multiply_add(c, c, squares)
+            var = squares / count
+            store(statistics, mean + place + j, m)
+            store(statistics, rstd + place + j, var)
     for j in range(d):
-        m, var = statistics[mean + j], statistics[rstd + j]
-        if math.isfinite(m) and math.isfinite(var):
+        m, var = 0.0, 0.0
+        for piece in range(pieces):
+            m += statistics[mean + piece * step + j]
+            var += statistics[rstd + piece * step + j]
+            v = statistics[rstd + piece * step + j]
+            statistics[rstd + piece * step + j] = 1.0 / math.sqrt(v + eps)
+        m, var = m / pieces, var / pieces
+        finite = math.isfinite(m) and math.isfinite(var)
+        if population == 1:
+            if not begun and finite:
+                running[r0 + j], running[r0 + step + j] = m, var
+            statistics[mean + j] = running[r0 + j]
+            statistics[rstd + j] = 1.0 / math.sqrt(running[r0 + step + j] + eps)
+        if finite:
             running[r0 + j] = keep * running[r0 + j] + rest * m
             running[r0 + step + j] = keep * running[r0 + step + j] + rest * var
-        statistics[rstd + j] = 1.0 / math.sqrt(var + eps)
 
 
 @njit(error_model="numpy", _nrt=False)
 def columns_forward(
     x: Array, x0: int, step: int, n: int, d: int, statistics: Array, mean: int, rstd: int,
-    gamma: Array, beta: Array, out: Array, o0: int,
+    gamma: Array, beta: Array, out: Array, o0: int, relu: bool,
 ) -> None:  # fmt: skip
-    """relu(gamma * (x - mean) * rstd + beta): `layers.batchnorm_forward`, then ReLU."""
+    """gamma * (x - mean) * rstd + beta: `layers.batchnorm_forward`; then ReLU, if it comes next."""
     for j in range(0, d, COUNT):
         m, level = load(statistics, mean + j), load(beta, j)
         slope = load(gamma, j) * load(statistics, rstd + j)
         for i in range(n):
             y = multiply_add(load(x, x0 + i * step + j) - m, slope, level)
-            store(out, o0 + i * step + j, positive(y))
+            store(out, o0 + i * step + j, positive(y) if relu else y)
 
 
 @njit(error_model="numpy", _nrt=False)
 def columns_backward(
     dout: Array, d0: int, x: Array, x0: int, step: int, n: int, d: int, statistics: Array, mean: int,
-    rstd: int, gamma: Array, dgamma: Array, dbeta: Array, dx: Array, o0: int,
+    rstd: int, gamma: Array, dgamma: Array, dbeta: Array, dx: Array, o0: int, frozen: int, more: bool,
 ) -> None:  # fmt: skip
-    """dx = gamma * rstd * (dout - dbeta / n - xhat * dgamma / n): `layers.batchnorm_backward_alt`."""
-    share = spread(1.0 / n)
+    """dx = gamma * rstd * (dout - dbeta / n - xhat * dgamma / n): `layers.batchnorm_backward_alt`; where
+    statistics are `frozen`, gamma * rstd * dout. `more` adds to the gradients of gamma and beta."""
+    share = spread(0.0 if frozen == 1 else 1.0 / n)
     for j in range(0, d, COUNT):
         m, r = load(statistics, mean + j), load(statistics, rstd + j)
         sums, sums_xhat = spread(0.0), spread(0.0)
@@ -78,8 +97,8 @@ def columns_backward(
             sums = sums + dy
             sums_xhat = multiply_add(dy, load(x, x0 + i * step + j) - m, sums_xhat)
         sums_xhat = sums_xhat * r
-        store(dbeta, j, sums)
-        store(dgamma, j, sums_xhat)
+        store(dbeta, j, sums + load(dbeta, j) if more else sums)
+        store(dgamma, j, sums_xhat + load(dgamma, j) if more else sums_xhat)
         # dx = steep * dout + (x - mean) * slope + level
         steep = load(gamma, j) * r
         slope = spread(0.0) - steep * r * sums_xhat * share
@@ -93,25 +112,26 @@ def columns_backward(
 @njit(error_model="numpy", _nrt=False)
 def columns_of_examples(
     x: Array, examples: int, d: int, bias: Array, running: Array, r0: int, step: int, eps: float,
-    gamma: Array, beta: Array,
+    gamma: Array, beta: Array, relu: bool,
 ) -> None:  # fmt: skip
-    """In place, relu(gamma * (x + b - mean) / sqrt(var + eps) + beta): `layers.batchnorm_forward`, test
-    mode. Here a row is a unit, and its examples are the lanes."""
+    """In place, gamma * (x + b - mean) / sqrt(var + eps) + beta: `layers.batchnorm_forward`, test mode;
+    then ReLU, if it comes next. Here a row is a unit, and its examples are the lanes."""
     for j in range(d):
         slope = gamma[j] / math.sqrt(running[r0 + step + j] + eps)
         a, b = spread(slope), spread(beta[j] + (bias[j] - running[r0 + j]) * slope)
         for e in range(0, examples, COUNT):
             at = j * examples + e
-            store(x, at, positive(multiply_add(load(x, at), a, b)))
+            y = multiply_add(load(x, at), a, b)
+            store(x, at, positive(y) if relu else y)
 
 
 @njit(error_model="numpy", _nrt=False)
 def rows_of_examples(
     x: Array, examples: int, d: int, bias: Array, groups: int, centred: bool, eps: float,
-    gamma: Array, beta: Array,
+    gamma: Array, beta: Array, relu: bool,
 ) -> None:  # fmt: skip
-    """In place, ReLU of layer, group or RMS norm of each example's x + b. Here a row is a unit, and its
-    examples are the lanes."""
+    """In place, layer, group or RMS norm of each example's x + b; then ReLU, if it comes next. Here a
+    row is a unit, and its examples are the lanes."""
     members = d // groups
     size = spread(np.float64(members))
     for g in range(groups):
@@ -131,4 +151,5 @@ def rows_of_examples(
             for j in range(begin, end):
                 xhat = (load(x, j * examples + e) - mean) * rstd
                 a, b = spread(np.float64(gamma[j])), spread(np.float64(beta[j]))
-                store(x, j * examples + e, positive(multiply_add(a, xhat, b)))
+                y = multiply_add(a, xhat, b)
+                store(x, j * examples + e, positive(y) if relu else y)

@@ -20,8 +20,39 @@ if TYPE_CHECKING:
     from normlab.nets import FullyConnectedNet
 
 COMPILED_RULES = ("sgd", "sgd_momentum", "rmsprop", "adam")  # others are left to the Solver
-COMPILED_NORMS = {None: 0, "batchnorm": 1, "layernorm": 2, "groupnorm": 2, "rmsnorm": 3}  # likewise
-COMPILED_SETTINGS: frozenset[str] = frozenset({"data.split", "training.inputs"})
+COMPILED_NORMS = {
+    None: 0, "batchnorm": 1, "layernorm": 2, "groupnorm": 2, "rmsnorm": 3, "dyt": 4, "derf": 5
+}  # fmt: skip  # likewise
+COMPILED_ACTIVATIONS = {"relu": 0, "sigmoid": 1, "tanh": 2}  # likewise
+RESIDUALS = {None: 0, "pre-norm": 1, "post-norm": 2}
+COMPILED_SETTINGS: frozenset[str] = frozenset(
+    {
+        "data.split",
+        *(
+            f"training.{name}"
+            for name in (
+                "inputs",
+                "weight_decay",
+                "schedule",
+                "warmup_epochs",
+                "test",
+            )
+        ),
+        *(
+            f"net.{name}"
+            for name in (
+                "eps",
+                "activation",
+                "start",
+                "residual",
+                "ghost_batch",
+                "statistics",
+                "norm_noise",
+                "norm_momentum",
+            )
+        ),
+    }
+)
 """Of the settings added after version 1, those that are compiled, by their paths; likewise."""
 
 
@@ -38,6 +69,7 @@ def compiles(spec: RunSpec) -> bool:
         and added_settings(spec).keys() <= COMPILED_SETTINGS
         and spec.net.dtype == "float32"
         and spec.net.normalization in COMPILED_NORMS
+        and spec.net.activation in COMPILED_ACTIVATIONS
         and spec.training.update_rule in COMPILED_RULES
     )
 

@@ -21,10 +21,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from normlab import randomness
-from normlab.engines.compiling import COMPILED_NORMS
+from normlab import randomness, starts
+from normlab.engines.compiling import COMPILED_ACTIVATIONS, COMPILED_NORMS, RESIDUALS
 from normlab.engines.processor import TALLEST
 from normlab.engines.table import Doubles, Flags, Floats, Wholes
+from normlab.layers import norms
 from normlab.specs import RunSpec
 from normlab.typing import Array, Generator
 
@@ -39,7 +40,10 @@ EXAMPLES = 32
 SPARE = STRIP * TALLEST
 """So many numbers after the last weights a tile may read, and ignore."""
 LINE = 16  # numbers that memory hands over together
-B, GAMMA, BETA = 0, 1, 2  # rows of State.vectors
+VECTORS = ("b", "gamma", "beta", "alpha", "s")
+"""The rows of State.vectors by a parameter's name; alpha and s, one number a layer each, come first in
+theirs, and only nets that have them have these rows."""
+B, GAMMA, BETA, ALPHA, SHIFT = range(len(VECTORS))
 
 
 class Net(NamedTuple):
@@ -56,6 +60,11 @@ class Net(NamedTuple):
     reg: float
     eps: float
     momentum: float  # how much of its running statistics batch norm keeps
+    activation: int  # of COMPILED_ACTIVATIONS
+    residual: int  # of RESIDUALS
+    pieces: int  # ghost batches of a batch, 1 where the whole batch is one
+    population: int  # 1 where batch norm takes its running statistics in training too
+    noise: int  # 1 where noise is added after each norm in training
 
 
 class State(NamedTuple):
@@ -64,7 +73,7 @@ class State(NamedTuple):
     weights: Floats
     weights_first: Floats  # Adam's m, or the velocity
     weights_second: Floats  # Adam's v, or RMSProp's cache
-    vectors: Floats  # (3, L, width): b, gamma and beta of each layer
+    vectors: Floats  # (3 or 5, L, width): see VECTORS
     vectors_first: Floats
     vectors_second: Floats
     running: Doubles  # (L, 2, width) float64: mean and variance
@@ -74,13 +83,15 @@ class Scratch(NamedTuple):
     """Arrays that a step writes before it reads them."""
 
     affine: Floats  # (L, R, width), each layer's x W + b
+    normed: Floats  # (L, R, width), what comes out of each norm; empty where the net is plain
     hidden: Floats  # (L, R, width), what each layer hands on
-    upstream: Floats  # (2, R, width), the gradients on their way down
-    vector_grads: Floats  # (3, L, width)
+    upstream: Floats  # (2 or 3, R, width), the gradients on their way down
+    vector_grads: Floats  # as State.vectors
     turned: Floats  # a layer's weights with a row a unit
     grads: Floats  # (2 * CHUNK, STRIP), gradients of a strip's weights
     scores: Floats  # (2, width + TALLEST, EXAMPLES), activations while accuracy is measured
-    statistics: Doubles  # (L, 2, width or R * groups) float64: mean and rstd
+    skip: Floats  # (width, EXAMPLES), what a residual net adds to them
+    statistics: Doubles  # (L, 2, pieces * width or R * groups) float64: mean and rstd
     sums: Doubles  # (2, width or R) float64
     image_starts: Wholes  # (R,) where each example of the batch starts
     ahead_starts: Wholes  # (R,) the same of the next batch
@@ -96,9 +107,11 @@ class Steps(NamedTuple):
     labels: Wholes  # of the images
     batches: Wholes  # (steps, batch_size) of images
     kept: Flags  # dropout's draws, for each step and layer in turn
+    noise: Floats  # the noise after each norm, likewise
+    rates: Doubles  # (steps,) learning rates
+    shrinks: Doubles  # (steps,) what weight decay multiplies the weights by
     losses: Doubles  # (steps,) to be filled
     before: int  # steps taken so far
-    learning_rate: float
 
 
 class Blocks(NamedTuple):
@@ -106,6 +119,7 @@ class Blocks(NamedTuple):
 
     images: Floats  # (blocks, inputs, EXAMPLES), zeros in the last one
     labels: Wholes
+    losses: Doubles  # (examples,) softmax losses to be filled; empty where nobody asks
 
 
 PASSES = ("sgd", "sgd_momentum", "rmsprop", "adagrad", "adam")
@@ -200,7 +214,18 @@ def describe(spec: RunSpec) -> Net:
         reg=spec.net.reg,
         eps=spec.net.eps,
         momentum=spec.net.norm_momentum,
+        activation=COMPILED_ACTIVATIONS[spec.net.activation],
+        residual=RESIDUALS[spec.net.residual],
+        pieces=spec.training.batch_size // (spec.net.ghost_batch or spec.training.batch_size),
+        population=int(spec.net.statistics == "population"),
+        noise=int(spec.net.norm_noise > 0),
     )
+
+
+def is_plain(net: Net) -> bool:
+    """Whether each hidden layer is x W + b, one of the usual norms, and ReLU: these two are then one
+    pass over memory."""
+    return net.activation == 0 and net.residual == 0 and net.noise == 0 and net.norm < 4
 
 
 def _room(fan_in: int, units: int) -> int:
@@ -208,18 +233,25 @@ def _room(fan_in: int, units: int) -> int:
     return -(-fan_in * padded(units) // LINE) * LINE
 
 
-def fresh_state(net: Net, seed: int, weight_scale: float) -> tuple[State, Generator]:
-    """The state before the first step, with the weights that the assignment's net would draw, and
-    the generator that drew them."""
+def fresh_state(net: Net, spec: RunSpec) -> tuple[State, Generator]:
+    """The state before the first step, with the weights that the reference's net would draw, and the
+    generator that drew them."""
+    seed, norm = spec.seed, norms.BY_NAME.get(spec.net.normalization or "")
+    stds = starts.stds(spec.net.start, net.dims.tolist(), spec.net.weight_scale)
     drawn, standing = _drawn(seed, tuple(net.dims.tolist()))
     layers = len(net.starts)
     size = int(net.starts[-1]) + _room(int(net.dims[-2]), int(net.dims[-1]))
     weights = zeros(size + SPARE)
-    for start, normals in zip(net.starts, drawn, strict=True):
-        laid_out = in_strips((weight_scale * normals).astype(np.float32))
+    for start, normals, std in zip(net.starts, drawn, stds, strict=True):
+        laid_out = in_strips((std * normals).astype(np.float32))
         weights[start : start + laid_out.size] = laid_out
-    vectors = zeros(3, layers, net.width)
-    vectors.reshape(3, layers, net.width)[GAMMA] = 1
+    of_each = [each for each in norm.parameters if each.each == "layer"] if norm is not None else []
+    rows = len(VECTORS) if of_each else BETA + 1
+    vectors = zeros(rows, layers, net.width)
+    by_row = vectors.reshape(rows, layers, net.width)
+    by_row[GAMMA] = 1
+    for parameter in of_each:
+        by_row[VECTORS.index(parameter.name), :, 0] = parameter.start
     state = State(
         weights,
         zeros(weights.size),
@@ -250,12 +282,14 @@ def scratch(net: Net) -> Scratch:
     layers, width, rows = len(net.starts), net.width, net.batch_size + TALLEST
     return Scratch(
         affine=zeros(layers, rows, width),
+        normed=zeros(0 if is_plain(net) else layers, rows, width),
         hidden=zeros(layers, rows, width),
-        upstream=zeros(2, rows, width),
-        vector_grads=zeros(3, layers, width),
+        upstream=zeros(3 if net.residual else 2, rows, width),
+        vector_grads=zeros(BETA + 1 if net.norm < 4 else len(VECTORS), layers, width),
         turned=zeros(width * width + SPARE),
         grads=zeros(2 * CHUNK, STRIP),
         scores=zeros(2, width + TALLEST, EXAMPLES),
+        skip=zeros(width if net.residual else 0, EXAMPLES),
         statistics=np.zeros(layers * 2 * statistics_width(net)),
         sums=np.zeros(2 * max(width, rows)),
         image_starts=np.zeros(rows, dtype=np.int64),
@@ -268,4 +302,4 @@ def scratch(net: Net) -> Scratch:
 
 def statistics_width(net: Net) -> int:
     """How many means a layer has at most."""
-    return max(net.width, net.batch_size * net.groups)
+    return max(net.pieces * net.width, net.batch_size * net.groups)

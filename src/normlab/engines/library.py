@@ -30,7 +30,7 @@ VERSION = 2
 """Of the engine's arithmetic: it moves when the same run would have other bits than before."""
 
 SOURCES = (
-    "accuracy", "arithmetic", "build", "columns", "functions", "interface", "lanes", "layout",
+    "accuracy", "activations", "arithmetic", "build", "columns", "functions", "interface", "lanes", "layout",
     "passes", "processor", "products", "rows", "table", "tiles", "training",
 )  # fmt: skip
 """The modules that a library is made of."""

@@ -102,7 +102,7 @@ def input_gradient(
 def update_weights(
     x: Array, x0: int, starts: Array, ahead: Array, n: int, dout: Array, d0: int, width: int, weights: Array,
     first: Array, second: Array, start: int, fan_in: int, units: int, grads: Array, rule: int,
-    rate: np.float32, correction: np.float32, reg: np.float32, apart: bool,
+    rate: np.float32, correction: np.float32, reg: np.float32, shrink: np.float32, apart: bool,
 ) -> float:  # fmt: skip
     """dW[k, j] = Σ_i x[i, k] dout[i, j], and the update of W, a few inputs at a time.
 
@@ -141,6 +141,9 @@ def update_weights(
                 squares += squared_sum(w)
                 for q in range(size):
                     dw[q] += reg * w[q]
+            if shrink != 1:
+                for q in range(size):
+                    w[q] *= shrink  # decoupled weight decay, which no rule's step depends on
             update(
                 rule,
                 rate,

@@ -51,10 +51,10 @@ def standardize_rows(
 @njit(error_model="numpy", _nrt=False)
 def rows_forward(
     x: Array, x0: int, step: int, n: int, d: int, groups: int, statistics: Array, mean: int, rstd: int,
-    gamma: Array, beta: Array, out: Array, o0: int,
+    gamma: Array, beta: Array, out: Array, o0: int, relu: bool,
 ) -> None:  # fmt: skip
-    """relu(gamma * (x - mean) * rstd + beta), statistics a group of a row: layer, group or RMS norm,
-    then ReLU."""
+    """gamma * (x - mean) * rstd + beta, statistics a group of a row: layer, group or RMS norm; then
+    ReLU, if it comes next."""
     members = d // groups
     for i in range(n):
         row, target = x0 + i * step, o0 + i * step
@@ -67,7 +67,7 @@ def rows_forward(
                 count = min(COUNT, (g + 1) * members - j)
                 xhat = (load(x, row + j, count) - m) * r
                 y = multiply_add(load(gamma, j, count), xhat, load(beta, j, count))
-                store(out, target + j, positive(y), count)
+                store(out, target + j, positive(y) if relu else y, count)
 
 
 @njit(error_model="numpy", _nrt=False)
