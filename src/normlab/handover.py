@@ -33,7 +33,7 @@ _taken: dict[Handle, Any] = {}  # the last object taken, for all tasks it comes 
 
 @contextmanager
 def handed_over(value: Any) -> Iterator[Any]:
-    """What stands for `value` in a task, of which `taken` makes it again, in any process, while this context lasts."""
+    """A handle for `value` that can be pickled; `taken(handle)` gives it back in any process until this context ends."""
     with contextlib.ExitStack() as stack:
         try:
             given = _written(value, stack)

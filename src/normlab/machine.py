@@ -34,7 +34,7 @@ class Provenance(NamedTuple):
 
 
 def made_here(more: Mapping[str, Any] | None = None) -> Provenance:
-    """The provenance of a result made in this process now; `more` is told of the machine beside the rest."""
+    """The provenance of a result made in this process now; `more` is kept with the machine."""
     return Provenance(
         sys.intern(json.dumps(versions(), sort_keys=True)),
         sys.intern(json.dumps({**machine(), **(more or {})}, sort_keys=True)),

@@ -1,4 +1,4 @@
-"""Every random draw of the house, in one place.
+"""Every random draw, in one place.
 
 A run's draws come from NumPy's legacy generator, in the assignment's order: the weights W1, W2, …
 when the net is built, then one minibatch a step, then (where the data set is larger than asked) the

@@ -18,37 +18,24 @@ False
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
-from normlab import inputs, schedules, starts
-from normlab.errors import OptionError, not_one_of, refuse_unknown_keywords
-from normlab.layers import activations, norms
+from normlab import inputs, schedules
+from normlab.canonical import as_values, from_values, later, only_option_errors
+from normlab.errors import OptionError
+from normlab.history import History
 from normlab.layers.checks import EPS
 from normlab.layers.norm_record import MOMENTUM
+from normlab.net_options import KINDS, NOT_OF_KIND, check_images, check_net_options
 from normlab.optim import UPDATE_RULES
-from normlab.validation import finite_number, truth, whole_number, whole_numbers
-
-if TYPE_CHECKING:
-    from normlab.machine import Provenance
+from normlab.validation import choice, finite_number, truth, whole_number, whole_numbers
 
 DTYPES = ("float32", "float64")
-_OF_IMAGES = ("image_shape", "filters", "filter_size", "per_pixel")
-_NOT_OF_KIND = {
-    "fully connected": _OF_IMAGES,
-    "convolutional": (
-        "dropout", "activation", "residual", "ghost_batch", "statistics", "norm_noise",
-    ),
-}  # fmt: skip
-KINDS = tuple(_NOT_OF_KIND)
-RESIDUALS = (None, "pre-norm", "post-norm")
-STATISTICS = ("batch", "population")
 NOTEBOOK_SEED = 231
 """The seed of the assignment's notebooks."""
 
@@ -65,11 +52,6 @@ __all__ = [
     "later",
     "replace",
 ]
-
-
-def later(default: Any) -> Any:
-    """A field that version 1 of the records did not have: in the JSON only where it is not its default."""
-    return field(default=default, metadata={"added": True})
 
 
 @dataclass(frozen=True)
@@ -123,7 +105,7 @@ class NetSpec:
             if getattr(self, name) is not None:
                 _set(self, name, whole_number(name, getattr(self, name), least))
         for name, choices in (("dtype", DTYPES), ("kind", KINDS)):
-            _check_choice(name, getattr(self, name), choices)
+            choice(name, getattr(self, name), choices)
         self._check_kind()
         check_net_options(
             self.filters or self.hidden_dims, self.normalization, self.num_groups, self.dropout, self.reg,
@@ -141,7 +123,7 @@ class NetSpec:
         if self.kind == "convolutional":
             check_images(self.filters, self.image_shape, self.filter_size)
             whole_numbers("hidden_dims", self.hidden_dims, 1)
-        others = _NOT_OF_KIND[self.kind]
+        others = NOT_OF_KIND[self.kind]
         usual = {item.name: item.default for item in fields(self)}
         for name in others:
             if getattr(self, name) != usual[name]:
@@ -187,9 +169,9 @@ class TrainingSpec:
         for name, least in (("batch_size", 1), ("num_epochs", 1), ("warmup_epochs", 0)):
             _set(self, name, whole_number(name, getattr(self, name), least))
         _set(self, "test", truth("test", self.test))
-        _check_choice("update_rule", self.update_rule, UPDATE_RULES)
-        _check_choice("inputs", self.inputs, inputs.BY_NAME)
-        _check_choice("schedule", self.schedule, schedules.BY_NAME)
+        choice("update_rule", self.update_rule, UPDATE_RULES)
+        choice("inputs", self.inputs, inputs.BY_NAME)
+        choice("schedule", self.schedule, schedules.BY_NAME)
         schedules.check_warmup(self.schedule, self.warmup_epochs, self.num_epochs)
 
 
@@ -223,6 +205,9 @@ class DataSpec:
             _set(self, "split", None if split == NOTEBOOK_SEED else split)
 
 
+_PARTS: dict[str, type[Any]] = {"net": NetSpec, "training": TrainingSpec, "data": DataSpec}
+
+
 @dataclass(frozen=True)
 class RunSpec:
     """One training run, completely described. Equal specs give equal histories, on every engine.
@@ -236,7 +221,7 @@ class RunSpec:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, kind in (("net", NetSpec), ("training", TrainingSpec), ("data", DataSpec)):
+        for name, kind in _PARTS.items():
             given = getattr(self, name)
             if not isinstance(given, kind):
                 raise OptionError(
@@ -269,153 +254,11 @@ class RunSpec:
     @classmethod
     def from_json(cls, text: str) -> Self:
         """The spec that `to_json` wrote. Raises OptionError for other text, unknown fields, impossible values."""
-        with _only_option_errors(cls):
+        with only_option_errors(cls):
             values = json.loads(text)
-            _refuse_unknown_fields(cls, values)
-            return cls(
-                net=_from_mapping(NetSpec, values["net"]),
-                training=_from_mapping(TrainingSpec, values.get("training", {})),
-                data=_from_mapping(DataSpec, values.get("data", {})),
-                seed=values.get("seed", 0),
-            )
-
-
-@dataclass(frozen=True)
-class History:
-    """What a run left behind.
-
-    `loss` has one entry a step (the minibatch's, regularization included), `train_acc` and `val_acc` one
-    for the first iteration and one for each epoch's end (and the last iteration, where that is not an
-    epoch's end). `diverged` says that a loss was NaN or infinite; such a run is kept, and counted.
-    `test_acc` and `val_loss` stand beside `val_acc` where TrainingSpec.test asked for them: accuracy on the
-    test set, and the mean loss on the validation set, without regularization. `provenance` says which
-    versions and machine trained it, whoever records it; the records keep it in columns of their own.
-    """
-
-    loss: tuple[float, ...]
-    train_acc: tuple[float, ...]
-    val_acc: tuple[float, ...]
-    best_val_acc: float
-    diverged: bool
-    seconds: float = field(default=0.0, compare=False)
-    engine: str = field(default="reference", compare=False)
-    test_acc: tuple[float, ...] = later(())
-    val_loss: tuple[float, ...] = later(())
-    provenance: Provenance | None = field(default=None, compare=False, repr=False, metadata={"kept apart": True})
-
-    def __post_init__(self) -> None:
-        for name in ("loss", "train_acc", "val_acc", "test_acc", "val_loss"):
-            # every NaN becomes the one object math.nan, so that equal histories compare equal
-            values = (float(value) for value in getattr(self, name))
-            object.__setattr__(self, name, tuple(math.nan if v != v else v for v in values))
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        # a copy from another process goes through the constructor too, or its NaNs would equal no others
-        return type(self), tuple(getattr(self, item.name) for item in fields(self))
-
-    @property
-    def best_train_acc(self) -> float:
-        """The highest training accuracy measured."""
-        return max(self.train_acc)
-
-    @property
-    def final_loss(self) -> float:
-        """Mean loss of the last 100 steps: NaN or infinite where one of them is."""
-        tail = self.loss[-100:]
-        return sum(tail) / len(tail)
-
-    def to_json(self) -> str:
-        """Strict JSON, which has no NaN: non-finite losses are the strings "nan", "inf" and "-inf"."""
-        return json.dumps({name: _finite_or_text(value) for name, value in as_values(self).items()}, allow_nan=False)
-
-    @classmethod
-    def from_json(cls, text: str, provenance: Provenance | None = None) -> Self:
-        """The history that `to_json` wrote. Raises OptionError for any other text."""
-        with _only_option_errors(cls):
-            values = json.loads(text)
-            _refuse_unknown_fields(cls, values)
-            return cls(**values, provenance=provenance)
-
-
-def check_images(filters: Iterable[int], image_shape: Iterable[int], filter_size: int) -> None:
-    """Refuse a convolutional net that cannot be built."""
-    filters = whole_numbers("filters", filters, 1)
-    image_shape = whole_numbers("image_shape", image_shape, 1)
-    if not filters or len(image_shape) != 3:
-        raise OptionError(
-            f"a convolutional net needs filters and image_shape, such as filters=(16, 32), image_shape=(3, 32, 32); "
-            f"got filters={filters}, image_shape={image_shape}"
-        )
-    halvings = 2 ** len(filters)
-    if image_shape[1] % halvings or image_shape[2] % halvings or whole_number("filter_size", filter_size, 1) % 2 == 0:
-        raise OptionError(
-            f"image_shape={image_shape} with {len(filters)} blocks and filter_size={filter_size}: each block halves "
-            f"height and width, which {halvings} must divide, and filters have an odd size"
-        )
-
-
-def check_net_options(
-    hidden_dims: Iterable[int],
-    normalization: str | None,
-    num_groups: int | None,
-    dropout: float,
-    reg: float,
-    *,
-    eps: float = EPS,
-    activation: str = "relu",
-    start: str = "scale",
-    residual: str | None = None,
-    ghost_batch: int | None = None,
-    statistics: str = "batch",
-    norm_noise: float = 0.0,
-    norm_momentum: float = MOMENTUM,
-) -> None:
-    """Refuse a net that cannot be built, with what was given, what was expected and what to try."""
-    hidden_dims = whole_numbers("hidden_dims", hidden_dims, 0)
-    if any(dim < 1 for dim in hidden_dims):
-        raise OptionError(f"hidden_dims={list(hidden_dims)} has a layer without units; each needs at least 1")
-    if normalization is not None and normalization not in norms.BY_NAME:
-        raise not_one_of("normalization", normalization, (None, *norms.BY_NAME))
-    if not 0 < finite_number("dropout", dropout) <= 1:
-        raise OptionError(
-            f"dropout={dropout!r} is not a probability of keeping a unit, in (0, 1]; dropout=1 means no dropout"
-        )
-    for name, value in (("reg", reg), ("eps", eps), ("norm_noise", norm_noise)):
-        finite_number(name, value, 0)
-    if finite_number("norm_momentum", norm_momentum, 0) > 1:
-        raise OptionError(f"norm_momentum={norm_momentum!r} is not from 0 to 1")
-    _check_choice("activation", activation, activations.BY_NAME)
-    _check_choice("start", start, starts.BY_NAME)
-    _check_choice("residual", residual, RESIDUALS)
-    _check_choice("statistics", statistics, STATISTICS)
-    if ghost_batch is not None:
-        whole_number("ghost_batch", ghost_batch, 2)
-    if norm_noise and normalization is None:
-        raise OptionError(f"norm_noise={norm_noise!r} comes after a norm, and normalization is None")
-    if residual is not None and len({*hidden_dims}) > 1:
-        raise OptionError(
-            f"residual={residual!r} adds each hidden layer to the next, which must be as wide: "
-            f"hidden_dims={list(hidden_dims)} differ"
-        )
-    if residual is None and starts.BY_NAME[start].of_residual_nets:
-        raise OptionError(
-            f"start={start!r} is for residual nets; say residual='pre-norm' or 'post-norm', or take "
-            f"another start"
-        )
-    options: dict[str, Any] = {"num_groups": num_groups, "ghost_batch": ghost_batch}
-    options["statistics"] = None if statistics == "batch" else statistics
-    _check_norm_options(hidden_dims, normalization, options)
-
-
-def _check_norm_options(hidden_dims: tuple[int, ...], normalization: str | None, options: Mapping[str, Any]) -> None:
-    """Refuse an option that is another norm's, and what the norm itself refuses."""
-    norm = norms.BY_NAME[normalization] if normalization is not None else None
-    for name, value in options.items():
-        if value is not None and (norm is None or name not in norm.options):
-            takers = [repr(known.name) for known in norms.BY_NAME.values() if name in known.options]
-            raise OptionError(f"{name}={value!r} goes with normalization={' or '.join(takers)}, not {normalization!r}")
-    if norm is not None:
-        norm.check(hidden_dims, options)
+            parts = {name: from_values(kind, values[name]) for name, kind in _PARTS.items() if name in values}
+            found: Self = from_values(cls, values | parts)
+            return found
 
 
 def added_settings(spec: RunSpec) -> dict[str, Any]:
@@ -431,54 +274,11 @@ def added_settings(spec: RunSpec) -> dict[str, Any]:
     }
 
 
-def as_values(spec: Any) -> dict[str, Any]:
-    """A spec or history as JSON's values: every field but those added later at their default."""
-    return {
-        item.name: as_values(value) if is_dataclass(value) else value
-        for item in fields(spec)
-        if not item.metadata.get("kept apart")
-        and ((value := getattr(spec, item.name)) != item.default or not item.metadata.get("added"))
-    }
-
-
-@contextlib.contextmanager
-def _only_option_errors(kind: type) -> Iterator[None]:
-    """Whatever is wrong with a text that should be JSON of this kind is an OptionError."""
-    try:
-        yield
-    except OptionError:
-        raise
-    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
-        raise OptionError(
-            f"this text is not the JSON of a {kind.__name__}, as its to_json writes it: {type(error).__name__}, {error}"
-        ) from error
-
-
-def _finite_or_text(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return [_finite_or_text(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return repr(value)
-    return value
-
-
 def _set(spec: Any, name: str, value: Any) -> None:
     object.__setattr__(spec, name, value)
-
-
-def _check_choice(name: str, value: object, choices: Iterable[object]) -> None:
-    if not isinstance(value, str | None) or value not in choices:
-        raise not_one_of(name, value, choices)
 
 
 def _brief(value: Any) -> str:
     return f"a {type(value).__name__}" if is_dataclass(value) else f"{value!r:.60}"
 
 
-def _from_mapping(cls: type[Any], values: Mapping[str, Any]) -> Any:
-    _refuse_unknown_fields(cls, values)
-    return cls(**values)
-
-
-def _refuse_unknown_fields(cls: type[Any], values: Mapping[str, Any]) -> None:
-    refuse_unknown_keywords(cls.__name__, values, [f.name for f in fields(cls)])

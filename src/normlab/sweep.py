@@ -90,17 +90,17 @@ def train(
     workers = available_cores() if workers is None else whole_number("workers", workers, 1)
     _check(specs, data, records, chosen, retries)
 
-    wanted = {spec.key: spec for spec in specs}
+    asked = {spec.key: spec for spec in specs}
     histories: dict[str, History] = {}
     if records is not None:
-        histories = {key: found for key in wanted if (found := records.get(key)) is not None}
+        histories = {key: found for key in asked if (found := records.get(key)) is not None}
     reused = len(histories)
     # the longest first, so that no worker is left with a long one at the end
-    pending = sorted((spec for key, spec in wanted.items() if key not in histories), key=estimated_work, reverse=True)
+    pending = sorted((spec for key, spec in asked.items() if key not in histories), key=estimated_work, reverse=True)
     work, work_done = sum(map(estimated_work, pending)), 0.0
     losses: Losses[RunSpec] = Losses()
     if progress is not None:
-        progress(Progress(len(wanted), reused, reused, 0.0 if pending else 1.0))
+        progress(Progress(len(asked), reused, reused, 0.0 if pending else 1.0))
 
     finished = finished_tasks(run, pending, data, workers=workers, retries=retries, losses=losses)
     # here, too, BLAS has one thread as in every worker, so that the record says so
@@ -112,9 +112,9 @@ def train(
             work_done += estimated_work(spec)
             if progress is not None:
                 share = min(work_done / work, 1.0)
-                progress(Progress(len(wanted), len(histories), reused, share, spec, history.seconds, losses.workers))
+                progress(Progress(len(asked), len(histories), reused, share, spec, history.seconds, losses.workers))
     if losses.tasks:
-        raise LostRunsError(_lost(losses.tasks, len(wanted), records), losses.tasks, histories)
+        raise LostRunsError(_lost(losses.tasks, len(asked), records), losses.tasks, histories)
     return [histories[spec.key] for spec in specs]
 
 
@@ -145,7 +145,7 @@ def _check(
 
 
 def estimated_work(spec: RunSpec) -> float:
-    """About how long a run takes, in multiplications: to start long runs first and to tell the remaining time."""
+    """About how long a run takes, in multiplications: to start long runs first and to estimate the remaining time."""
     net, training, data = spec.net, spec.training, spec.data
     dims = [data.input_dim, *net.hidden_dims, data.num_classes]
     weights = sum(fan_in * fan_out for fan_in, fan_out in pairwise(dims))

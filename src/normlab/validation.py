@@ -1,4 +1,4 @@
-"""What is a number here: the one place that says so, for specs, the Solver and every other door.
+"""What is a number here: the one place that says so, for specs, the Solver and whoever else is given one.
 
 NumPy's scalars are as welcome as Python's; True and False are no numbers, and nothing is cut or rounded.
 """
@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import math
 import operator
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from normlab.errors import OptionError
+from normlab.errors import OptionError, not_one_of
 
 
 def whole_number(name: str, value: Any, least: int, most: int | None = None) -> int:
@@ -26,8 +27,8 @@ def whole_number(name: str, value: Any, least: int, most: int | None = None) -> 
     """
     found = _index(value)
     if found is None or found < least or (most is not None and found > most):
-        wanted = f">= {least}" if most is None else f"from {least} to {most}"
-        raise OptionError(f"{name}={value!r} is not a whole number {wanted}")
+        expected = f">= {least}" if most is None else f"from {least} to {most}"
+        raise OptionError(f"{name}={value!r} is not a whole number {expected}")
     return found
 
 
@@ -43,8 +44,8 @@ def finite_number(name: str, value: Any, least: float = -math.inf) -> float:
     """
     found = _float(value)
     if not (math.isfinite(found) and found >= least):
-        wanted = "" if least == -math.inf else f" >= {least:g}"
-        raise OptionError(f"{name}={value!r} is not a finite number{wanted}")
+        expected = "" if least == -math.inf else f" >= {least:g}"
+        raise OptionError(f"{name}={value!r} is not a finite number{expected}")
     return found + 0.0  # -0.0 becomes 0.0: equal specs have one key
 
 
@@ -69,6 +70,12 @@ def truth(name: str, value: Any) -> bool:
     if not isinstance(value, bool | np.bool_):
         raise OptionError(f"{name}={value!r} is neither True nor False")
     return bool(value)
+
+
+def choice(name: str, value: object, choices: Iterable[object]) -> None:
+    """Raise an OptionError, with the nearest choice, unless `value` is one of the choices: names, or None."""
+    if not isinstance(value, str | None) or value not in choices:
+        raise not_one_of(name, value, choices)
 
 
 def _index(value: Any) -> int | None:

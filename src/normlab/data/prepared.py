@@ -52,8 +52,8 @@ def drawn_anew(data: Dataset, split: int | None) -> Dataset:
         return data
     X, y = (np.concatenate([getattr(data, f"{name}_{part}") for part in ("train", "val")]) for name in "Xy")
     train, val = randomness.split(split, len(data.X_train), len(data.X_val))
-    arrays = {"X_train": X[train], "y_train": y[train], "X_val": X[val], "y_val": y[val]}
-    return _known_as(replace(data.spec, split=split), replace(data, **arrays, split=split))
+    drawn = replace(data, X_train=X[train], y_train=y[train], X_val=X[val], y_val=y[val], split=split)
+    return _known_as(replace(data.spec, split=split), drawn)
 
 
 def treated(data: Dataset, name: str) -> Dataset:
@@ -67,8 +67,8 @@ def treated(data: Dataset, name: str) -> Dataset:
     def apply(X: Array) -> Array:
         return ((X.reshape(len(X), -1) - shift) / scale).reshape(-1, *shape[1:])
 
-    arrays = {f"X_{part}": apply(getattr(data, f"X_{part}")) for part in ("train", "val", "test")}
-    return _known_as(data.spec, replace(data, **arrays, inputs=name))
+    X_train, X_val, X_test = map(apply, (data.X_train, data.X_val, data.X_test))
+    return _known_as(data.spec, replace(data, X_train=X_train, X_val=X_val, X_test=X_test, inputs=name))
 
 
 def _known_as(spec: DataSpec, data: Dataset) -> Dataset:

@@ -18,7 +18,7 @@ from normlab.specs import History, RunSpec, replace
 
 if TYPE_CHECKING:
     from normlab.data.dataset import Dataset
-    from normlab.nets import FullyConnectedNet
+    from normlab.nets import Net
 
 __all__ = [
     "AUTO",
@@ -83,7 +83,7 @@ def explain_engine(spec: RunSpec) -> str:
 
 
 def train(
-    engine: str | Engine, spec: RunSpec, data: Dataset, model: FullyConnectedNet | None = None
+    engine: str | Engine, spec: RunSpec, data: Dataset, model: Net | None = None
 ) -> History:
     """A run's history from an engine, with what it was made with; BLAS works on one thread."""
     engine = pick(engine, spec)
@@ -96,7 +96,7 @@ def train(
 
 def trained_net(
     spec: RunSpec, data: Dataset, engine: str = "auto"
-) -> tuple[History, FullyConnectedNet]:
+) -> tuple[History, Net]:
     """A run's history, and the net that it leaves, with the best parameters on validation data in it."""
     model = net_for(spec, randomness.generator(spec.seed))
     return train(engine, spec, data, model), model

@@ -9,7 +9,7 @@ compiled code comes from, `library` says.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from normlab.engines import library, reference
 from normlab.engines.engine import Engine
@@ -17,7 +17,7 @@ from normlab.specs import History, RunSpec, added_settings
 
 if TYPE_CHECKING:
     from normlab.data.dataset import Dataset
-    from normlab.nets import FullyConnectedNet
+    from normlab.nets import FullyConnectedNet, Net
 
 COMPILED_RULES = ("sgd", "sgd_momentum", "rmsprop", "adam")  # others are left to the Solver
 COMPILED_NORMS = {
@@ -89,10 +89,10 @@ def explain(spec: RunSpec) -> str:
     )
 
 
-def train(spec: RunSpec, data: Dataset, model: FullyConnectedNet | None = None) -> History:
+def train(spec: RunSpec, data: Dataset, model: Net | None = None) -> History:
     """The reference's history, sooner: float64 to the bit, float32 as near as rounding lets training be."""
     if compiles(spec):
-        return train_compiled(spec, data, model)
+        return train_compiled(spec, data, cast("FullyConnectedNet | None", model))
     solver = reference.solver_for(spec, data)
     speed_up(solver)
     return reference.train_solver(solver, model)

@@ -10,7 +10,7 @@ from normlab.specs import History, RunSpec
 
 if TYPE_CHECKING:
     from normlab.data.dataset import Dataset
-    from normlab.nets import FullyConnectedNet
+    from normlab.nets import Net
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Engine:
     """Why the engine cannot run on this machine; None where it can."""
     takes: Callable[[RunSpec], str | None]
     """Why the engine does not train a run, such as a setting that it does not know; None where it does."""
-    train: Callable[[RunSpec, Dataset, FullyConnectedNet | None], History]
+    train: Callable[[RunSpec, Dataset, Net | None], History]
     """The history of a run, on data that `prepared` has made for it. A net, if given, is left with the
     best parameters on validation data."""
     explain: Callable[[RunSpec], str]

@@ -14,7 +14,7 @@ from normlab.data.prepared import prepared
 from normlab.engines.engine import Engine
 from normlab.errors import NonFiniteWarning, OptionError
 from normlab.layers import norms
-from normlab.nets import ConvolutionalNet, FullyConnectedNet
+from normlab.nets import ConvolutionalNet, FullyConnectedNet, Net
 from normlab.solver import Solver
 from normlab.specs import History, RunSpec, added_settings
 from normlab.typing import Generator
@@ -56,12 +56,12 @@ def takes(spec: RunSpec) -> str | None:
     return None
 
 
-def train(spec: RunSpec, data: Dataset, model: FullyConnectedNet | None = None) -> History:
+def train(spec: RunSpec, data: Dataset, model: Net | None = None) -> History:
     """One run as the assignment does it: build the net, then `Solver.train()`."""
     return train_solver(solver_for(spec, data), model)
 
 
-def net_for(spec: RunSpec, rng: Generator) -> FullyConnectedNet | ConvolutionalNet:
+def net_for(spec: RunSpec, rng: Generator) -> Net:
     """A run's net with its first weights, which `rng` draws."""
     net = spec.net
     if net.filters:
@@ -115,7 +115,7 @@ def solver_for(spec: RunSpec, data: Dataset) -> Solver:
     )
 
 
-def train_solver(solver: Solver, model: FullyConnectedNet | None = None) -> History:
+def train_solver(solver: Solver, model: Net | None = None) -> History:
     """Train to the end, and what came of it as a History; `model`, if given, becomes the trained net."""
     began = time.perf_counter()
     # A run that diverges overflows, and meets NaN in every batch: `diverged` says so, once.

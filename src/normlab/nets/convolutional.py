@@ -33,9 +33,9 @@ from normlab.layers import (
 )
 from normlab.layers.checks import EPS
 from normlab.layers.norm_record import MOMENTUM
+from normlab.net_options import check_images
 from normlab.nets.regularization import l2_loss, regularized
 from normlab.nets.three_layer_conv import POOL
-from normlab.specs import check_images
 from normlab.typing import Array, Generator, Params
 
 

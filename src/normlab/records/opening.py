@@ -1,4 +1,4 @@
-"""The door of a records file: everything that can be wrong with it is found here, before hours of work."""
+"""Opening a records file: whatever can be wrong with it is found here, before hours of work."""
 
 from __future__ import annotations
 

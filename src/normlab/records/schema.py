@@ -78,7 +78,7 @@ def _value(item: Field[Any], path: str) -> str:
     if isinstance(item.default, str | tuple):  # a sequence is JSON here, as hidden_dims is
         text = item.default if isinstance(item.default, str) else json.dumps(item.default)
         return f"coalesce({found}, '{text}')"
-    default = f"{item.default * 1}"
+    default = int(item.default) if isinstance(item.default, bool) else item.default
     return f"coalesce({found}, {default})"
 
 
