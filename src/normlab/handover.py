@@ -33,7 +33,10 @@ _taken: dict[Handle, Any] = {}  # the last object taken, for all tasks it comes 
 
 @contextmanager
 def handed_over(value: Any) -> Iterator[Any]:
-    """A handle for `value` that can be pickled; `taken(handle)` gives it back in any process until this context ends."""
+    """A handle for `value` that can be pickled.
+
+    `taken(handle)` gives the value back, in any process, until this context ends.
+    """
     with contextlib.ExitStack() as stack:
         try:
             given = _written(value, stack)

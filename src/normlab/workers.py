@@ -145,7 +145,8 @@ def _end_with(parent: int) -> None:
     """From now on this worker process ends when its parent is gone, even killed without a word.
 
     joblib's workers would wait five minutes for another task, or for ever if the kill came at the wrong
-    instant, and keep their copy of the data for as long. Windows does not say which processes are gone; there they do wait.
+    instant, and keep their copy of the data for as long. Windows does not say which processes are gone; there
+    they do wait.
     """
     if os.name == "nt":
         return
