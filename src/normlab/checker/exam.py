@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -28,6 +30,10 @@ class Failed(Exception):
         self.raised = raised
 
 
+class Absent(Exception):
+    """A call needs a module that was not handed in; carries the reason."""
+
+
 class Unwritten(Exception):
     """A call gave None where a value belongs: the starter's own placeholder."""
 
@@ -39,6 +45,7 @@ class Examination:
         self.subject = subject
         self.seed = seed
         self.fine: dict[str, bool] = {}
+        self.faults: dict[str, tuple[str, ...]] = {}
         self.gone: set[str] = set()
         self.findings: list[Finding] = []
         self.case: Case | None = None  # the one that is being made
@@ -46,6 +53,10 @@ class Examination:
     def has(self, name: str) -> bool:
         """Whether the function is there at all."""
         return name in self.subject.inventory and name not in self.gone
+
+    def is_judged(self, name: str) -> bool:
+        """Whether a function is right, or wrong in a way that can be called: what stands on it can be asked."""
+        return bool(self.fine.get(name)) or bool(self.faults.get(name))
 
     def known(self, name: str) -> Known:
         """Where and how a function is defined."""
@@ -95,6 +106,10 @@ class Case:
         names = " and ".join(dict.fromkeys(on))
         self._add("waiting", "waiting", "", True, 0, {"on": names})
 
+    def absent(self, why: str) -> None:
+        """It needs something that was not handed in."""
+        self._add("waiting", "module_missing", why, True, 0, {"message": why})
+
     def not_checked(self, why: str) -> None:
         """It was not asked, for a reason that is not its own."""
         self._add("waiting", "out_of_time", "", True, 0, {"message": why})
@@ -117,7 +132,14 @@ class Case:
                 line=known.line if known else 0,
             )
             self.findings.insert(0, own)
-        self.exam.fine[self.function] = self.verdict == "right"
+        self.findings.sort(key=_rank)
+        faults = [f for f in self.findings if f.verdict == "wrong"]
+        self.exam.fine[self.function] = self.verdict in ("right", "wrong") and not any(
+            f.severity == "fault" for f in faults
+        )
+        self.exam.faults[self.function] = tuple(f.fault.partition(".")[2] for f in faults)
+        if self.stands_on:
+            self.findings = [replace(f, follows=self.stands_on) for f in self.findings]
         self.exam.findings += self.findings
 
     def _add(
@@ -149,15 +171,23 @@ class Case:
 
     def call(self, name: str, *args: Any, keep: Any = (), seed: int | None = None) -> Outcome:
         """Call a function of the subject; raises Failed where it raised."""
-        outcome = self.exam.subject.call(name, *args, keep=keep, numpy_seed=seed)
-        if outcome.error is not None:
-            if _is_starter(outcome.error):
-                raise Unwritten
-            raise Failed(outcome.error)
+        outcome = self.came_back(self.exam.subject.call(name, *args, keep=keep, numpy_seed=seed))
         if unreadable(name, outcome.value):
             self.wrong("odd_result", f"{name} returned {told(outcome.value)}")
             raise Settled
         return outcome
+
+    def came_back(self, outcome: Outcome) -> Outcome:
+        """The outcome of a call that did not raise; Unwritten, Absent or Failed for one that did."""
+        error = outcome.error
+        if error is None:
+            return outcome
+        if _is_starter(error):
+            raise Unwritten
+        missing = [note.text for note in self.exam.subject.notes if note.kind == "missing"]
+        if missing and error.type in ("NameError", "ImportError", "ModuleNotFoundError"):
+            raise Absent(f"{error.message} ({'; '.join(missing)})")
+        raise Failed(error)
 
     def forward(self, name: str, *args: Any, seed: int | None = None) -> tuple[Any, Any, Outcome]:
         """Call a forward function: its output, its cache (kept there), and the whole outcome."""
@@ -221,11 +251,12 @@ class Case:
         what: str = "the output",
         raises: str = "raises",
         silent: bool = False,
+        even: Callable[[Any], bool] | None = None,
     ) -> bool:
         """Judge a value by a family of alternatives, on every draw; True when it is right.
 
         Where a call raises, the same is asked with all sizes equal (`square`), where sums over a wrong axis
-        broadcast instead of failing.
+        broadcast instead of failing. `even` says which draws have two sizes that agree, by accident or not.
         """
         failed: Raised | None = None
         try:
@@ -258,6 +289,10 @@ class Case:
             )
         elif family.explain(seen, 0, SINGLE) == ():
             self.wrong("single_precision", evidence)
+        elif (
+            even is not None and family.explain([pair for pair in seen if not even(pair[0])]) == ()
+        ):
+            self.wrong("only_where_sizes_differ", evidence, what=what)
         else:
             self.wrong("unexplained", evidence, named=False, what=what)
         return False
@@ -272,16 +307,21 @@ def settle(case: Case, steps: Callable[..., None], *given: Any) -> None:
     except Unwritten:
         if case.verdict == "right":
             case.unimplemented()
+    except Absent as absent:
+        case.absent(str(absent))
     except Failed as failure:
-        known = (
-            "integer_division"
-            if "cannot be interpreted as an integer" in failure.raised.message
-            else ""
-        )
-        case.wrong(
-            known or "raises", str(failure.raised), named=bool(known), line=failure.raised.line
-        )
+        raised = failure.raised
+        known = "cannot be interpreted as an integer" in raised.message
+        key = "integer_division" if known else "raises"
+        case.wrong(key, str(raised), named=known, line=raised.line)
     case.close()
+
+
+def _rank(finding: Finding) -> int:
+    """What is wrong comes first, and what is named before what is not; the rest keeps its order."""
+    if finding.verdict != "wrong" or finding.severity != "fault":
+        return 2
+    return 0 if finding.named else 1
 
 
 def far(family: Family, seen: Sequence[tuple[Any, Any]]) -> str:
@@ -302,13 +342,20 @@ def far(family: Family, seen: Sequence[tuple[Any, Any]]) -> str:
     return f"off by {worst:.2g} of the largest value, on {off} of {len(distances)} random inputs"
 
 
+TO_DO = re.compile(
+    r"\b(to ?do|not (yet )?(implemented|written|done)|implement (this|me|it)|your code)\b", re.I
+)
+
+
 def _is_starter(raised: Raised) -> bool:
     """Whether the starter's own code raised, around the place that is still to be filled."""
-    casts_nothing = (
-        raised.type == "AttributeError"
-        and raised.message == "'NoneType' object has no attribute 'astype'"
+    none_type = "'NoneType' object has no attribute 'astype'"
+    said = raised.type in ("AssertionError", "Exception", "RuntimeError", "ValueError")
+    return (
+        raised.type == "NotImplementedError"
+        or (raised.type == "AttributeError" and raised.message == none_type)
+        or (said and TO_DO.search(f"{raised.message} {raised.text}") is not None)
     )
-    return raised.type == "NotImplementedError" or casts_nothing
 
 
 def _told(value: Any) -> str:

@@ -20,7 +20,8 @@ class Finding:
     that is right or not written. `sentence` says what is wrong; `derivation` is the line of the derivation it
     belongs to; `evidence` is what was measured; `cell` says which cell of the notebook shows it, or why none
     does. `hints` are three, each saying more than the one before; none is the code. `named` is False where
-    the function is wrong and the cause is not known.
+    the function is wrong and the cause is not known. `follows` are wrong functions that it stands on: it was
+    judged against what they compute, not against what they should.
     """
 
     function: str
@@ -35,6 +36,7 @@ class Finding:
     named: bool = True
     file: str = ""
     line: int = 0
+    follows: tuple[str, ...] = ()
 
     @property
     def headline(self) -> str:
@@ -75,7 +77,9 @@ class Report:
         """The verdict on each function that is there."""
         verdicts: dict[str, str] = {}
         for finding in self.findings:
-            verdicts[finding.function] = worse(verdicts.get(finding.function, "right"), finding.verdict)
+            verdicts[finding.function] = worse(
+                verdicts.get(finding.function, "right"), finding.verdict
+            )
         return verdicts
 
     @property
@@ -112,7 +116,9 @@ class Report:
         return json.dumps(self.as_dict(), indent=2, ensure_ascii=ascii_only, allow_nan=False)
 
     def __str__(self) -> str:
-        from normlab.checker.show_text import as_text  # the showing knows the records, not the other way round
+        from normlab.checker.show_text import (
+            as_text,
+        )  # the showing knows the records, not the other way round
 
         return as_text(self)
 

@@ -162,7 +162,7 @@ def regress(terms: Sequence[Array], dx: Array) -> tuple[Array, float]:
     return coefficients / norms[:, 0, :], float(np.max(np.abs(fitted - dx)) / scale)
 
 
-ORDER = ("-1", "2", "K", "K/(K-1)", "s", "γ", "r")
+ORDER = ("-1", "2", "K", "K/(K-1)", "s", "γ", "r", "q")
 """How a monomial is written; other sizes come after the sign."""
 
 
@@ -180,8 +180,11 @@ class Word(NamedTuple):
         return "·".join(name if power == 1 else f"{name}^{power:g}" for name, power in ordered)
 
 
-def vocabulary(rows: Rows) -> Mapping[str, Array]:
-    """The quantities that a coefficient may be made of, each (R,) or a scalar."""
+def vocabulary(rows: Rows, other_eps: float | None = None) -> Mapping[str, Array]:
+    """The quantities that a coefficient may be made of, each (R,) or a scalar.
+
+    `r` and `q` are what another ε in the standard deviation leaves: none at all, and `other_eps`.
+    """
     ratio = (rows.var + rows.eps) / rows.var
     words: dict[str, Array] = {
         "K": np.array(float(rows.x.shape[1])),
@@ -195,13 +198,16 @@ def vocabulary(rows: Rows) -> Mapping[str, Array]:
         words["γ"] = np.broadcast_to(rows.gamma, (rows.x.shape[0], 1))[:, 0]
     for name, size in rows.others.items():
         words[name] = np.array(float(size))
+    if other_eps is not None:
+        words["q"] = np.sqrt((rows.var + rows.eps) / (rows.var + other_eps))[:, 0]
     return words
 
 
 POWERS: Mapping[str, tuple[float, ...]] = {
     "-1": (0, 1), "2": (0, 1, -1, 2, -2), "K": (0, 1, -1, 2, -2),
     "s": (0, 1, 2, -1, -2, 3, -3, -4, 4),
-    "γ": (0, 1, -1, 2, -2), "r": (0, 1, 2, 3, -1, -2, -3), "K/(K-1)": (0, 1, -1),
+    "γ": (0, 1, -1, 2, -2), "r": (0, 1, 2, 3, -1, -2, -3), "q": (0, 1, 2, 3, -1, -2, -3),
+    "K/(K-1)": (0, 1, -1),
     "other": (0, 1, -1, 2, -2),
 }  # fmt: skip
 

@@ -93,7 +93,8 @@ AFFINE_BACKWARD = by_key(
     (
         _sum("db_keepdims", "db has shape (1, M); b has (M,)",
              "The sum over examples removes that axis.",
-             cell=BROADCAST, wrong={"db_sum": lambda dout: dout.sum(0, keepdims=True)}),
+             cell=BROADCAST, severity="robustness",
+             wrong={"db_sum": lambda dout: dout.sum(0, keepdims=True)}),
         _sum("db_wrong_axis", "db is summed over the outputs instead of over the examples", SHARED,
              wrong=({"db_sum": lambda dout: dout.sum(1)},
                     {"db_sum": lambda dout: dout.sum(1, keepdims=True)})),

@@ -15,7 +15,7 @@ _forward = partial(
     line=LINE,
     where="Measure: which fraction survives, and by what is it multiplied?",
     tried="Use p = 0.2 and p = 0.8 on an array of ones, and look at the mean in training and in "
-          "testing.",
+    "testing.",
     cell=CELL,
 )
 TESTING = "With inverted dropout nothing is left to do in testing."
@@ -36,6 +36,11 @@ DROPOUT_FORWARD = by_key((
     _forward("whole_columns",
              "whole rows or columns are dropped together: the mask has too few entries",
              "Each element of x is dropped by itself."),
+    _forward("everything_dropped", "everything is dropped, whatever p is",
+             "A part of the units is set to zero; the others stay."),
+    _forward("mask_not_binary",
+             "the mask holds the random numbers themselves instead of 0 and 1/keep",
+             "A comparison turns random numbers into a mask."),
     _forward("nothing_dropped", "nothing is dropped in training",
              "In training a part of the units is set to zero."),
     _forward("scale", "the survivors are multiplied by the wrong factor",

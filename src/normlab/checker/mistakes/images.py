@@ -23,6 +23,8 @@ SPATIAL = (
     _layout("not_transposed_back",
             "the flat result is brought back to (N, C, H, W) by another order than it was flattened",
             "The way back is the inverse of the way there."),
+    _layout("left_as_rows", "the output is not brought back to the shape of x",
+            "The output has the shape of x."),
     _layout("per_pixel", "statistics are taken over the examples only, a pixel at a time",
             "A channel's pixels share its statistics.", wrong={"axes": (0,)}),
     _layout("over_pixels_only", "statistics are taken within each image only",
@@ -36,12 +38,36 @@ SPATIAL = (
 
 
 class Split(NamedTuple):
-    """How (N, C, H, W) is taken apart, as letters of its shape, and the axes that are reduced."""
+    """How (N, C, H, W) is taken apart, as letters of its shape, and the axes that are reduced.
+
+    `order` is the transposition before the split, undone after it.
+    """
 
     letters: tuple[str, ...]
     axes: tuple[int, ...]
+    order: tuple[int, ...] = (0, 1, 2, 3)
 
 
+MIXED = (
+    (0, 2, 3, 1),
+    (0, 3, 2, 1),
+    (0, 2, 1, 3),
+    (0, 3, 1, 2),
+    (1, 0, 2, 3),
+    (2, 3, 0, 1),
+    (0, 1, 3, 2),
+)
+CUT = (
+    (("N", "G", "HW", "C/G"), (2,)), (("N", "G", "HW", "C/G"), (3,)),
+    (("N", "HW", "G", "C/G"), (1, 3)),
+    (("N", "H", "W", "G", "C/G"), (1, 2, 4)), (("N", "H", "W", "G", "C/G"), (4,)),
+    (("NHW", "G", "C/G"), (2,)),
+    (("NHW", "G", "C/G"), (0, 2)), (("NHW", "C/G", "G"), (1,)), (("NHW", "C"), (0,)),
+    (("NHW", "C"), (1,)),
+    (("NHWC/G", "G"), (0,)), (("NHWC/G", "G"), (1,)), (("G", "rest"), (1,)), (("G", "rest"), (0,)),
+    (("N", "G", "H", "W", "C/G"), (2, 3)), (("N", "G", "H", "W", "C/G"), (4,)),
+)  # fmt: skip
+"""Reshapes of (N, C, H, W) that move nothing first, and the axes that are then reduced."""
 OWN = Split(("N", "G", "C/G", "H", "W"), (2, 3, 4))
 GROUPS = (
     _layout("groups_ignored", "all channels are normalized together: the groups are ignored",
@@ -64,4 +90,28 @@ GROUPS = (
     _layout("per_channel", "statistics are taken a channel at a time",
             "A group's statistics run over all its channels.",
             wrong={"groups": Split(("N", "G", "C/G", "H", "W"), (3, 4))}),
+    _layout("batch_norm_for_group_norm",
+            "each channel is normalized over the batch: this is batch norm, the groups are ignored",
+            "Group norm treats each example by itself, and a group's channels together.",
+            wrong={"groups": Split(("N", "C", "H", "W"), (0, 2, 3))}),
+    _layout("over_groups",
+            "statistics are taken over the groups, each position of a group by itself",
+            "A group's statistics run over its channels and all pixels.",
+            wrong=({"groups": Split(("N", "G", "C/G", "H", "W"), (0, 1))},
+                   {"groups": Split(("N", "G", "C/G", "H", "W"), (1,))},
+                   {"groups": Split(("N", "G", "C/G", "H", "W"), (0,))},
+                   {"groups": Split(("N", "G", "C/G", "H", "W"), (1, 3, 4))},
+                   {"groups": Split(("N", "G", "C/G", "H", "W"), (0, 1, 2))},
+                   {"groups": Split(("N", "G", "C/G", "H", "W"), (0, 2))},
+                   {"groups": Split(("N", "G", "C/G", "H", "W"), (0, 3, 4))},
+                   {"groups": Split(("N", "G", "C/G", "H", "W"), (0, 1, 3, 4))},
+                   {"groups": Split(("N", "G", "C/G", "H", "W"), (2, 3))},
+                   {"groups": Split(("N", "G", "C/G", "H", "W"), (2, 4))},
+                   {"groups": Split(("N", "C", "H", "W"), (1,))},
+                   {"groups": Split(("N", "C", "H", "W"), (0, 1, 2, 3))})),
+    _layout("pixels_mixed",
+            "the reshape cuts across channels and pixels: what is normalized together is no group",
+            "Neighbouring channels, with all their pixels, are one block of memory.",
+            wrong=(*({"groups": Split(("N", "G", "rest"), (2,), order)} for order in MIXED),
+                   *({"groups": Split(letters, axes)} for letters, axes in CUT))),
 )  # fmt: skip

@@ -105,7 +105,15 @@ def _whole(products: Array, weight: Array) -> Array:
     return np.asarray(products.sum() / products.shape[1])
 
 
-WRONG_AXIS = (_over_rows, _inside(_over_rows), _over_rows_turned, _inside(_over_rows_turned))
+def _over_rows_by_own_count(products: Array, weight: Array) -> Array:
+    """Summed over the wrong axis and divided by the right one's size."""
+    return np.asarray(products.sum(axis=0)[None, :] / products.shape[1])
+
+
+WRONG_AXIS = (
+    _over_rows, _inside(_over_rows), _over_rows_turned, _inside(_over_rows_turned),
+    _over_rows_by_own_count, _inside(_over_rows_by_own_count),
+)  # fmt: skip
 
 
 def _x(rows, xhat, s):  # type: ignore[no-untyped-def]
@@ -114,6 +122,14 @@ def _x(rows, xhat, s):  # type: ignore[no-untyped-def]
 
 def _out(rows, xhat, s):  # type: ignore[no-untyped-def]
     return rows.gamma * xhat + rows.beta
+
+
+def _squared(rows, xhat, s):  # type: ignore[no-untyped-def]
+    return xhat * xhat
+
+
+def _one(rows, xhat, s):  # type: ignore[no-untyped-def]
+    return np.ones_like(xhat)
 
 
 def _through_mean(rows, s, reduced):  # type: ignore[no-untyped-def]
@@ -232,6 +248,12 @@ INGREDIENTS = (
               "the output γ·x̂ + β stands where x̂ is needed (often: forward cached out)",
               "x̂ is the value before γ and β.", tried=TRY_GAMMA,
               wrong=({"inner": _out, "outer": _out}, {"inner": _out}, {"outer": _out})),
+    _variance("variance_path_merged",
+              "the x̂ of the variance's path stands inside the mean: mean(dx̂·x̂²) instead of "
+              "x̂·mean(dx̂·x̂)",
+              "x̂ differs from entry to entry: it cannot be pulled into the mean.",
+              tried=TRY_VARIANCE,
+              wrong={"inner": _squared, "outer": _one}),
     _dx("std_as_variance",
         "the standard deviation is used as if it were the variance (what forward cached, backward "
         "misreads)",
@@ -259,7 +281,7 @@ FACTORS = (
     _dx("multiplied_by_std", "multiplies by the standard deviation where it must divide",
         ONE_OVER_STD,
         tried="Multiply x by 10: dx must shrink.",
-        leaves=(*_everywhere("s^-2"), *_in_direct("s^-2"))),
+        leaves=(*_everywhere("s^-2", "s^-2·r^-1"), *_in_direct("s^-2", "s^-2·r^-1"))),
     _dx("variance_for_std", "the variance stands where 1/std belongs", ONE_OVER_STD,
         tried=TRY_SCALE,
         leaves=_everywhere("s^-3·r^-2", "s^-3")),
@@ -301,7 +323,13 @@ FACTORS = (
     _dx("eps_missing", "ε is missing, or another one than forward's, in the standard deviation",
         "Backward differentiates what forward computed: with the same ε.", tried=TRY_EPS,
         cell=SMALL_EPS,
-        leaves=(*EPS_EVERYWHERE, *_in_direct("r"), *_in_mean("r"))),
+        severity="robustness", leaves=(*EPS_EVERYWHERE, *_in_direct("r"), *_in_mean("r"))),
+    _dx("eps_other", "the standard deviation is made with another ε than forward's",
+        "Backward differentiates what forward computed: with the same ε.", tried=TRY_EPS,
+        cell=SMALL_EPS,
+        severity="robustness",
+        leaves=(*(tuple(text.replace("r", "q") for text in leaves) for leaves in EPS_EVERYWHERE),
+                *_in_direct("q"), *_in_mean("q"), *_in_variance("q", "q^2", "q^3"))),
     _mean("mean_path_missing", "the path through the mean is missing",
           "μ depends on every x, so every x gets a share.",
           tried=TRY_MEAN, leaves=_in_mean("0")),
@@ -355,7 +383,7 @@ FACTORS = (
               leaves=_in_variance("-1·2")),
     _variance("eps_missing_in_variance_path", "ε is missing in the variance's path only",
               "The power is of (var + ε), not var.", line=DVAR, tried=TRY_EPS, cell=SMALL_EPS,
-              leaves=_in_variance("r", "r^2", "r^3")),
+              severity="robustness", leaves=_in_variance("r", "r^2", "r^3")),
     _variance("precedence",
               "a bracket is missing: the factor in front multiplies only the first of two terms",
               "The factor stands before the whole bracket.", line=DX,
@@ -367,6 +395,8 @@ FACTORS = (
 )  # fmt: skip
 
 DESCRIBED = (
+    _dx("dx_is_dout", "dx is dout (or γ·dout): the layer is treated as if it did nothing",
+        "x enters x̂ directly, through μ and through var.", tried=TRY_SCALE),
     _direct("direct_path_varies", "the direct path has a factor that differs from group to group",
             "It is γ·s."),
     _direct("first_path_factor", "the direct path is off by the factor {a}", "It is dx̂·s."),

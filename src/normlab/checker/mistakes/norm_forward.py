@@ -26,6 +26,13 @@ TRY_TEST = (
 _statistics = partial(
     Mistake, line=LINE, where="Look at how the statistics are taken.", tried=TRY, cell=CELL
 )
+
+
+def _around_mean(x, mean, over, n):  # type: ignore[no-untyped-def]
+    """The mean square distance from whatever stands for the mean."""
+    return ((x - mean) ** 2).mean(**over)
+
+
 SQUARES = "The variance is a mean of squares."
 STATISTICS = (
     _statistics("uses_running",
@@ -42,6 +49,22 @@ STATISTICS = (
                 "mean and variance are taken over the whole array instead of over {over}",
                 "There is one mean for each group, not one for all.",
                 wrong={"axis": lambda own: (None, True)}),
+    _statistics("mean_wrong_axis", "the mean is taken over {other}, the variance over {over}",
+                "Mean and variance are of one group: {over}.",
+                wrong=({"mean_axis": lambda own: (1 - own, True)},
+                       {"mean_axis": lambda own: (1 - own, True), "variance": _around_mean})),
+    _statistics("mean_whole_array", "the mean is one number for the whole array",
+                "There is one mean for each group, not one for all.",
+                wrong=({"mean_axis": lambda own: (None, True)},
+                       {"mean_axis": lambda own: (None, True), "variance": _around_mean})),
+    _statistics("variance_wrong_axis", "the variance is taken over {other}, the mean over {over}",
+                "Mean and variance are of one group: {over}.", line=VARIANCE_LINE,
+                wrong=({"variance_axis": lambda own: (1 - own, True)},
+                       {"variance_axis": lambda own: (1 - own, True), "variance": _around_mean})),
+    _statistics("variance_whole_array", "the variance is one number for the whole array",
+                "There is one variance for each group, not one for all.", line=VARIANCE_LINE,
+                wrong=({"variance_axis": lambda own: (None, True)},
+                       {"variance_axis": lambda own: (None, True), "variance": _around_mean})),
     _statistics("keepdims_missing",
                 "the reduced axis is lost, so that mean and variance meet the wrong entries of x",
                 "The statistics of a row must line up with that row, not with a column.",
@@ -74,20 +97,22 @@ DIVISION = (
               wrong=({"divisor": lambda var, eps: var}, {"divisor": lambda var, eps: var + eps})),
     _division("eps_outside", "ε is added to the root instead of under it: √var + ε",
               "ε belongs under the root, with var.", cell=SMALL_EPS,
-              wrong={"divisor": lambda var, eps: np.sqrt(var) + eps}),
+              severity="robustness", wrong={"divisor": lambda var, eps: np.sqrt(var) + eps}),
     _division("eps_missing", "ε is not used",
               "A constant column must give 0, not NaN: var + ε is never zero.",
-              cell=SMALL_EPS, wrong={"divisor": lambda var, eps: np.sqrt(var)}),
+              cell=SMALL_EPS, severity="robustness",
+              wrong={"divisor": lambda var, eps: np.sqrt(var)}),
     _division("eps_hard_coded",
               "ε is a fixed number in the code; the value in the param dict is ignored",
               "The caller chooses ε.", cell="none: the cells never change eps",
-              wrong=({"divisor": lambda var, eps: np.sqrt(var + 1e-5)},
+              severity="robustness", wrong=({"divisor": lambda var, eps: np.sqrt(var + 1e-5)},
                      {"divisor": lambda var, eps: np.sqrt(var + 1e-8)})),
     _division("not_divided", "x − μ is not divided by the standard deviation", "x̂ has spread 1.",
               wrong={"divisor": lambda var, eps: np.ones_like(var)}),
     _division("eps_twice", "ε enters twice, under the root and beside it",
               "ε belongs under the root, once.",
-              cell=SMALL_EPS, wrong={"divisor": lambda var, eps: np.sqrt(var + eps) + eps}),
+              cell=SMALL_EPS, severity="robustness",
+              wrong={"divisor": lambda var, eps: np.sqrt(var + eps) + eps}),
     _division("multiplied", "multiplies by the standard deviation instead of dividing",
               "x̂ has spread 1.",
               wrong={"divisor": lambda var, eps: 1 / np.sqrt(var + eps)}),
@@ -97,6 +122,13 @@ _scaling = partial(Mistake, line=LINE, where="Look at what happens after x̂.", 
 SCALING = (
     _scaling("beta_missing", "β is not added", "The mean of the output is β.",
              wrong={"affine": lambda xhat, gamma, beta: gamma * xhat}),
+    _scaling("beta_subtracted", "β is subtracted instead of added", "The mean of the output is β.",
+             wrong={"affine": lambda xhat, gamma, beta: gamma * xhat - beta}),
+    _scaling("gamma_divides", "x̂ is divided by γ instead of multiplied",
+             "The spread of the output is γ.",
+             wrong={"affine": lambda xhat, gamma, beta: xhat / gamma + beta}),
+    _scaling("gamma_added", "γ is added where it must multiply", "The spread of the output is γ.",
+             wrong={"affine": lambda xhat, gamma, beta: xhat + gamma + beta}),
     _scaling("gamma_missing", "x̂ is not multiplied by γ", "The spread of the output is γ.",
              wrong={"affine": lambda xhat, gamma, beta: xhat + beta}),
     _scaling("beta_scaled", "β is multiplied by γ as well: γ·(x̂ + β)",
@@ -110,6 +142,16 @@ SCALING = (
              wrong={"affine": lambda xhat, gamma, beta: gamma * gamma * xhat + beta}),
 )  # fmt: skip
 PER_ROW = (
+    _scaling("transposed_once_too_often",
+             "x is transposed once too often, or too early: the statistics are of {other}, the "
+             "output is (D, N)",
+             "Transposed there and back, and normalized in between.",
+             wrong={"axis": lambda own: (1 - own, True),
+                    "affine": lambda xhat, gamma, beta: gamma[:, None] * xhat.T + beta[:, None]}),
+    _scaling("output_transposed", "the output is left transposed: (D, N) instead of (N, D)",
+             "The output has the shape of x.",
+             wrong=({"affine": lambda xhat, gamma, beta: (gamma * xhat + beta).T},
+                    {"affine": lambda xhat, gamma, beta: gamma[:, None] * xhat.T + beta[:, None]})),
     _scaling("gamma_per_row",
              "γ and β are applied along the wrong axis: an example each instead of a feature each",
              "γ and β have one entry a feature.",
@@ -175,7 +217,8 @@ CONTRACTS = (
             tried="Call it with mode='test'.", cell="none"),
 )  # fmt: skip
 
+OWN_STATISTICS = ("axis", "mean_axis", "variance_axis", "centre", "variance")
 TRAIN = (*STATISTICS, *DIVISION, *SCALING)
-LAYER = (*spoiling(STATISTICS, "axis", "centre", "variance"), *DIVISION, *SCALING, *PER_ROW)
+LAYER = (*spoiling(STATISTICS, *OWN_STATISTICS), *DIVISION, *SCALING, *PER_ROW)
 SPOILED_STATISTICS = frozenset(m.key for m in STATISTICS if m.key != "unbiased")
 """What is averaged is not what should be: the running values can only be wrong too."""

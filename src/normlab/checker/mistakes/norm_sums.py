@@ -40,6 +40,7 @@ def _reductions(name: str) -> tuple[Mistake, ...]:
         Mistake(f"{name}_{key}", f"{name} {sentence}", asked, line=LINES[name],
                 where=f"Look at {name} alone.",
                 tried=TRY, cell=BROADCAST if key == "keepdims" else ERROR_ONE,
+                severity="robustness" if key == "keepdims" else "fault",
                 wrong=tuple({f"{name}_sum": way} for way in ways))
         for key, sentence, asked, ways in WAYS
     )  # fmt: skip
@@ -86,5 +87,5 @@ SUMS = (
     Mistake("gradient_shape", "{what} has another shape than the parameter it belongs to",
             "Here γ may be (1, C, 1, 1).", line="dγ has the shape of γ",
             where="Compare dgamma.shape with gamma.shape.", tried="Print both.",
-            cell="group norm: backward"),
+            cell="group norm: backward", severity="robustness"),
 )  # fmt: skip

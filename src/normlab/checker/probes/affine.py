@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +11,7 @@ from normlab.checker.compare import agrees
 from normlab.checker.exam import Case, Examination, Failed, settle
 from normlab.checker.family import Family
 from normlab.checker.mistakes import affine
+from normlab.checker.slopes import CLOSE, slope
 from normlab.typing import Array
 
 
@@ -115,7 +116,7 @@ def _examine_forward(case: Case, rng: np.random.Generator) -> None:
 
 
 def _examine_backward(case: Case, rng: np.random.Generator) -> None:
-    if not case.exam.fine.get("affine_forward.flat"):
+    if not case.exam.is_judged("affine_forward"):
         case.waiting(["affine_forward"])
         return
     trailing = case.exam.fine.get("affine_forward", False)
@@ -143,6 +144,58 @@ def _examine_backward(case: Case, rng: np.random.Generator) -> None:
             case.untouched((d.dout,), outcome, ("dout",))
         return results[id(d)][which]
 
-    for which, (name, family) in enumerate((("dx", DX), ("dw", DW), ("db", DB))):
-        case.explain(family, draws, lambda d, w=which: gradients(d, w), square=square,
-                     what=name)  # type: ignore[misc]
+    families = (("dx", DX), ("dw", DW), ("db", DB))
+    if not case.exam.fine.get("affine_forward.flat"):
+        _judge_on_wrong_forward(case, draws, gradients, families)
+        return
+    for which, (name, family) in enumerate(families):
+        case.explain(
+            family, draws, lambda d, w=which: gradients(d, w), square=square,
+            what=name  # type: ignore[misc]
+        )  # fmt: skip
+
+
+def _judge_on_wrong_forward(
+    case: Case,
+    draws: list[Draw],
+    gradients: Callable[[Draw, int], Array],
+    families: tuple[tuple[str, Family], ...],
+) -> None:
+    """Right are the slopes of the person's own forward pass, and those of a right one."""
+    try:
+        keys: list[tuple[str, ...] | None] = [()]
+        if not _are_slopes(case, draws[:1], gradients):
+            keys = [
+                f.explain([(d, gradients(d, i)) for d in draws])
+                for i, (_, f) in enumerate(families)
+            ]
+    except (Failed, ValueError):
+        keys = [None]
+    if None in keys:
+        case.waiting(["affine_forward"])
+        return
+    case.follows(["affine_forward"])
+    for key in dict.fromkeys(key for several in keys for key in several or ()):
+        case.wrong(key, "not the slope of this affine_forward, and not that of a right one")
+
+
+def _are_slopes(case: Case, draws: list[Draw], gradients: Callable[[Draw, int], Array]) -> bool:
+    """Whether the gradients are the slopes of the person's own forward pass, which is a wrong one."""
+
+    def output(x: Array, w: Array, b: Array) -> Array:
+        return np.asarray(case.forward("affine_forward", x, w, b)[0])
+
+    try:
+        return all(
+            agrees(gradients(d, 0), slope(lambda x, d=d: output(x, d.w, d.b), d.x, d.dout),
+                   CLOSE)  # type: ignore[misc]
+            and agrees(
+                gradients(d, 1), slope(lambda w, d=d: output(d.x, w, d.b), d.w, d.dout), CLOSE
+            )  # type: ignore[misc]
+            and agrees(
+                gradients(d, 2), slope(lambda b, d=d: output(d.x, d.w, b), d.b, d.dout), CLOSE
+            )  # type: ignore[misc]
+            for d in draws
+        )
+    except (Failed, ValueError):
+        return False

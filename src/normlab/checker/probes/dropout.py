@@ -102,7 +102,11 @@ def _examine_forward(case: Case) -> None:
     if any(m.whole_columns and 0.02 < m.kept < 0.98 for m in measured) or _is_by_rows(case):
         case.wrong("whole_columns", evidence)
         return
-    if all(m.kept > 0.999 for m in measured):
+    if all(m.kept < 0.001 for m in measured):
+        case.wrong("everything_dropped", evidence)
+    elif all(math.isnan(m.scale) for m in measured):
+        case.wrong("mask_not_binary", evidence)
+    elif all(m.kept > 0.999 for m in measured):
         case.wrong("nothing_dropped", evidence)
     elif all(
         _near(m.kept, _normal_below(m.p)) or _near(m.kept, 1 - _normal_below(m.p)) for m in measured

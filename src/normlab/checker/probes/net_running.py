@@ -8,7 +8,7 @@ import numpy as np
 
 from normlab.checker.child.framing import Kept
 from normlab.checker.compare import as_array
-from normlab.checker.exam import Case, Examination, Failed, Settled, Unwritten
+from normlab.checker.exam import Case, Examination, Settled, Unwritten
 from normlab.checker.probes.net_formulas import NetDraw, floored
 from normlab.checker.probes.net_parameters import FIRST_SEED, SCALE, Names
 from normlab.checker.subject import Known
@@ -50,10 +50,7 @@ def build(case: Case, dims: tuple[int, ...], normalization: str | None = None, *
             options["use_batchnorm"] = True
     options = {name: value for name, value in options.items() if name in known.parameter_names}
     outcome = case.exam.subject.call(case.function, keep="all", numpy_seed=FIRST_SEED, **options)
-    if outcome.error is not None:
-        if outcome.error.type == "NotImplementedError":
-            raise Unwritten
-        raise Failed(outcome.error)
+    case.came_back(outcome)
     if not isinstance(outcome.value, Kept):
         raise Unwritten
     return outcome.value
@@ -73,10 +70,7 @@ def parameters(case: Case, net: Kept) -> dict[str, Array]:
 def loss_of(case: Case, net: Kept, x: Array, y: Array | None = None, seed: int = 7) -> Any:
     """What loss(X) or loss(X, y) returns."""
     args = (x,) if y is None else (x, y)
-    outcome = case.exam.subject.method(net, "loss", *args, numpy_seed=seed)
-    if outcome.error is not None:
-        raise Failed(outcome.error)
-    return outcome.value
+    return case.came_back(case.exam.subject.method(net, "loss", *args, numpy_seed=seed)).value
 
 
 def loss_and_gradients(

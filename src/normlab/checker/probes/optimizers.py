@@ -39,12 +39,11 @@ def examine(exam: Examination) -> None:
 
 def _examine(case: Case, rule: Rule, rng: np.random.Generator) -> None:
     draws = [draw(case.function, rng) for _ in range(2)]
-    if (
-        "t" in rule.state
-    ):  # small betas from the start: there 1 − β·t stays positive, and can be told from 1 − βᵗ
-        draws.append(
-            replace(draws[1], config={**draws[1].config, "beta1": 0.1, "beta2": 0.16, "t": 0})
-        )
+    if "m" in rule.state:  # a positive m: a mistake that takes its root does not end in NaN
+        draws[0].config["m"] = np.abs(draws[0].config["m"]) + 0.2
+    if "t" in rule.state:  # from the start, with small betas, 1 − β·t stays positive
+        small = {"beta1": 0.1, "beta2": 0.16, "t": 0}
+        draws.append(replace(draws[0], config={**draws[0].config, **small}))
     what = f"w and the state over {STEPS} steps"
     seen = [(d, _walk(case, rule, d, dict(d.config))) for d in draws]
     finite = [(d, path) for d, path in seen if all(np.all(np.isfinite(value)) for value in path)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ from normlab.checker.compare import agrees
 from normlab.checker.exam import Case, Examination, Failed, Unwritten, settle
 from normlab.checker.family import Family
 from normlab.checker.mistakes.relu import RELU_BACKWARD, RELU_FORWARD
+from normlab.checker.slopes import CLOSE, slope
 from normlab.typing import Array
 
 
@@ -50,7 +52,7 @@ def _examine_forward(case: Case, draws: list[Draw]) -> None:
 
 
 def _examine_backward(case: Case, draws: list[Draw]) -> None:
-    if not case.exam.fine.get("relu_forward"):
+    if not case.exam.is_judged("relu_forward"):
         case.waiting(["relu_forward"])
         return
 
@@ -67,6 +69,9 @@ def _examine_backward(case: Case, draws: list[Draw]) -> None:
             raise Unwritten
         return outcome.value
 
+    if not case.exam.fine.get("relu_forward"):
+        _judge_by_slopes(case, draws, run)
+        return
     if case.explain(BACKWARD, draws, run):
         zero = Draw(np.zeros((2, 2)), np.ones((2, 2)))
         try:
@@ -75,3 +80,27 @@ def _examine_backward(case: Case, draws: list[Draw]) -> None:
             return
         if agrees(at_zero, np.ones((2, 2))):
             case.remark("gradient_at_zero")
+
+
+def _judge_by_slopes(case: Case, draws: list[Draw], run: Callable[[Draw], Any]) -> None:
+    """A wrong forward pass has slopes too: backward is right if it gives these, or the right one's."""
+    apart = [
+        d._replace(x=d.x + 0.1 * np.sign(d.x)) for d in draws
+    ]  # no slope is asked for at the kink
+    try:
+        seen = [(d, run(d)) for d in apart]
+        own = all(agrees(value, _slope(case, d), CLOSE) for d, value in seen)
+    except (Failed, ValueError):
+        case.waiting(["relu_forward"])
+        return
+    keys = () if own else BACKWARD.explain(seen)
+    if keys is None:
+        case.waiting(["relu_forward"])
+        return
+    case.follows(["relu_forward"])
+    for key in keys:
+        case.wrong(key, "dx is no slope of this relu_forward, and not that of a right one")
+
+
+def _slope(case: Case, d: Draw) -> Array:
+    return slope(lambda x: np.asarray(case.forward("relu_forward", x)[0]), d.x, d.dout)

@@ -211,10 +211,10 @@ AVERAGES = {
 }
 ROLES = {"roles": lambda m, v: (m, v), "fresh": _new}
 KEPT = {"kept": lambda old, new, hat: new}
-ADAM = Family({**TIME, **CORRECTION, **AVERAGES, **DIVIDED, **ROLES, **KEPT}, adaptive.ADAM, _adam)
+ADAM = Family({**TIME, **AVERAGES, **ROLES, **CORRECTION, **DIVIDED, **KEPT}, adaptive.ADAM, _adam)
 ADAM_PARTS = {
     name: Family(
-        {**TIME, **CORRECTION, **AVERAGES, **DIVIDED, **ROLES, **KEPT},
+        {**TIME, **AVERAGES, **ROLES, **CORRECTION, **DIVIDED, **KEPT},
         adaptive.ADAM,
         _adam_part(index),
     )
