@@ -78,6 +78,12 @@ BACKWARD = Family(
     _back,
 )
 
+def pooled(x: Array, size: int, stride: int, dout: Array | None = None) -> Array:
+    """The maxima of square windows or, given dout, dx with each gradient at its window's first maximum."""
+    d = Draw(x, (size, size), stride, np.zeros(0) if dout is None else dout)
+    return np.asarray(FORWARD.value(d) if dout is None else BACKWARD.value(d))
+
+
 CASES = (
     (4, 4, 2, 2, 2),
     (5, 5, 3, 3, 1),
