@@ -205,6 +205,29 @@ def test_an_entry_of_any_kind_has_a_row_with_a_reason(folder, tmp_path):
     assert all(row[-2] for row in rows)
 
 
+def test_one_submission_does_not_fill_the_table_of_misconceptions(folder, tmp_path):
+    broken = "".join(f"def f{number}(:\n  pass\n" for number in range(50))
+    (folder / "eve.py").write_text(broken + GOOD + "def relu_backward(dout, cache):\n  return (\n")
+    (folder / "dan.py").write_text("while True: pass\n")
+    (folder / "deep.py").write_text("x = " + "(" * 5000 + ")" * 5000 + "\n" + GOOD)
+    (folder / "html.py").write_text("raise ValueError('<script>alert(1)</script>')\n" + GOOD)
+    (folder / "lnk").mkdir()
+    os.symlink("/dev/zero", folder / "lnk" / "layers.py")
+    found = graded(folder, tmp_path / "out")
+    assert {name for name, one in found.items() if one.score == 1} == {
+        "alice",
+        "eve",
+        "deep",
+        "html",
+    }
+    rows = list(
+        csv.reader((tmp_path / "out" / "misconceptions.csv").read_text("utf-8-sig").splitlines())
+    )
+    assert [row[0] for row in rows[1:]] == ["relu_backward.syntax"]
+    assert "<script>alert" not in (tmp_path / "out" / "pages" / "html.html").read_text()
+    assert "leads out of the submission" in found["lnk"].report.wrong[0].sentence
+
+
 def test_links_lead_nowhere_out_of_a_submission(folder, tmp_path):
     (folder / "eve").mkdir()
     os.symlink("../alice.py", folder / "eve" / "layers.py")

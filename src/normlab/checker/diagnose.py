@@ -8,6 +8,7 @@ from collections.abc import Callable
 from normlab.checker import unjudged
 from normlab.checker.exam import Case, Examination
 from normlab.checker.findings import Report
+from normlab.checker.names import NAMES
 from normlab.checker.probes import (
     affine,
     conv_nets,
@@ -131,7 +132,7 @@ def _give_up(exam: Examination, functions: list[str], why: str) -> None:
 def _report_blocks(exam: Examination) -> None:
     """Functions whose block does not parse are wrong, and said to be left out."""
     for note in exam.subject.notes:
-        if note.kind == "syntax" and note.function and not exam.has(note.function):
+        if note.kind == "syntax" and note.function in NAMES and not exam.has(note.function):
             case = Case(exam, note.function, "general")
             case.wrong("syntax", note.text, message=note.text, line=note.line)
             case.close()

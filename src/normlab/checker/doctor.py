@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from normlab.checker.api import split_entry
 from normlab.checker.process import ChildSubject, Limits
@@ -117,12 +118,13 @@ def doctor(
         tuple(map(str, value["layers"])),
         tuple(map(int, value["input"])),
         bool(value["own_data"]),
-        tuple(
-            Trouble(
-                *(str(one[name]) for name in ("kind", "layer", "sentence", "evidence")),
-                bool(one["note"]),
-            )
-            for one in value["findings"]
-        ),
+        tuple(_trouble(one) for one in value["findings"]),
         seed,
     )
+
+
+def _trouble(told: dict[str, Any]) -> Trouble:
+    kind, layer, sentence, evidence = (
+        str(told[name]) for name in ("kind", "layer", "sentence", "evidence")
+    )
+    return Trouble(kind, layer, sentence, evidence, bool(told["note"]))

@@ -41,7 +41,7 @@ def examine(namespace: dict[str, Any], entry: str, order: dict[str, Any]) -> dic
     own = data is not None
     data = _one_batch(data) if own else _invented(model, order.get("shape"))
     layers = dict(_norms(model))
-    findings = []
+    findings: list[dict[str, Any]] = []
     for examination in (frozen, shared, one_example, stale, gap, last_batch):
         findings += examination(model, layers, data, order)
     return {
@@ -96,7 +96,7 @@ def shared(
     del layers, order
     other = copy.deepcopy(model).train()
     seen: dict[str, list[Any]] = {}
-    hooks = []
+    hooks: list[Any] = []
     for name, layer in _norms(other):
 
         def hook(_: Any, given: Any, __: Any, name: str = name) -> None:
@@ -105,8 +105,8 @@ def shared(
 
         hooks.append(layer.register_forward_hook(hook))
     _run(other, data)
-    for hook in hooks:
-        hook.remove()
+    for added in hooks:
+        added.remove()
     for name, means in seen.items():
         if len(means) > 1:
             apart = float((means[0] - means[-1]).abs().mean())

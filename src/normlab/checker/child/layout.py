@@ -184,7 +184,7 @@ def _written(text: str, names: list[str]) -> tuple[int, int]:
     """How many of the assignment's functions a text defines with work in them, and how many without."""
     try:
         nodes = ast.parse(text).body
-    except (SyntaxError, ValueError, RecursionError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         count = len(_defined(text, names))
         return count, 0
     ours = [

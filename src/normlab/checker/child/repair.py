@@ -42,6 +42,7 @@ CONTINUES = re.compile(r"#|(else|elif|except|finally)\b|[)\]}]")
 INCOMPLETE = re.compile("never closed|unterminated triple|unexpected EOF|expected an indented block|incomplete|"
                         "expected 'except'|invalid syntax. Perhaps you forgot a comma")  # fmt: skip
 MAX_GROWTH = 60
+UNPARSED = (SyntaxError, ValueError, MemoryError, RecursionError)  # the last two for what is nested too deeply
 
 
 def give_old_names() -> None:
@@ -78,7 +79,7 @@ def parse(source: str, name: str, notes: list[dict[str, Any]]) -> ast.Module:
             source = pattern.sub(new, source)
     try:
         tree = ast.parse(source, name)
-    except (SyntaxError, ValueError) as error:
+    except UNPARSED as error:
         tree = _parse_repaired(source, name, notes, error)
     _note_old_names(tree, name, notes)
     return tree
@@ -95,7 +96,7 @@ def _parse_repaired(source: str, name: str, notes: list[dict[str, Any]], error: 
         repaired = repaired.expandtabs(8)
     try:
         tree = ast.parse(repaired, name)
-    except (SyntaxError, ValueError):
+    except UNPARSED:
         return _parse_blocks(repaired, name, notes)
     line = getattr(error, "lineno", None) or 1
     what = f"{' and '.join(dict.fromkeys(done))} is Python 2" if done else "tabs and spaces are mixed"
@@ -115,11 +116,11 @@ def _parse_blocks(source: str, name: str, notes: list[dict[str, Any]]) -> ast.Mo
     body: list[ast.stmt] = []
     at = 0
     while at < len(starts) - 1:
-        first: SyntaxError | ValueError | None = None
+        first: Exception | None = None
         for stop in range(at + 1, min(at + MAX_GROWTH, len(starts))):
             try:
                 body += _parsed(lines, starts[at], starts[stop], name)
-            except (SyntaxError, ValueError) as error:
+            except UNPARSED as error:
                 first = first or error
                 if not (lines[starts[at]].startswith("@") or INCOMPLETE.search(str(error))):
                     break

@@ -52,10 +52,7 @@ def from_json(text: str) -> Graded:
     if values["version"] != VERSION:
         raise ValueError("another version's record")
     told = values["report"]
-    findings = tuple(
-        Finding(**{name: tuple(v) if isinstance(v, list) else v for name, v in finding.items()})
-        for finding in told["findings"]
-    )
+    findings = tuple(_finding(finding) for finding in told["findings"])
     report = Report(
         told["subject"],
         findings,
@@ -70,6 +67,11 @@ def from_json(text: str) -> Graded:
     return Graded(
         values["name"], values["content"], values["scores"], values["total"], tuple(values["protections"]), report
     )
+
+
+def _finding(values: dict[str, Any]) -> Finding:
+    told: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in values.items()}
+    return Finding(**told)
 
 
 def save(graded: Graded, folder: Path) -> None:

@@ -11,6 +11,7 @@ import os
 import re
 import stat
 from collections.abc import Collection, Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -91,7 +92,7 @@ def collect(path: Path) -> Collected:
     if not archives.is_read(path.name):
         raise DataError(f"{name} is not read: {archives.why_not(path.name)}")
     found = Collected({}, [])
-    found.add((_part(path.name),), name, lambda limit: _content(path, limit))
+    found.add((_part(path.name),), name, partial(_content, path))
     if not found.files:
         raise DataError(found.left_out[0])
     return found
@@ -152,10 +153,13 @@ def _walk(root: Path, found: Collected) -> None:
             where = entry.path
             if entry.is_symlink():
                 where = os.path.realpath(entry.path)
-                if not archives.is_read(entry.name) or not os.path.isfile(where):
+                if not archives.is_read(entry.name) and not os.path.isdir(where):
                     continue
                 if os.path.commonpath([whole, where]) != whole:
                     found.leave_out(f"{shown} is a link that leads out of the submission")
+                    continue
+                if not os.path.isfile(where):
+                    found.leave_out(f"{shown} is a link to no file")
                     continue
             elif entry.is_dir(follow_symlinks=False):
                 if entry.name in SYSTEM:
@@ -166,7 +170,7 @@ def _walk(root: Path, found: Collected) -> None:
                     waiting.append((entry.path, here))
                 continue
             if archives.is_read(entry.name) and not entry.name.startswith("._"):
-                found.add(here, shown, lambda limit, where=where: _content(Path(where), limit))  # type: ignore[misc]
+                found.add(here, shown, partial(_content, Path(where)))
             elif archives.is_archive(entry.name) and parts:
                 found.leave_out(f"{shown} is an archive inside the submission")
 
@@ -181,15 +185,11 @@ def _unpack_inner(root: Path, found: Collected) -> None:
                 found.leave_out(str(error))
                 continue
             for parts, content in inner.files.items():
-                found.add(
-                    (_part(entry.name), *parts), "/".join(parts), lambda limit, c=content: c[:limit]
-                )  # type: ignore[misc]
+                found.add((_part(entry.name), *parts), "/".join(parts), partial(_head, content))
             for reason in inner.left_out:
                 found.leave_out(reason)
         elif entry.is_file(follow_symlinks=False) and not archives.is_read(entry.name):
-            found.leave_out(
-                f"{_told(entry.name)} is not read: {archives.why_not(entry.name)}"
-            )
+            found.leave_out(f"{_told(entry.name)} is not read: {archives.why_not(entry.name)}")
 
 
 def _entries(folder: str, found: Collected) -> Iterator[os.DirEntry[str]]:
@@ -214,6 +214,10 @@ def _content(path: Path, limit: int) -> bytes:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError(0, "it is no plain file")
         return file.read(limit)
+
+
+def _head(content: bytes, limit: int) -> bytes:
+    return content[:limit]
 
 
 def _kind(path: Path) -> str:

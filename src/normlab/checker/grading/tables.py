@@ -13,6 +13,7 @@ from normlab.checker.findings import Finding
 from normlab.checker.grading.autograders import gradescope
 from normlab.checker.grading.records import Graded
 from normlab.checker.grading.rubric import Rubric
+from normlab.checker.names import NAMES
 from normlab.checker.show_html import STYLE, page
 from normlab.checker.show_text import MARKS, WORDS
 from normlab.files import write_atomically
@@ -48,11 +49,13 @@ def as_csv(graded: Sequence[Graded], rubric: Rubric) -> str:
 
 
 def misconceptions(graded: Sequence[Graded]) -> list[tuple[Finding, list[str]]]:
-    """Each fault with the submissions that have it, the commonest first."""
+    """Each fault with the submissions that have it, the commonest first; what was not read has none."""
     who: dict[str, list[str]] = defaultdict(list)
     example: dict[str, Finding] = {}
     for one in graded:
         for finding in one.report.wrong:
+            if finding.function not in NAMES:
+                continue
             example.setdefault(finding.fault, finding)
             if one.name not in who[finding.fault]:
                 who[finding.fault].append(one.name)
