@@ -214,12 +214,12 @@ def value(
         chosen = [max(group, key=lambda each: each[1][by]) for group in groups.values()]
     numbers = np.array([found[measure] for _, found in chosen])
     result = {
-        "mean": lambda: numbers.mean(),
-        "max": lambda: numbers.max(),
-        "min": lambda: numbers.min(),
+        "mean": numbers.mean,
+        "max": numbers.max,
+        "min": numbers.min,
         "range": lambda: numbers.max() - numbers.min(),
-        "share above": lambda: (numbers >= quantity["level"]).mean(),
-        "within": lambda: (numbers >= numbers.max() - quantity["level"]).mean(),
+        "share above": (numbers >= quantity["level"]).mean,
+        "within": (numbers >= numbers.max() - quantity["level"]).mean,
     }[reduce]()
     learned = None
     single = reduce == "mean" and len(chosen) == 1 and "accuracy" in measure
