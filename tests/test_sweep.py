@@ -205,7 +205,7 @@ def never_run(_spec, _data, _model):
     ("change", "options", "sentence"),
     [
         ({}, {"engine": "refrence"}, "engine='refrence' is not one of 'auto', .*did you mean 'reference'"),
-        ({}, {"workers": 0}, "workers=0 is not a whole number >= 1"),
+        ({}, {"workers": 0}, "workers=0 is not a whole number from 1"),
         ({}, {"retries": -1}, "retries=-1 is not a whole number >= 0"),
         (
             {"training": TrainingSpec(batch_size=121)},

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec, TypeVar
 
@@ -50,7 +51,7 @@ def explained(function: Callable[P, R]) -> Callable[P, R]:
         for value in (*args, *kwargs.values()):
             if isinstance(value, np.ma.MaskedArray):
                 raise ArgumentError(
-                    f"{function.__name__} got a masked array, whose mask it does not know: the masked "
+                    f"{_name_of(function)} got a masked array, whose mask it does not know: the masked "
                     f"numbers would count. Give it the numbers that shall count, as x.compressed() or "
                     f"x.filled(value)"
                 )
@@ -67,7 +68,7 @@ def explained(function: Callable[P, R]) -> Callable[P, R]:
 def _sentence(
     function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], error: Exception
 ) -> str:
-    name = function.__name__
+    name = _name_of(function)
     try:
         signature = inspect.signature(function)
         given = signature.bind(*args, **kwargs).arguments
@@ -77,7 +78,7 @@ def _sentence(
     odd = [
         f"{each} {_described(value)}; expected {expected}"
         for each, value in given.items()
-        if (expected := _unmet(each, value, wanted[each]))
+        if each != "self" and (expected := _unmet(each, value, wanted[each]))
     ]
     if odd:
         return f"{name} got {', and '.join(odd)}"
@@ -87,16 +88,23 @@ def _sentence(
     return f"{name} got {all_given}, which it cannot use together: {error}"
 
 
+def _name_of(function: Callable[..., Any]) -> str:
+    """A method with its class; of `__init__`, the class."""
+    return function.__qualname__.split("<locals>.")[-1].removesuffix(".__init__")
+
+
 def _unmet(name: str, value: object, annotation: str) -> str:
     """What was expected of an argument, where it is something else, and else nothing."""
     if name == "cache":
-        usable = (isinstance(value, tuple) and len(value) > 0) or np.ndim(value) > 0
+        usable = (isinstance(value, tuple) and value) or (isinstance(value, np.ndarray) and value.ndim)
         return "" if usable else "the cache that the forward pass returned"
     if annotation == "Array":
         is_numbers = isinstance(value, np.ndarray) and value.dtype.kind in "biuf"
         return "" if is_numbers else "an array of numbers"
     if annotation.startswith(("Mapping", "dict", "Config")):
         return "" if isinstance(value, Mapping) else "a dictionary"
+    if "PathLike" in annotation:
+        return "" if isinstance(value, str | bytes | os.PathLike) else "the path of a file"
     return ""
 
 

@@ -30,6 +30,7 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
+from normlab.arguments import explained
 from normlab.errors import OptionError, RecordsError
 from normlab.files import unwritten, write_atomically
 from normlab.typing import Array, Generator
@@ -43,6 +44,7 @@ _MARKER = b'\\"sha256\\":\\"'
 _NO_HASH = "0" * 64
 
 
+@explained
 def save(path: str | os.PathLike[str], tensors: Mapping[str, Array], state: Mapping[str, Any]) -> Path:
     """Write `tensors` and `state` to `path`, all or nothing, and return the path.
 
@@ -70,6 +72,7 @@ def save(path: str | os.PathLike[str], tensors: Mapping[str, Array], state: Mapp
         raise RecordsError(f"the checkpoint {unwritten(path, error)}") from error
 
 
+@explained
 def load(path: str | os.PathLike[str]) -> tuple[dict[str, Array], dict[str, Any]]:
     """The tensors and the state that `save` wrote to `path`; the arrays are the caller's to change.
 

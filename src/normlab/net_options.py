@@ -61,7 +61,7 @@ def check_net_options(
     hidden_dims = whole_numbers("hidden_dims", hidden_dims, 0)
     if any(dim < 1 for dim in hidden_dims):
         raise OptionError(f"hidden_dims={list(hidden_dims)} has a layer without units; each needs at least 1")
-    if normalization is not None and normalization not in norms.BY_NAME:
+    if normalization is not None and not (isinstance(normalization, str) and normalization in norms.BY_NAME):
         raise not_one_of("normalization", normalization, (None, *norms.BY_NAME))
     if not 0 < finite_number("dropout", dropout) <= 1:
         raise OptionError(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from normlab.arguments import explained
 from normlab.typing import Array
 from normlab.update_rule import Config, UpdateRule, ready
 
@@ -25,6 +26,7 @@ __all__ = [
 ]
 
 
+@explained
 def sgd(w: Array, dw: Array, config: Config | None = None) -> tuple[Array, Config]:
     """Stochastic gradient descent: w - learning_rate * dw. Default: learning_rate 1e-2.
 
@@ -40,6 +42,7 @@ def sgd(w: Array, dw: Array, config: Config | None = None) -> tuple[Array, Confi
 SGD = UpdateRule("sgd", "SGD", sgd, {"learning_rate": 1e-2})
 
 
+@explained
 def sgd_momentum(w: Array, dw: Array, config: Config | None = None) -> tuple[Array, Config]:
     """SGD with momentum: v = momentum * v - learning_rate * dw; w + v.
 
@@ -66,6 +69,7 @@ SGD_MOMENTUM = UpdateRule(
 )
 
 
+@explained
 def rmsprop(w: Array, dw: Array, config: Config | None = None) -> tuple[Array, Config]:
     """RMSProp: cache = decay_rate * cache + (1 - decay_rate) * dw²; w - learning_rate * dw / (sqrt(cache) + epsilon).
 
@@ -92,6 +96,7 @@ RMSPROP = UpdateRule(
 )
 
 
+@explained
 def adagrad(w: Array, dw: Array, config: Config | None = None) -> tuple[Array, Config]:
     """Adagrad: cache = cache + dw²; w - learning_rate * dw / (sqrt(cache) + epsilon).
 
@@ -113,6 +118,7 @@ ADAGRAD = UpdateRule(
 )
 
 
+@explained
 def adam(w: Array, dw: Array, config: Config | None = None) -> tuple[Array, Config]:
     """Adam, with bias correction: t = t + 1, m and v running averages of dw and dw²,
 

@@ -16,6 +16,7 @@ from typing import Any, Self
 import numpy as np
 
 from normlab import checkpoints, randomness, schedules
+from normlab.arguments import explained
 from normlab.errors import (
     MissingKeyError,
     OptionError,
@@ -93,6 +94,7 @@ class Solver:
     (40, True)
     """
 
+    @explained
     def __init__(self, model: Any, data: Mapping[str, Array], *, rng: Generator | None = None, **kwargs: Any) -> None:
         refuse_unknown_keywords("Solver", kwargs, [*DEFAULTS, "rng"])
         settings = DEFAULTS | kwargs

@@ -83,11 +83,13 @@ def train(
     Raises OptionError, before any work, for specs that cannot be trained on this data; RecordsError where a
     result cannot be recorded; LostRunsError, after all other runs, for those that lost every worker.
     """
+    if isinstance(specs, RunSpec) or not isinstance(specs, Iterable):
+        raise OptionError(f"specs is a {type(specs).__name__}; expected a list of RunSpecs, for one of them [spec]")
     specs = list(specs)
     # the engine itself goes to the workers, which may not know it by its name
     chosen = engine if engine == "auto" else engines.pick(engine)
     run = partial(engines.train, chosen)
-    workers = available_cores() if workers is None else whole_number("workers", workers, 1)
+    workers = available_cores() if workers is None else whole_number("workers", workers, 1, 10_000)
     _check(specs, data, records, chosen, retries)
 
     asked = {spec.key: spec for spec in specs}
@@ -127,6 +129,14 @@ def _check(
 ) -> None:
     """Refuse what could only fail later."""
     whole_number("retries", retries, 0)
+    if not isinstance(data, Dataset):
+        raise OptionError(
+            f"data is a {type(data).__name__}; expected a data set, as normlab.data.load('digits') returns it"
+        )
+    if records is not None and not isinstance(records, Records):
+        raise OptionError(
+            f"records is a {type(records).__name__}; expected normlab.Records, as normlab.Records(path) opens it"
+        )
     if records is not None and records.mode == "r":
         raise RecordsError(f"the records {records.path} are open for reading only; open them with mode='a' to train")
     for number, spec in enumerate(specs):

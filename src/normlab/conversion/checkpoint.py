@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from normlab import checkpoints
+from normlab.arguments import explained
 from normlab.conversion.net_parts import Parts, Take, parts_of, put_together, take_apart
 from normlab.errors import OptionError, RecordsError, UserError, not_one_of, quoted
 from normlab.layers.norms import BY_NAME
@@ -21,6 +22,7 @@ _WITH_GROUPS = next(norm.name for norm in BY_NAME.values() if "num_groups" in no
 TAKES: tuple[Take, ...] = ("best", "last")
 
 
+@explained
 def save_net(path: str | os.PathLike[str], model: Any) -> Path:
     """Write a net to a checkpoint that `load_net` reads: parameters, running statistics and settings.
 
@@ -34,6 +36,7 @@ def save_net(path: str | os.PathLike[str], model: Any) -> Path:
     return checkpoints.save(path, tensors, {"net": settings_of(net)})
 
 
+@explained
 def load_net(
     path: str | os.PathLike[str],
     take: Take = "best",

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any, Protocol, cast
 
+from normlab.arguments import explained
 from normlab.conversion import keras, onnx, pytorch
 from normlab.conversion.bounded import read_whole, write_whole
 from normlab.conversion.errors import ForeignNetError
@@ -38,6 +39,7 @@ LIBRARIES: dict[str, Library] = {
 }
 
 
+@explained
 def export_net(model: Any, path: str | os.PathLike[str], to: str, *, unbiased_for: int | None = None) -> str:
     """Write a net for 'torch', 'keras' or 'onnx', and return the Python that builds it there and loads the file.
 
@@ -83,6 +85,7 @@ def write_parts(parts: Parts, path: str | os.PathLike[str], to: str, *, unbiased
     return library.snippet(parts, str(path))
 
 
+@explained
 def import_net(path: str | os.PathLike[str], source: str, *, rng: Generator | None = None) -> FullyConnectedNet:
     """The net in a file that `export_net` wrote for 'torch', 'keras' or 'onnx', also after training there.
 

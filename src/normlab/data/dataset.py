@@ -10,9 +10,10 @@ from functools import cached_property
 
 import numpy as np
 
-from normlab.errors import ShapeError
+from normlab.errors import OptionError, ShapeError
 from normlab.specs import DataSpec
 from normlab.typing import Array
+from normlab.validation import whole_number
 
 _ARRAYS = ("X_train", "y_train", "X_val", "y_val", "X_test", "y_test")
 
@@ -41,8 +42,15 @@ class Dataset:
     inputs: str = "raw"
 
     def __post_init__(self) -> None:
+        if not isinstance(self.name, str):
+            raise OptionError(f"name={self.name!r} is not the name of a data set, a text")
+        object.__setattr__(self, "num_classes", whole_number("num_classes", self.num_classes, 1))
         for name in _ARRAYS:
             view = np.asarray(getattr(self, name)).view()
+            if view.dtype.kind not in "biuf" or isinstance(getattr(self, name), np.ma.MaskedArray):
+                raise ShapeError(
+                    f"{name} of {self.name} has type {view.dtype} or a mask; expected an array of numbers"
+                )
             view.flags.writeable = (
                 False  # a result is stored under the fingerprint of these very numbers
             )

@@ -56,6 +56,8 @@ def pick(name: str | Engine, spec: RunSpec | None = None) -> Engine:
     "the reference layers under the assignment's Solver"
     """
     former = {engine.former_name: engine for engine in BY_NAME.values()}
+    if not isinstance(name, str | Engine):
+        raise not_one_of("engine", name, ("auto", *BY_NAME))
     found = name if isinstance(name, Engine) else BY_NAME.get(name) or former.get(name)
     if name != "auto" and found is None:
         raise not_one_of("engine", name, ("auto", *BY_NAME))
@@ -76,6 +78,8 @@ def explain_engine(spec: RunSpec) -> str:
     >>> print(explain_engine(RunSpec(NetSpec((50, 50), dtype="float64"))).partition(":")[0])
     compiled
     """
+    if not isinstance(spec, RunSpec):
+        raise OptionError(f"spec is a {type(spec).__name__}; expected a RunSpec")
     missing = [engine.why_not() for engine in AUTO]
     chosen = next(engine for engine, reason in zip(AUTO, missing, strict=True) if reason is None)
     instead = next((f" ({reason})" for reason in missing if reason is not None), "")

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from normlab.errors import ShapeError
+from normlab.errors import OptionError, ShapeError
 from normlab.gradcheck.directions import Arrays, Probe
-from normlab.gradcheck.probing import as_float64, report, rounding_of, same_draws, value_at
+from normlab.gradcheck.probing import as_float64, own_errors, report, rounding_of, same_draws, value_at
 from normlab.gradcheck.reports import GradientReport
 from normlab.typing import Array
 from normlab.validation import whole_number
@@ -51,10 +51,14 @@ def check_gradient(
          All 3 coordinates are off, each by the same factor 0.333333.
     Compared in float64 along 3 random directions an argument.
     """
+    _need_function("f", f)
     _need_draws(draws)
+    seed = whole_number("seed", seed, 0)
     given = inputs if isinstance(inputs, Mapping) else {"x": inputs}
     claimed = gradients if isinstance(gradients, Mapping) else {"x": gradients}
     arrays = {name: as_float64(name, array) for name, array in given.items()}
+    if not arrays:
+        raise ShapeError("inputs is an empty dictionary; expected the arguments of f by name")
 
     def number(moved: Arrays) -> float:
         value = np.asarray(f(*(array.copy() for array in moved.values())))
@@ -96,7 +100,10 @@ def check_layer(
     >>> check_layer(square, lambda dout, x: 2 * x * dout, {"x": np.arange(1.0, 4.0)}).ok
     True
     """
+    _need_function("forward", forward)
+    _need_function("backward", backward)
     _need_draws(draws)
+    seed = whole_number("seed", seed, 0)
     if not isinstance(inputs, Mapping):
         raise ShapeError(
             f"inputs is of type {type(inputs).__name__}; expected a dictionary of arrays in the order of forward's "
@@ -111,13 +118,15 @@ def check_layer(
             return _out_and_cache(forward(*(array.copy() for array in moved.values())))
 
         def probe() -> Probe:
-            out, cache = run(arrays)
+            with own_errors("forward"):
+                out, cache = run(arrays)
             dout = rng.standard_normal(out.shape)
 
             def projected(moved: Arrays) -> float:
                 return float(np.sum(np.asarray(run(moved)[0], np.float64) * dout))
 
-            gradients = _in_order(backward(dout.astype(out.dtype), cache), list(arrays))
+            with own_errors("backward"):
+                gradients = _in_order(backward(dout.astype(out.dtype), cache), list(arrays))
             at_zero = value_at(projected, arrays)
             size = float(np.linalg.norm(out * dout))
             rounding = rounding_of(projected, at_zero, arrays, rng, size)
@@ -153,6 +162,7 @@ def check_net(
     True
     """
     _need_draws(draws)
+    seed = whole_number("seed", seed, 0)
     rng = np.random.default_rng(seed)
     if not isinstance(getattr(net, "params", None), Mapping) or not callable(getattr(net, "loss", None)):
         raise ShapeError(
@@ -163,7 +173,7 @@ def check_net(
     twin = copy.copy(net)
     twin.params, twin.dtype = {}, np.dtype(np.float64)
     twin = copy.deepcopy(twin)
-    X = np.asarray(X, np.float64)
+    X = as_float64("X", X)
     alike = [name for name, array in arrays.items() if shake and array.size > 1 and np.ptp(array) == 0]
     for name in alike:
         arrays[name] += rng.uniform(-0.5, 0.5, arrays[name].shape)
@@ -179,7 +189,9 @@ def check_net(
             return float(loss_and_gradients(moved)[0])
 
         at_zero = value_at(loss, arrays)
-        gradients = {name: np.array(gradient) for name, gradient in loss_and_gradients(arrays)[1].items()}
+        with own_errors("the net's loss"):
+            found = loss_and_gradients(arrays)[1]
+            gradients = {name: np.array(gradient) for name, gradient in found.items()}
         rounding = rounding_of(loss, at_zero, arrays, rng)
         probe = Probe(loss, gradients, at_zero, rounding.size, rounding.eps)
         remark = f"Made random first, being all alike: {', '.join(alike)}." if alike else ""
@@ -211,5 +223,10 @@ def _in_order(gradients: Any, names: list[str]) -> dict[str, Array]:
     return {name: np.array(gradient) for name, gradient in zip(names, gradients, strict=True)}
 
 
+def _need_function(name: str, value: Any) -> None:
+    if not callable(value):
+        raise OptionError(f"{name} is a {type(value).__name__}; expected a function")
+
+
 def _need_draws(draws: int) -> None:
-    whole_number("draws", draws, 1)
+    whole_number("draws", draws, 1, 10_000)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from normlab.errors import OptionError, ShapeError
+from normlab.errors import OptionError, ShapeError, UserError
 from normlab.gradcheck.directions import Arrays, Probe, tolerance_for, typical_move
 from normlab.gradcheck.judge import judge_argument
 from normlab.gradcheck.reports import GradientReport
@@ -28,9 +28,23 @@ def as_float64(name: str, array: Any) -> Array:
     raise ShapeError(f"{name} is {given}; a gradient check moves it, so it needs an array of real numbers")
 
 
+@contextmanager
+def own_errors(what: str) -> Iterator[None]:
+    """Say of an exception that it came out of what was given to be checked."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        raise OptionError(
+            f"{what} raised {type(error).__name__} at the given inputs, so nothing could be compared: {error}"
+        ) from error
+
+
 def value_at(number: Callable[[Arrays], float], arrays: Arrays) -> float:
     """`number` at the point itself. Raises OptionError where it is not finite, or not a function of `arrays`."""
-    first, second = number(arrays), number(arrays)
+    with own_errors("the function"):
+        first, second = number(arrays), number(arrays)
     if not np.isfinite(first):
         raise OptionError(f"the function is {first} at the given inputs: a gradient check needs a finite value")
     if first != second:

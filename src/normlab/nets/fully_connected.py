@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from normlab import randomness, starts
+from normlab.arguments import explained
 from normlab.errors import ShapeError
 from normlab.layers import (
     activations,
@@ -66,6 +67,7 @@ class FullyConnectedNet:
 did you mean 'pre-norm'?
     """
 
+    @explained
     def __init__(
         self,
         hidden_dims: list[int] | tuple[int, ...],
@@ -136,6 +138,7 @@ did you mean 'pre-norm'?
             own = {name: value for name, (value, usual) in settings.items() if value != usual}
             self.bn_params = [{"mode": "train", **own} for _ in hidden_dims]
 
+    @explained
     def loss(self, X: Array, y: Array | None = None) -> Any:
         """Without labels, the scores of X in test mode; with labels, the loss and the gradients in
         train mode.

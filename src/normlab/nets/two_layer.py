@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from normlab import randomness
+from normlab.arguments import explained
 from normlab.layers import (
     affine_backward,
     affine_forward,
@@ -31,6 +32,7 @@ class TwoLayerNet:
     (0.693, ['W1', 'W2', 'b1', 'b2'])
     """
 
+    @explained
     def __init__(
         self,
         input_dim: int = 3072,

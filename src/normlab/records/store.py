@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from normlab import machine
+from normlab.arguments import explained
 from normlab.errors import OptionError, RecordsError
 from normlab.records.opening import damaged, in_sentences, open_records, transaction
 from normlab.records.schema import RESULTS, TABLES, checksum
@@ -42,6 +43,7 @@ class Records:
     True
     """
 
+    @explained
     def __init__(self, path: str | os.PathLike[str], mode: str = "a", timeout: float = 30.0) -> None:
         self.path = Path(path)
         self.mode = mode
