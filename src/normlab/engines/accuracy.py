@@ -1,8 +1,8 @@
-"""How many examples a net in test mode puts into their class: `Solver.check_accuracy`, for blocks of
-EXAMPLES.
+"""How many examples a net in test mode puts into their class: `Solver.check_accuracy`, for blocks
+of EXAMPLES.
 
-Activations lie transposed here, a row a unit and a column an example, so that a tile is full however
-few units a layer has. Compiled into its callers.
+Activations lie transposed here, a row a unit and a column an example, so that a tile is full
+however few units a layer has. Compiled into its callers.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from numba import njit
 
 from normlab.engines.activations import activate, squash_of_examples
 from normlab.engines.columns import columns_of_examples, rows_of_examples
+from normlab.engines.compiling import SQUASHED
 from normlab.engines.functions import exp, log
 from normlab.engines.lanes import COUNT, load, spread, store, where_above
 from normlab.engines.layout import ALPHA, EXAMPLES, SHIFT, Net, Scratch, State, is_plain
@@ -25,7 +26,7 @@ plain = njit(is_plain, _nrt=False)
 
 @njit(error_model="numpy", _nrt=False)
 def scores_of_block(blocks: Array, start: int, net: Net, state: State, work: Scratch) -> int:
-    """Where in `work.scores` the scores (classes, EXAMPLES) are of the block that begins at `start`."""
+    """Where in `work.scores` the scores (classes, EXAMPLES) of the block at `start` are."""
     last, width = len(net.starts) - 1, net.width
     half, relu = work.scores.size // 2, plain(net)
     x, x0 = blocks, start
@@ -63,7 +64,7 @@ def scores_of_block(blocks: Array, start: int, net: Net, state: State, work: Scr
             columns_of_examples(
                 out, EXAMPLES, d, bias, state.running, r0, width, net.eps, gamma, beta, relu
             )
-        elif net.norm >= 4:
+        elif net.norm >= SQUASHED:
             alpha = state.vectors[(ALPHA * (last + 1) + layer) * width]
             s = state.vectors[(SHIFT * (last + 1) + layer) * width]
             squash_of_examples(out, EXAMPLES, d, bias, net.norm, alpha, s, gamma, beta)
@@ -103,7 +104,7 @@ def losses_in_block(
     scores: Array, s0: int, classes: int, labels: Array, first: int, count: int, norms: Array,
     losses: Array,
 ) -> None:  # fmt: skip
-    """The softmax losses of the first `count` columns: `layers.softmax_loss`. `norms` is scratch."""
+    """Softmax losses of the first `count` columns: `layers.softmax_loss`. `norms` is scratch."""
     for e in range(0, EXAMPLES, COUNT):
         largest = load(scores, s0 + e)
         for c in range(1, classes):

@@ -1,10 +1,10 @@
 """Activations, and the squashings that stand in the place of a norm, in the compiled engine.
 
-Each function names the reference formula that it mirrors. Everything between the float32 numbers that
-it reads and those that it writes is float64. Compiled into their callers.
+Each function names the reference formula that it mirrors. Everything between the float32 numbers
+that it reads and those that it writes is float64. Compiled into their callers.
 
-Letters: n examples, d units; example i begins at x0 + i * step, and likewise in the other arrays. Lanes
-beyond the last unit work on whatever is there, and what they make of it is never read.
+Letters: n examples, d units; example i begins at x0 + i * step, and likewise in the other arrays.
+Lanes beyond the last unit work on whatever is there, and what they make of it is never read.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def squash_forward(
     x: Array, x0: int, step: int, n: int, d: int, norm: int, alpha: float, s: float, gamma: Array,
     beta: Array, out: Array, o0: int,
 ) -> None:  # fmt: skip
-    """gamma * tanh(alpha * x) + beta, or gamma * erf(alpha * x + s) + beta: `layers.dyt`, `layers.derf`."""
+    """gamma * tanh(alpha * x) + beta, or gamma * erf(alpha * x + s) + beta."""
     for i in range(n):
         for j in range(0, d, COUNT):
             z = multiply_add(spread(alpha), load(x, x0 + i * step + j), spread(s))
@@ -107,10 +107,11 @@ def squash_forward(
 
 @njit(error_model="numpy", _nrt=False)
 def squash_backward(
-    dout: Array, d0: int, x: Array, x0: int, step: int, n: int, d: int, norm: int, alpha: float, s: float,
-    gamma: Array, dgamma: Array, dbeta: Array, scalar_grads: Array, a0: int, s0: int, dx: Array, o0: int,
+    dout: Array, d0: int, x: Array, x0: int, step: int, n: int, d: int, norm: int, alpha: float,
+    s: float, gamma: Array, dgamma: Array, dbeta: Array, scalar_grads: Array, a0: int, s0: int,
+    dx: Array, o0: int,
 ) -> None:  # fmt: skip
-    """`layers.dyt_backward`, `layers.derf_backward`; dalpha goes to a0 of `scalar_grads`, ds to s0."""
+    """`dyt_backward`, `derf_backward`; dalpha goes to a0 of `scalar_grads`, ds to s0."""
     zero = spread(0.0)
     sums_alpha, sums_s = zero, zero
     for j in range(0, d, COUNT):

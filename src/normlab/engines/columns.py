@@ -25,9 +25,9 @@ def standardize_columns(
     x: Array, x0: int, step: int, n: int, pieces: int, d: int, eps: float, momentum: float,
     statistics: Array, mean: int, rstd: int, running: Array, r0: int, population: int, begun: bool,
 ) -> None:  # fmt: skip
-    """Mean and 1/std of each unit, and its running mean and variance, which lie at r0 and r0 + step:
-    `layers.batchnorm_forward`, train mode. A unit whose statistics are not finite keeps the running
-    ones that it had.
+    """Mean and 1/std of each unit, and its running mean and variance, which lie at r0 and r0 +
+    step: `layers.batchnorm_forward`, train mode. A unit whose statistics are not finite keeps the
+    running ones that it had.
 
     Of `pieces` ghost batches, each of n examples has statistics of its own, `step` apart, and the
     running ones follow their mean. For `population`, statistics are the running ones as they were
@@ -83,11 +83,13 @@ def columns_forward(
 
 @njit(error_model="numpy", _nrt=False)
 def columns_backward(
-    dout: Array, d0: int, x: Array, x0: int, step: int, n: int, d: int, statistics: Array, mean: int,
-    rstd: int, gamma: Array, dgamma: Array, dbeta: Array, dx: Array, o0: int, frozen: int, more: bool,
+    dout: Array, d0: int, x: Array, x0: int, step: int, n: int, d: int, statistics: Array,
+    mean: int, rstd: int, gamma: Array, dgamma: Array, dbeta: Array, dx: Array, o0: int,
+    frozen: int, more: bool,
 ) -> None:  # fmt: skip
-    """dx = gamma * rstd * (dout - dbeta / n - xhat * dgamma / n): `layers.batchnorm_backward_alt`; where
-    statistics are `frozen`, gamma * rstd * dout. `more` adds to the gradients of gamma and beta."""
+    """dx = gamma * rstd * (dout - dbeta / n - xhat * dgamma / n): `layers.batchnorm_backward_alt`;
+    where statistics are `frozen`, gamma * rstd * dout. `more` adds to the gradients of gamma and
+    beta."""
     share = spread(0.0 if frozen == 1 else 1.0 / n)
     for j in range(0, d, COUNT):
         m, r = load(statistics, mean + j), load(statistics, rstd + j)
@@ -114,8 +116,8 @@ def columns_of_examples(
     x: Array, examples: int, d: int, bias: Array, running: Array, r0: int, step: int, eps: float,
     gamma: Array, beta: Array, relu: bool,
 ) -> None:  # fmt: skip
-    """In place, gamma * (x + b - mean) / sqrt(var + eps) + beta: `layers.batchnorm_forward`, test mode;
-    then ReLU, if it comes next. Here a row is a unit, and its examples are the lanes."""
+    """In place, gamma * (x + b - mean) / sqrt(var + eps) + beta: `layers.batchnorm_forward`, test
+    mode; then ReLU, if it comes next. Here a row is a unit, and its examples are the lanes."""
     for j in range(d):
         slope = gamma[j] / math.sqrt(running[r0 + step + j] + eps)
         a, b = spread(slope), spread(beta[j] + (bias[j] - running[r0 + j]) * slope)
@@ -130,8 +132,8 @@ def rows_of_examples(
     x: Array, examples: int, d: int, bias: Array, groups: int, centred: bool, eps: float,
     gamma: Array, beta: Array, relu: bool,
 ) -> None:  # fmt: skip
-    """In place, layer, group or RMS norm of each example's x + b; then ReLU, if it comes next. Here a
-    row is a unit, and its examples are the lanes."""
+    """In place, layer, group or RMS norm of each example's x + b; then ReLU, if it comes next. Here
+    a row is a unit, and its examples are the lanes."""
     members = d // groups
     size = spread(np.float64(members))
     for g in range(groups):

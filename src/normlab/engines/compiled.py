@@ -1,4 +1,4 @@
-"""One run of the compiled engine: the events of `Solver.train` in their order, with compiled code between the draws."""
+"""One run of the compiled engine: the events of `Solver.train` in their order, compiled between the draws."""
 
 from __future__ import annotations
 
@@ -92,8 +92,8 @@ def _train(
         for first, batches, kept, noise in _draws(rng, net, spec, done, until):
             these = slice(first, first + len(batches))
             steps = Steps(
-                images.train, images.y_train, batches.reshape(-1), kept.reshape(-1), noise.reshape(-1),
-                rates[these], shrinks[these], losses[these], first,
+                images.train, images.y_train, batches.reshape(-1), kept.reshape(-1),
+                noise.reshape(-1), rates[these], shrinks[these], losses[these], first,
             )  # fmt: skip
             functions.train_steps(table_of(net, state, work, steps).ctypes.data)
         done = until
@@ -146,8 +146,8 @@ def _rates(training: TrainingSpec, epoch: int) -> Array:
 def _draws(
     rng: Generator, net: Net, spec: RunSpec, done: int, until: int
 ) -> Iterator[tuple[int, Array, Array, Array]]:
-    """Yield (first step, batches, dropout's draws, noise) for the steps done, …, until - 1, drawn in the
-    Solver's order."""
+    """Yield (first step, batches, dropout's draws, noise) for the steps done, …, until - 1, drawn
+    in the Solver's order."""
     num_train, n = spec.data.num_train, net.batch_size
     if net.keep == 1 and net.noise == 0:
         # with nothing drawn in between, the batches of many steps are one draw

@@ -1,10 +1,10 @@
 """The compiled engine: whole trainings as compiled code, one net a core.
 
-A float32 run is compiled from the first step to the last (`compiled`). Its first loss is the reference's to
-1e-6; later losses differ as much as those of two reference runs whose weights differ in the last bit, since
-float32 training amplifies rounding. A float64 run, or one with a setting that is not compiled, is the
-reference's own arithmetic with compiled update rules (`exact`), and agrees to the bit. Where the
-compiled code comes from, `library` says.
+A float32 run is compiled from the first step to the last (`compiled`). Its first loss is the
+reference's to 1e-6; later losses differ as much as those of two reference runs whose weights differ
+in the last bit, since float32 training amplifies rounding. A float64 run, or one with a setting
+that is not compiled, is the reference's own arithmetic with compiled update rules (`exact`), and
+agrees to the bit. Where the compiled code comes from, `library` says.
 """
 
 from __future__ import annotations
@@ -19,40 +19,19 @@ if TYPE_CHECKING:
     from normlab.data.dataset import Dataset
     from normlab.nets import FullyConnectedNet, Net
 
-COMPILED_RULES = ("sgd", "sgd_momentum", "rmsprop", "adam")  # others are left to the Solver
+# What is compiled, by name; runs with other rules, norms and activations are left to the Solver.
+COMPILED_RULES = ("sgd", "sgd_momentum", "rmsprop", "adam")
 COMPILED_NORMS = {
-    None: 0, "batchnorm": 1, "layernorm": 2, "groupnorm": 2, "rmsnorm": 3, "dyt": 4, "derf": 5
-}  # fmt: skip  # likewise
-COMPILED_ACTIVATIONS = {"relu": 0, "sigmoid": 1, "tanh": 2}  # likewise
+    None: 0, "batchnorm": 1, "layernorm": 2, "groupnorm": 2, "rmsnorm": 3, "dyt": 4, "derf": 5,
+}  # fmt: skip
+SQUASHED = COMPILED_NORMS["dyt"]  # from this on, they take no statistics
+COMPILED_ACTIVATIONS = {"relu": 0, "sigmoid": 1, "tanh": 2}
 RESIDUALS = {None: 0, "pre-norm": 1, "post-norm": 2}
-COMPILED_SETTINGS: frozenset[str] = frozenset(
-    {
-        "data.split",
-        *(
-            f"training.{name}"
-            for name in (
-                "inputs",
-                "weight_decay",
-                "schedule",
-                "warmup_epochs",
-                "test",
-            )
-        ),
-        *(
-            f"net.{name}"
-            for name in (
-                "eps",
-                "activation",
-                "start",
-                "residual",
-                "ghost_batch",
-                "statistics",
-                "norm_noise",
-                "norm_momentum",
-            )
-        ),
-    }
-)
+COMPILED_SETTINGS: frozenset[str] = frozenset({
+    "data.split", "training.inputs", "training.weight_decay", "training.schedule",
+    "training.warmup_epochs", "training.test", "net.eps", "net.activation", "net.start",
+    "net.residual", "net.ghost_batch", "net.statistics", "net.norm_noise", "net.norm_momentum",
+})  # fmt: skip
 """Of the settings added after version 1, those that are compiled, by their paths; likewise."""
 
 
@@ -114,7 +93,8 @@ def train_compiled(spec: RunSpec, data: Dataset, model: FullyConnectedNet | None
 
 
 def speed_up(solver: Any) -> None:
-    """Let a Solver take a compiled update rule, which rounds as the reference's does: the same bits, sooner.
+    """Let a Solver take a compiled update rule, which rounds as the reference's does: the same
+    bits, sooner.
 
     A rule that is not compiled stays as it is.
     """

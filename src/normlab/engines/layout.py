@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from normlab import randomness, starts
-from normlab.engines.compiling import COMPILED_ACTIVATIONS, COMPILED_NORMS, RESIDUALS
+from normlab.engines.compiling import COMPILED_ACTIVATIONS, COMPILED_NORMS, RESIDUALS, SQUASHED
 from normlab.engines.processor import TALLEST
 from normlab.engines.table import Doubles, Flags, Floats, Wholes
 from normlab.layers import norms
@@ -41,8 +41,8 @@ SPARE = STRIP * TALLEST
 """So many numbers after the last weights a tile may read, and ignore."""
 LINE = 16  # numbers that memory hands over together
 VECTORS = ("b", "gamma", "beta", "alpha", "s")
-"""The rows of State.vectors by a parameter's name; alpha and s, one number a layer each, come first in
-theirs, and only nets that have them have these rows."""
+"""The rows of State.vectors by a parameter's name; alpha and s, one number a layer each, come first
+in theirs, and only nets that have them have these rows."""
 B, GAMMA, BETA, ALPHA, SHIFT = range(len(VECTORS))
 
 
@@ -161,8 +161,8 @@ def padded(units: int) -> int:
 
 
 def stride(values: int) -> int:
-    """From one row to the next: whole lines, and an odd number of them, so that not all rows share one
-    place in the cache."""
+    """From one row to the next: whole lines, and an odd number of them, so that not all rows share
+    one place in the cache."""
     lines = -(-values // LINE)
     return (lines + 1 - lines % 2) * LINE
 
@@ -223,9 +223,9 @@ def describe(spec: RunSpec) -> Net:
 
 
 def is_plain(net: Net) -> bool:
-    """Whether each hidden layer is x W + b, one of the usual norms, and ReLU: these two are then one
-    pass over memory."""
-    return net.activation == 0 and net.residual == 0 and net.noise == 0 and net.norm < 4
+    """Whether each hidden layer is x W + b, one of the usual norms, and ReLU: these two are then
+    one pass over memory."""
+    return net.activation == 0 and net.residual == 0 and net.noise == 0 and net.norm < SQUASHED
 
 
 def _room(fan_in: int, units: int) -> int:
@@ -234,8 +234,8 @@ def _room(fan_in: int, units: int) -> int:
 
 
 def fresh_state(net: Net, spec: RunSpec) -> tuple[State, Generator]:
-    """The state before the first step, with the weights that the reference's net would draw, and the
-    generator that drew them."""
+    """The state before the first step, with the weights that the reference's net would draw, and
+    the generator that drew them."""
     seed, norm = spec.seed, norms.BY_NAME.get(spec.net.normalization or "")
     stds = starts.stds(spec.net.start, net.dims.tolist(), spec.net.weight_scale)
     drawn, standing = _drawn(seed, tuple(net.dims.tolist()))
@@ -285,7 +285,7 @@ def scratch(net: Net) -> Scratch:
         normed=zeros(0 if is_plain(net) else layers, rows, width),
         hidden=zeros(layers, rows, width),
         upstream=zeros(3 if net.residual else 2, rows, width),
-        vector_grads=zeros(BETA + 1 if net.norm < 4 else len(VECTORS), layers, width),
+        vector_grads=zeros(BETA + 1 if net.norm < SQUASHED else len(VECTORS), layers, width),
         turned=zeros(width * width + SPARE),
         grads=zeros(2 * CHUNK, STRIP),
         scores=zeros(2, width + TALLEST, EXAMPLES),

@@ -23,6 +23,7 @@ from normlab.engines.activations import (
 )
 from normlab.engines.arithmetic import ADAM, power, softmax_loss, update
 from normlab.engines.columns import columns_backward, columns_forward, standardize_columns
+from normlab.engines.compiling import SQUASHED
 from normlab.engines.layout import (
     ALPHA,
     EXAMPLES,
@@ -70,8 +71,9 @@ def forward(
             )  # fmt: skip
         else:
             affine_forward(
-                work.hidden, x0 - rows * width, work.row_starts, n, state.weights, net.starts[layer],
-                fan_in, d, state.vectors, layer * width, work.affine, x0, width, False,
+                work.hidden, x0 - rows * width, work.row_starts, n, state.weights,
+                net.starts[layer], fan_in, d, state.vectors, layer * width, work.affine, x0, width,
+                False,
             )  # fmt: skip
         if layer == last:
             return
@@ -103,10 +105,10 @@ def forward(
             for piece in range(net.pieces):
                 start, place = x0 + piece * part * width, piece * width
                 columns_forward(
-                    x, start, width, part, d, statistics, mean + place, rstd + place, gamma, beta, out,
-                    start, relu,
+                    x, start, width, part, d, statistics, mean + place, rstd + place, gamma, beta,
+                    out, start, relu,
                 )  # fmt: skip
-        elif net.norm >= 4:
+        elif net.norm >= SQUASHED:
             alpha = state.vectors[(ALPHA * (last + 1) + layer) * width]
             s = state.vectors[(SHIFT * (last + 1) + layer) * width]
             squash_forward(x, x0, width, n, d, net.norm, alpha, s, gamma, beta, out, x0)
@@ -162,21 +164,21 @@ def backward_and_update(
                 dout[i * width + j] = 0.0  # units that are not there
         if layer == 0:
             squares += update_weights(
-                images, 0, work.image_starts, work.ahead_starts, n, dout, 0, width, state.weights, state.weights_first,
-                state.weights_second, net.starts[0], fan_in, d, work.grads, net.rule, rate, correction,
-                reg, shrink, True,
+                images, 0, work.image_starts, work.ahead_starts, n, dout, 0, width, state.weights,
+                state.weights_first, state.weights_second, net.starts[0], fan_in, d, work.grads,
+                net.rule, rate, correction, reg, shrink, True,
             )  # fmt: skip
             break
         below = layer - 1
         x0 = below * rows * width
         input_gradient(
-            dout, 0, work.row_starts, n, state.weights, net.starts[layer], fan_in, d, dout, dx0, width,
-            work.turned,
+            dout, 0, work.row_starts, n, state.weights, net.starts[layer], fan_in, d, dout, dx0,
+            width, work.turned,
         )  # fmt: skip
         squares += update_weights(
-            work.hidden, x0, work.row_starts, work.row_starts, n, dout, 0, width, state.weights, state.weights_first,
-            state.weights_second, net.starts[layer], fan_in, d, work.grads, net.rule, rate, correction,
-            reg, shrink, False,
+            work.hidden, x0, work.row_starts, work.row_starts, n, dout, 0, width, state.weights,
+            state.weights_first, state.weights_second, net.starts[layer], fan_in, d, work.grads,
+            net.rule, rate, correction, reg, shrink, False,
         )  # fmt: skip
         skips = net.residual != 0 and layer < last
         d = fan_in
@@ -225,11 +227,11 @@ def backward_and_update(
                     mean + place, rstd + place, gamma, dgamma, dbeta, dout, start, net.population,
                     piece > 0,
                 )  # fmt: skip
-        elif net.norm >= 4:
+        elif net.norm >= SQUASHED:
             a0, s0 = (ALPHA * (last + 1) + below) * width, (SHIFT * (last + 1) + below) * width
             squash_backward(
-                dout, dx0, work.affine, x0, width, n, d, net.norm, state.vectors[a0], state.vectors[s0],
-                gamma, dgamma, dbeta, work.vector_grads, a0, s0, dout, 0,
+                dout, dx0, work.affine, x0, width, n, d, net.norm, state.vectors[a0],
+                state.vectors[s0], gamma, dgamma, dbeta, work.vector_grads, a0, s0, dout, 0,
             )  # fmt: skip
         else:
             rows_backward(
@@ -297,6 +299,7 @@ def count_right(net: Net, state: State, work: Scratch, blocks: Blocks) -> int:
         count = min(EXAMPLES, len(labels) - first)
         right += right_in_block(work.scores, s0, classes, labels, first, count)
         if blocks.losses.size > 0:
-            losses_in_block(work.scores, s0, classes, labels, first, count, work.sums, blocks.losses)
+            losses = blocks.losses
+            losses_in_block(work.scores, s0, classes, labels, first, count, work.sums, losses)
     return right
 
