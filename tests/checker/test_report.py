@@ -33,8 +33,11 @@ def wrong_file(write):
 
 def test_the_text_names_the_function_the_fault_and_the_place(wrong_file):
     text = as_text(check(wrong_file))
-    assert "✗ relu_forward: wrong   (layers.py, line 2)" in text
-    assert "Takes the absolute value" in text
+    assert "✗ relu_forward: wrong   (layers.py:3)" in text
+    assert "off by" in text
+    assert "your line:   3 | return abs(x), x" in text
+    assert "how sure:    certain" in text
+    assert "absolute value" not in text
     assert "✓ right: relu_backward" in text
     assert "hint 1:" not in text
 
@@ -79,7 +82,7 @@ def test_every_fault_has_its_words_and_three_hints_without_code():
             assert len(told.hints) == 3, (topic, key)
             assert not any(
                 code in hint
-                for hint in told.hints
+                for hint in (told.where, told.tried, told.asked, told.sentence)
                 for code in ("np.sum", "keepdims=", "axis=0)", "return d", " = np")
             )
 
@@ -105,7 +108,7 @@ def test_json_has_the_documented_fields(wrong_file):
     fields = {
         "function", "verdict", "fault", "sentence", "derivation", "evidence", "cell", "severity",
         "hints", "named",
-        "file", "line", "follows",
+        "file", "line", "follows", "symptom", "sure", "text",
     }  # fmt: skip
     assert all(set(finding) == fields for finding in values["findings"])
     assert values["findings"][0]["fault"] == "relu_forward.absolute_value"

@@ -13,6 +13,7 @@ from typing import Any
 from normlab.checker.diagnose import diagnose
 from normlab.checker.findings import Finding, NotJudged, Report
 from normlab.checker.names import NAMES, not_known
+from normlab.checker.printed import PrintedReport
 from normlab.checker.process import ChildSubject, Limits
 from normlab.checker.subject import LocalSubject, Subject, SubjectLost
 from normlab.errors import OptionError
@@ -45,7 +46,10 @@ def check(
         target = str(target.__file__)
         target = str(Path(target).parent) if Path(target).name == "__init__.py" else target
     if not isinstance(target, (str, os.PathLike)):
-        raise OptionError(f"{type(target).__name__} cannot be checked; give a path, a module or a dict of functions")
+        raise OptionError(
+            f"{type(target).__name__} cannot be checked; give a path, a module or a dict of "
+            f"functions"
+        )
     path, entry = split_entry(os.fspath(target))
     options = {"entry": entry} if entry else {}
     report = check_path(path, seed=seed, limits=limits or Limits(), **options)
@@ -57,7 +61,9 @@ def _near_names(namespace: Mapping[str, Any]) -> tuple[NotJudged, ...]:
     told = {
         name: not_known(name)
         for name, thing in namespace.items()
-        if isinstance(thing, (FunctionType, type)) and not name.startswith("_") and name not in NAMES
+        if isinstance(thing, (FunctionType, type))
+        and not name.startswith("_")
+        and name not in NAMES
     }
     return tuple(
         NotJudged(name, why)
@@ -112,7 +118,14 @@ def lost_before_start(name: str, reason: str, seed: int) -> Report:
         "What runs at the top level, outside of functions?",
         "Only definitions belong there.",
     )
-    return _only(name, "loading.lost", f"cannot be loaded: {reason}", seed, hints, "none: a notebook would hang")
+    return _only(
+        name,
+        "loading.lost",
+        f"cannot be loaded: {reason}",
+        seed,
+        hints,
+        "none: a notebook would hang",
+    )
 
 
 def not_read(name: str, reason: str, seed: int) -> Report:
@@ -120,7 +133,9 @@ def not_read(name: str, reason: str, seed: int) -> Report:
     return _only(name, "loading.not_read", reason, seed, (), "")
 
 
-def _only(name: str, fault: str, sentence: str, seed: int, hints: tuple[str, ...], cell: str) -> Report:
+def _only(
+    name: str, fault: str, sentence: str, seed: int, hints: tuple[str, ...], cell: str
+) -> Report:
     told = Finding(
         function="(loading)",
         verdict="wrong",
@@ -130,4 +145,4 @@ def _only(name: str, fault: str, sentence: str, seed: int, hints: tuple[str, ...
         hints=hints,
         cell=cell,
     )
-    return Report(name, (told,), seed=seed)
+    return PrintedReport(name, (told,), seed=seed)

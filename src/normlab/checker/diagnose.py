@@ -9,6 +9,7 @@ from normlab.checker import unjudged
 from normlab.checker.exam import Case, Examination
 from normlab.checker.findings import Report
 from normlab.checker.names import NAMES
+from normlab.checker.printed import PrintedReport
 from normlab.checker.probes import (
     affine,
     conv_nets,
@@ -44,7 +45,8 @@ PROBES: tuple[tuple[Callable[[Examination], None], tuple[str, ...]], ...] = (
     (nets.examine, ("TwoLayerNet", "FullyConnectedNet")),
     (
         conv_nets.examine,
-        (*(f"{name}_{half}" for name in conv_nets.JOINED for half in ("forward", "backward")), "ThreeLayerConvNet"),
+        (*(f"{name}_{half}" for name in conv_nets.JOINED for half in ("forward", "backward")),
+         "ThreeLayerConvNet"),
     ),
 )  # fmt: skip
 
@@ -64,7 +66,7 @@ def diagnose(subject: Subject, name: str, *, seed: int = 0) -> Report:
         else note.text
         for note in subject.notes
     )
-    return Report(
+    return PrintedReport(
         name,
         tuple(findings),
         tuple(dict.fromkeys(notes)),

@@ -13,6 +13,8 @@ from normlab.checker.compare import SINGLE, TIGHT, as_array, distance, same_bits
 from normlab.checker.family import Family
 from normlab.checker.findings import Finding, worse
 from normlab.checker.mistakes import describe
+from normlab.checker.mistakes.record import Mistake, headline
+from normlab.checker.quoting import quoted
 from normlab.checker.returned import told, unreadable
 from normlab.checker.subject import Known, Outcome, Raised, Subject
 from normlab.typing import Array
@@ -148,24 +150,30 @@ class Case:
         if self.found(key):
             return
         known = self.exam.subject.inventory.get(self.function)
-        fault = describe(self.topic, key, {**self.words, **words})
+        mistake = describe(self.topic, key, {**self.words, **words})
         self.verdict = worse(self.verdict, verdict)
-        self.findings.append(
-            Finding(
-                function=self.function,
-                verdict=verdict,
-                fault=f"{self.function}.{key}" if verdict in ("wrong", "right") else "",
-                sentence=fault.sentence,
-                derivation=fault.line,
-                evidence=evidence,
-                cell=fault.cell,
-                severity=fault.severity if verdict in ("wrong", "right") else "none",
-                hints=fault.hints,
-                named=named,
-                file=known.file if known else "",
-                line=line or (known.line if known else 0),
-            )
+        said = verdict in ("wrong", "right")
+        finding = Finding(
+            function=self.function,
+            verdict=verdict,
+            fault=f"{self.function}.{key}" if said else "",
+            sentence=mistake.sentence,
+            derivation=mistake.line,
+            evidence=evidence,
+            cell=mistake.cell,
+            severity=mistake.severity if said else "none",
+            hints=mistake.hints,
+            named=named,
+            file=known.file if known else "",
+            line=known.line if known else 0,
+            symptom=_symptom(mistake, evidence),
+            sure=_sure(mistake, named) if verdict == "wrong" else "",
         )
+        if verdict == "wrong" and line:
+            finding = quoted(replace(finding, line=line), (), self.exam.subject.root)
+        elif verdict == "wrong":
+            finding = quoted(finding, mistake.sought, self.exam.subject.root)
+        self.findings.append(finding)
 
     # calls
 
@@ -315,6 +323,21 @@ def settle(case: Case, steps: Callable[..., None], *given: Any) -> None:
         key = "integer_division" if known else "raises"
         case.wrong(key, str(raised), named=known, line=raised.line)
     case.close()
+
+
+def _symptom(mistake: Mistake, evidence: str) -> str:
+    """How it fails: what was measured, and not which term it is, where that is the answer."""
+    measured = evidence.partition(";")[0]
+    return measured if mistake.is_term and measured else headline(mistake.sentence)
+
+
+def _sure(mistake: Mistake, named: bool) -> str:
+    """How sure the name of a mistake is."""
+    if not named:
+        return "that it is wrong is certain; why is not known"
+    if mistake.is_term:
+        return "certain: this mistake's own formula gives these numbers on every random input"
+    return "certain: it was seen"
 
 
 def _rank(finding: Finding) -> int:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
+from normlab.checker.mistakes.record import headline
+
 VERDICTS = ("right", "wrong", "unimplemented", "waiting", "unjudged")
 SEVERITIES = ("fault", "robustness", "remark", "convention", "none")
 SCHEMA = 1
@@ -21,7 +23,8 @@ class Finding:
     belongs to; `evidence` is what was measured; `cell` says which cell of the notebook shows it, or why none
     does. `hints` are three, each saying more than the one before; none is the code. `named` is False where
     the function is wrong and the cause is not known. `follows` are wrong functions that it stands on: it was
-    judged against what they compute, not against what they should.
+    judged against what they compute, not against what they should. `symptom` is how it fails, without its name;
+    `sure` how sure that name is; `text` is the line of code, `line` in `file`, that it is most likely about.
     """
 
     function: str
@@ -37,12 +40,14 @@ class Finding:
     file: str = ""
     line: int = 0
     follows: tuple[str, ...] = ()
+    symptom: str = ""
+    sure: str = ""
+    text: str = ""
 
     @property
     def headline(self) -> str:
-        """The sentence as a sentence begins. A formula's letter stays as it is: Γ is not γ."""
-        first = self.sentence[:1]
-        return (first.upper() if first.isascii() else first) + self.sentence[1:]
+        """The sentence as a sentence begins; a name of the code stays as it is written."""
+        return headline(self.sentence)
 
 
 class NotJudged(NamedTuple):
@@ -114,21 +119,6 @@ class Report:
     def to_json(self, *, ascii_only: bool = False) -> str:
         """Strict JSON of `as_dict`; `ascii_only` escapes every other letter."""
         return json.dumps(self.as_dict(), indent=2, ensure_ascii=ascii_only, allow_nan=False)
-
-    def __str__(self) -> str:
-        from normlab.checker.show_text import (
-            as_text,
-        )  # the showing knows the records, not the other way round
-
-        return as_text(self)
-
-    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
-        printer.text("…" if cycle else str(self))
-
-    def _repr_html_(self) -> str:
-        from normlab.checker.show_html import fragment
-
-        return fragment(self)
 
 
 def worse(one: str, other: str) -> str:

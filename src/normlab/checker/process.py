@@ -76,6 +76,7 @@ class ChildSubject(Subject):
     def __post_init__(self) -> None:
         if not self.path.exists():
             raise UserError(f"there is no file or folder {str(self.path)!r} to check")
+        self.root = self.path
         self._ends = time.monotonic() + self.limits.seconds_in_all
         self._process: subprocess.Popen[bytes] | None = None
         self._start()

@@ -1,11 +1,16 @@
-"""A report as HTML: a fragment for a notebook, or one page that needs nothing else."""
+"""A report as HTML: a fragment for a notebook, or one page that needs nothing else.
+
+The templates are Jinja2's. It comes with normlab's extra `studies`; without it the page is the report's text.
+"""
 
 from __future__ import annotations
 
+from functools import cache
 from html import escape
+from typing import Any
 
-from normlab.checker.findings import Finding, Report
-from normlab.checker.show_text import MARKS, WORDS, place
+from normlab.checker.findings import Report
+from normlab.checker.show_text import MARKS, WORDS, as_text, counts_of, place, symptom_of
 
 STYLE = """
 .normlab-check { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; color: #1b1b1f; }
@@ -26,53 +31,43 @@ STYLE = """
 
 def fragment(report: Report, hint: int = 3) -> str:
     """The report for a notebook's output cell, with at most so many hints to unfold."""
-    verdicts = report.functions
-    counts = ", ".join(f"{list(verdicts.values()).count(v)} {WORDS[v]}" for v in MARKS if v in verdicts.values())
-    parts = [
-        f"<style>{STYLE}</style><div class='normlab-check'>",
-        f"<h2>{escape(report.subject)}: {counts or 'nothing to check'}</h2>",
-    ]
-    if report.read:
-        parts.append(f"<p><small>read: {escape(', '.join(report.read))}</small></p>")
-    if report.passed_over:
-        told = escape(", ".join(report.passed_over))
-        parts.append(f"<p>not read: {told} (another copy; check its own folder to judge it)</p>")
-    for verdict in ("wrong", "waiting", "unimplemented", "unjudged"):
-        parts += [_finding(f, hint) for f in report.findings if f.verdict == verdict]
-    right = [f"<code>{escape(name)}</code>" for name, verdict in verdicts.items() if verdict == "right"]
-    if right:
-        parts.append(f"<div class='f right'>✓ right: {', '.join(right)}</div>")
-    for f in report.findings:
-        if f.verdict == "right" and f.fault:
-            kind = "convention" if f.severity == "convention" else "remark"
-            parts.append(f"<div class='f remark'>{kind}: <code>{escape(f.function)}</code>: {escape(f.sentence)}</div>")
-    if report.not_judged:
-        told = "; ".join(f"<code>{escape(one.name)}</code> ({escape(one.reason)})" for one in report.not_judged)
-        parts.append(f"<div class='f unjudged'>? not judged: {told}</div>")
-    parts += [f"<p><small>note: {escape(note)}</small></p>" for note in report.notes]
-    parts.append(f"<p><small>seed {report.seed}: it asks the same questions again</small></p>")
-    return "\n".join([*parts, "</div>"])
+    return _filled("report.html.j2", report, hint)
 
 
 def page(report: Report, hint: int = 3) -> str:
     """The report as one HTML page, with at most so many hints to unfold."""
-    return (
-        "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
-        "<meta name='viewport' content='width=device-width, initial-scale=1'>"
-        f"<title>Check of {escape(report.subject)}</title></head>"
-        f"<body class='normlab-page'>\n{fragment(report, hint)}\n</body></html>\n"
-    )
+    return _filled("page.html.j2", report, hint)
 
 
-def _finding(finding: Finding, hint: int) -> str:
-    where = f" <small>({escape(place(finding))})</small>" if place(finding) else ""
-    sentence = escape(finding.headline)
-    rows = [("derivation", f"<span class='math'>{escape(finding.derivation)}</span>" if finding.derivation else "")]
-    rows += [("measured", escape(finding.evidence)), ("notebook", escape(finding.cell))]
-    table = "".join(f"<dt>{name}</dt><dd>{text}</dd>" for name, text in rows if text)
-    hints = "".join(
-        f"<details><summary>hint {level}</summary>{escape(text)}</details>"
-        for level, text in enumerate(finding.hints[:hint] if finding.verdict == "wrong" else (), start=1)
+def _filled(template: str, report: Report, hint: int) -> str:
+    templates = _templates()
+    if templates is None:
+        return f"<!doctype html><meta charset='utf-8'><pre>{escape(as_text(report, hint))}</pre>\n"
+    text: str = templates.get_template(template).render(
+        report=report,
+        hint=hint,
+        style=STYLE,
+        marks=MARKS,
+        words=WORDS,
+        counts=counts_of(report),
+        right_functions=[name for name, verdict in report.functions.items() if verdict == "right"],
     )
-    head = f"{MARKS[finding.verdict]} <b><code>{escape(finding.function)}</code></b>: {WORDS[finding.verdict]}{where}"
-    return f"<div class='f {finding.verdict}'>{head}<br>{sentence}.<dl>{table}</dl>{hints}</div>"
+    return text
+
+
+@cache
+def _templates() -> Any:
+    """Jinja2's environment, or None where it is not installed."""
+    try:
+        import jinja2
+    except ImportError:
+        return None
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("normlab.checker", "templates"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters |= {"place": place, "symptom": symptom_of}
+    return environment

@@ -7,6 +7,7 @@ own, under limits; `LocalSubject` serves a module that this process already hold
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -94,17 +95,27 @@ class Subject:
     notes: tuple[Note, ...]
     held: tuple[str, ...] = ()
     read: tuple[str, ...] = ()
+    root: Path | None = (
+        None  # below it lie the files whose lines may be quoted; none: a notebook's own cells
+    )
     passed_over: tuple[str, ...] = ()
     strangers: tuple[Stranger, ...] = ()
     latest: tuple[str, Any] = ("", None)  # what was asked last, and the value that came back
 
     def call(
-        self, name: str, *args: Any, keep: Iterable[int] | str = (), numpy_seed: int | None = None, **kwargs: Any
+        self,
+        name: str,
+        *args: Any,
+        keep: Iterable[int] | str = (),
+        numpy_seed: int | None = None,
+        **kwargs: Any,
     ) -> Outcome:
         """Call a function; results at the positions in `keep` (or 'all' of it) stay there as `Kept`."""
         return self._ask("call", name, args, keep=keep, seed=numpy_seed, kwargs=kwargs)
 
-    def method(self, of: Kept, name: str, *args: Any, numpy_seed: int | None = None, **kwargs: Any) -> Outcome:
+    def method(
+        self, of: Kept, name: str, *args: Any, numpy_seed: int | None = None, **kwargs: Any
+    ) -> Outcome:
         """Call a method of an object that is kept."""
         return self._ask("method", name, args, of=of, seed=numpy_seed, kwargs=kwargs)
 
@@ -138,7 +149,12 @@ class Subject:
         self.close()
 
     def _ask(self, do: str, name: str, args: tuple[Any, ...], **more: Any) -> Outcome:
-        request = {"do": do, "name": name, "args": tuple(args), **{k: v for k, v in more.items() if v is not None}}
+        request = {
+            "do": do,
+            "name": name,
+            "args": tuple(args),
+            **{k: v for k, v in more.items() if v is not None},
+        }
         if "keep" in request and request["keep"] != "all":
             request["keep"] = tuple(request["keep"])
         answer = self._exchange(request)
@@ -185,6 +201,10 @@ def known_from(told: Mapping[str, Any]) -> dict[str, Known]:
     known = {}
     for name, about in told.items():
         if name in NAMES:
-            parameters = tuple((str(p[0]), None if p[1] is None else str(p[1])) for p in about["parameters"])
-            known[name] = Known(str(about["file"]), int(about["line"]), parameters, str(about["doc"]))
+            parameters = tuple(
+                (str(p[0]), None if p[1] is None else str(p[1])) for p in about["parameters"]
+            )
+            known[name] = Known(
+                str(about["file"]), int(about["line"]), parameters, str(about["doc"])
+            )
     return known

@@ -17,10 +17,20 @@ ADAM_LINE = (
 ROOT = "√v + ε"
 
 _step = partial(
-    Mistake, line="w ← w − lr·(…)", where="Look at the step that changes w.", tried=TRY, cell=CELL
+    Mistake,
+    sought=(r"\b(next_)?w\w*\s*[-+]?=",),
+    line="w ← w − lr·(…)",
+    where="Look at the step that changes w.",
+    tried=TRY,
+    cell=CELL,
 )
 _divide = partial(
-    Mistake, line=ROOT, where="Look at what the step is divided by.", tried=TRY, cell=CELL
+    Mistake,
+    sought=(r"sqrt",),
+    line=ROOT,
+    where="Look at what the step is divided by.",
+    tried=TRY,
+    cell=CELL,
 )
 STEP = (
     _step("sign", "the step goes uphill: the sign is wrong", "The gradient points uphill.",
@@ -62,7 +72,12 @@ SQUARE = (
 )  # fmt: skip
 
 _cache = partial(
-    Mistake, line=RMSPROP_LINE, where="Look at the update of the cache.", tried=TRY, cell=CELL
+    Mistake,
+    sought=(r"cache.*=",),
+    line=RMSPROP_LINE,
+    where="Look at the update of the cache.",
+    tried=TRY,
+    cell=CELL,
 )
 RMSPROP = (
     _cache("decay_swapped", "decay and 1 − decay have changed places",
@@ -96,10 +111,15 @@ RMSPROP = (
 )  # fmt: skip
 
 _adam = partial(
-    Mistake, line=ADAM_LINE, tried=TRY, cell=CELL, where="Look at the two averages m and v."
+    Mistake,
+    sought=(r"\b[mv]\w*\s*=|\[.[mv].\]\s*=",),
+    line=ADAM_LINE,
+    tried=TRY,
+    cell=CELL,
+    where="Look at the two averages m and v.",
 )
-_time = partial(_adam, where="Look at the count t.")
-_corrected = partial(_adam, where="Look at the bias correction.")
+_time = partial(_adam, sought=(r"\bt\w*\s*\+?=|\[.t.\]",), where="Look at the count t.")
+_corrected = partial(_adam, sought=(r"\*\*",), where="Look at the bias correction.")
 AVERAGE = "{0} is a moving average."
 ADAM = (
     _time("t_late", "t is incremented after it is used: the correction is one step late",
@@ -205,7 +225,13 @@ ADAM = (
                  {"kept": lambda old, new, hat: (new[0], old[1], new[2])})),
 )  # fmt: skip
 
-_state = partial(Mistake, line="the first state is zero", tried=TRY, where="Look at the state.")
+_state = partial(
+    Mistake,
+    sought=(r"config",),
+    line="the first state is zero",
+    tried=TRY,
+    where="Look at the state.",
+)
 STATE = (
     _state("no_first_state", "raises when the config holds no state yet",
            "What is missing starts at zero.",

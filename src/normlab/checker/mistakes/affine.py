@@ -12,10 +12,22 @@ from normlab.typing import Array
 
 _forward = partial(
     Mistake,
+    sought=(
+        r"reshape|flatten",
+        r"out",
+    ),
     line="out = x·w + b, with x flattened to (N, D) row by row",
     cell="Affine layer: forward",
 )
-_bias = partial(_forward, where="Look at b.", tried="Set x to zero: the output should be b.")
+_bias = partial(
+    _forward,
+    sought=(
+        r"\bb\b",
+        r"out",
+    ),
+    where="Look at b.",
+    tried="Set x to zero: the output should be b.",
+)
 
 AFFINE_FORWARD = by_key((
     _forward("wrong_memory_order",
@@ -67,8 +79,10 @@ FACTORS: tuple[tuple[str, str, str, str, tuple[Callable[[int, int, int], float],
 
 def _factors(output: str) -> tuple[Mistake, ...]:
     where = f"Look at {output} alone; the other two gradients are judged by themselves."
+    sought = (rf"\b{output}\w*\s*\+?=", "return")
     return tuple(
         Mistake(f"{output}_{key}", f"{output} {sentence}", asked, line=LINES[output], where=where,
+                sought=sought,
                 tried=tried.format(g=output), cell=BACK_CELL,
                 wrong=tuple({f"{output}_factor": f} for f in ways))
         for key, sentence, tried, asked, ways in FACTORS
@@ -77,6 +91,7 @@ def _factors(output: str) -> tuple[Mistake, ...]:
 
 _sum = partial(
     Mistake,
+    sought=(r"\bdb\w*\s*=",),
     line="∂L/∂b[m] = Σₙ dout[n, m], of shape (M,)",
     where="Look at the sum that makes db: compare the shapes of b and db.",
     tried="Use N different from M and print db.shape.",

@@ -12,6 +12,11 @@ LINE = "out = x·mask/keep in training, out = x in testing"
 CELL = "Dropout forward pass"
 _forward = partial(
     Mistake,
+    sought=(
+        r"mask\w*\s*=",
+        r"rand",
+        r"return",
+    ),
     line=LINE,
     where="Measure: which fraction survives, and by what is it multiplied?",
     tried="Use p = 0.2 and p = 0.8 on an array of ones, and look at the mean in training and in "
@@ -61,6 +66,10 @@ DROPOUT_FORWARD = by_key((
 
 _backward = partial(
     Mistake,
+    sought=(
+        r"\bdx\w*\s*\*?=",
+        r"return",
+    ),
     line="∂L/∂x = dout·mask/keep",
     where="Look at what dout is multiplied by.",
     tried="Use p = 0.2 and p = 0.8, dout = 1 everywhere, and compare dx with out for x = 1.",

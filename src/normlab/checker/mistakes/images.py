@@ -10,6 +10,10 @@ from normlab.checker.mistakes.record import Mistake
 
 _layout = partial(
     Mistake,
+    sought=(
+        r"reshape|transpose|swapaxes|moveaxis",
+        r"axis",
+    ),
     line=LINE,
     where="Look at the reshapes and the axes.",
     tried="Fill x with its own channel number and follow one pixel.",

@@ -12,13 +12,13 @@ from normlab.typing import Array
 TRY = "Take two examples with three classes and do it by hand."
 CELL = "Loss layers: softmax and SVM"
 _loss = partial(
-    Mistake,
+    Mistake, sought=(r"loss\w*\s*[-+*/]?=", r"return",),
     line="L = −(1/N)·Σₙ log p[n, yₙ] (softmax); "
     "L = (1/N)·Σₙ Σ_{{j≠yₙ}} max(0, xₙⱼ − x[n, yₙ] + 1) (SVM)",
     where="Look at the loss itself.", tried=TRY, cell=CELL,
 )  # fmt: skip
 _gradient = partial(
-    Mistake,
+    Mistake, sought=(r"\bdx\w*(\[.*\])?\s*[-+*/]?=", r"return",),
     line="∂L/∂x = (p − onehot(y))/N (softmax); "
     "(1 for each positive margin, −their count at yₙ)/N (SVM)",
     where="Look at the gradient; the loss is right, or judged by itself.", tried=TRY, cell=CELL,

@@ -11,7 +11,12 @@ TRY = "Do two steps by hand with numbers that are easy, and compare the state as
 LINE = "v ← μ·v − lr·dw;  w ← w + v"
 
 _sgd = partial(
-    Mistake, line="w ← w − lr·(…)", where="Look at the step that changes w.", tried=TRY, cell=CELL
+    Mistake,
+    sought=(r"\bw\w*\s*[-+]?=",),
+    line="w ← w − lr·(…)",
+    where="Look at the step that changes w.",
+    tried=TRY,
+    cell=CELL,
 )
 SGD = (
     _sgd("sign", "the step goes uphill: the sign is wrong", "The gradient points uphill.",
@@ -22,9 +27,24 @@ SGD = (
 )  # fmt: skip
 
 _velocity = partial(
-    Mistake, line=LINE, where="Look at the update of the velocity.", tried=TRY, cell=CELL
+    Mistake,
+    sought=(
+        r"\bv\w*\s*=",
+        r"velocity",
+    ),
+    line=LINE,
+    where="Look at the update of the velocity.",
+    tried=TRY,
+    cell=CELL,
 )
-_step = partial(Mistake, line=LINE, where="Look at the step that changes w.", tried=TRY, cell=CELL)
+_step = partial(
+    Mistake,
+    sought=(r"\b(next_)?w\w*\s*[-+]?=",),
+    line=LINE,
+    where="Look at the step that changes w.",
+    tried=TRY,
+    cell=CELL,
+)
 
 
 def _scaled_plain(old, lr, mu, dw):  # type: ignore[no-untyped-def]

@@ -14,7 +14,8 @@ TRY = "Check the gradients with random γ, β and biases, not at their first val
 TRY_PARAMS = "Print sorted(net.params)."
 
 _params = partial(
-    Mistake, line="self.params", where="Look at __init__, where params is filled.",
+    Mistake, sought=(r"params",), line="self.params",
+    where="Look at __init__, where params is filled.",
     tried=TRY_PARAMS, cell=CHECK,
 )  # fmt: skip
 PARAMETERS = (
@@ -84,10 +85,16 @@ def _the_other(given: str | None, expected: str = "") -> str:
 
 
 _wiring = partial(
-    Mistake, line=FORWARD, where="Follow one batch forward through the net.", tried=TRY, cell=CHECK
+    Mistake,
+    sought=(r"_forward\(",),
+    line=FORWARD,
+    where="Follow one batch forward through the net.",
+    tried=TRY,
+    cell=CHECK,
 )
 _back = partial(
-    Mistake, line=BACKWARD, where="Follow dout back through the net, layer by layer.", tried=TRY,
+    Mistake, sought=(r"_backward\(",), line=BACKWARD,
+    where="Follow dout back through the net, layer by layer.", tried=TRY,
     cell=CHECK,
 )  # fmt: skip
 WIRING = (
@@ -172,7 +179,10 @@ WIRING = (
 )  # fmt: skip
 
 _mode = partial(
-    Mistake, where="Look at how test mode reaches each layer.", cell="none: no cell asks"
+    Mistake,
+    sought=(r"mode",),
+    where="Look at how test mode reaches each layer.",
+    cell="none: no cell asks",
 )
 MODES = (
     _mode("test_mode_missing",
@@ -207,13 +217,18 @@ Share = Callable[[tuple[float, ...]], bool]
 
 _loss = partial(
     Mistake,
+    sought=(
+        r"loss.*reg",
+        r"reg",
+    ),
     line=LOSS_LINE,
     where="Look at the regularization in the loss.",
     tried=TRY_LOSS,
     cell=AT_REG,
 )
 _gradient = partial(
-    Mistake, line=GRADIENT_LINE, where="Look at the regularization in the gradients.",
+    Mistake, sought=(r"(grad|dW|dw).*reg", r"reg",), line=GRADIENT_LINE,
+    where="Look at the regularization in the gradients.",
     tried=TRY_GRADIENT,
     cell="the gradients at reg = 3.14",
 )  # fmt: skip

@@ -33,23 +33,33 @@ TRY_PROPORTION = "Multiply x by 10: the terms must keep their proportion."
 TRY_SHAPES = "Print the shape of each sum."
 TRY_ONE = "Change one entry of dout: every dx of its group must move."
 
+DX_LINE = (r"\bdx\w*\s*[-+*/]?=", "return")
+DMU = r"\bd_?(l_?d)?(x_?)?(sample_?)?(mu|mean|u)\w*\s*\+?="
+DVAR_NAME = r"\bd_?(l_?d)?(x_?)?(sample_?)?(var|sigma|i?std|v)\w*\s*\+?="
+"""How people call what they keep of the three paths."""
+
 _dx = partial(
-    Mistake, line=DX, cell=ERROR_ONE, tried=TRY_N,
+    Mistake, sought=DX_LINE, line=DX, cell=ERROR_ONE, tried=TRY_N,
     where="Look at dx as a whole: what all three paths have in common.",
 )  # fmt: skip
 _paths = partial(
-    Mistake, line=DX, cell=ERROR_ONE, tried=TRY_N,
+    Mistake, sought=DX_LINE, line=DX, cell=ERROR_ONE, tried=TRY_N,
     where="Look at both paths through the statistics: x → μ → x̂ and x → var → x̂.",
 )  # fmt: skip
 _direct = partial(
-    Mistake, line=DX, cell=ERROR_ONE, tried=TRY_N, where="Look at the direct path: x → x̂ → out."
+    Mistake,
+    sought=DX_LINE,
+    line=DX,
+    cell=ERROR_ONE,
+    tried=TRY_N,
+    where="Look at the direct path: x → x̂ → out.",
 )
 _mean = partial(
-    Mistake, line=MEAN_LINE, cell=ERROR_ONE, tried=TRY_N,
+    Mistake, sought=(DMU, *DX_LINE), line=MEAN_LINE, cell=ERROR_ONE, tried=TRY_N,
     where="Look at the path through the mean: x → μ → x̂ → out.",
 )  # fmt: skip
 _variance = partial(
-    Mistake, line=VARIANCE_LINE, cell=ERROR_ONE, tried=TRY_N,
+    Mistake, sought=(DVAR_NAME, *DX_LINE), line=VARIANCE_LINE, cell=ERROR_ONE, tried=TRY_N,
     where="Look at the path through the variance: x → var → x̂ → out.",
 )  # fmt: skip
 
@@ -414,7 +424,8 @@ DESCRIBED = (
 )  # fmt: skip
 
 _layout = partial(
-    Mistake, line=DX, where="Look at the reshapes and transposes.",
+    Mistake, sought=(r"reshape|transpose|swapaxes|moveaxis",), line=DX,
+    where="Look at the reshapes and transposes.",
     tried="Let dout be 1 in one pixel and 0 elsewhere.", cell="the backward cell",
 )  # fmt: skip
 AS_X = "dout must be flattened exactly as x was."

@@ -24,7 +24,12 @@ TRY_TEST = (
 )
 
 _statistics = partial(
-    Mistake, line=LINE, where="Look at how the statistics are taken.", tried=TRY, cell=CELL
+    Mistake,
+    sought=(r"\b(mean|var|std)\(",),
+    line=LINE,
+    where="Look at how the statistics are taken.",
+    tried=TRY,
+    cell=CELL,
 )
 
 
@@ -89,7 +94,15 @@ STATISTICS = (
 )  # fmt: skip
 
 _division = partial(
-    Mistake, line=LINE, where="Look at the line that divides.", tried=TRY, cell=CELL
+    Mistake,
+    sought=(
+        r"sqrt",
+        r"\*\*",
+    ),
+    line=LINE,
+    where="Look at the line that divides.",
+    tried=TRY,
+    cell=CELL,
 )
 DIVISION = (
     _division("divided_by_variance", "divides by the variance instead of its root",
@@ -118,7 +131,17 @@ DIVISION = (
               wrong={"divisor": lambda var, eps: 1 / np.sqrt(var + eps)}),
 )  # fmt: skip
 
-_scaling = partial(Mistake, line=LINE, where="Look at what happens after x̂.", tried=TRY, cell=CELL)
+_scaling = partial(
+    Mistake,
+    sought=(
+        r"gamma.*beta|beta.*gamma",
+        r"gamma",
+    ),
+    line=LINE,
+    where="Look at what happens after x̂.",
+    tried=TRY,
+    cell=CELL,
+)
 SCALING = (
     _scaling("beta_missing", "β is not added", "The mean of the output is β.",
              wrong={"affine": lambda xhat, gamma, beta: gamma * xhat}),
@@ -175,6 +198,7 @@ def _in_test_mode(mistake: Mistake, cell: str) -> Mistake:
 ALONE = "Feed one example alone, then the same among others: nothing may change."
 _testing = partial(
     Mistake,
+    sought=(r"test",),
     line=TEST_LINE,
     where="Look at which statistics test mode uses.",
     tried=ALONE,

@@ -38,7 +38,7 @@ WAYS: tuple[tuple[str, str, str, Update], ...] = (
 def _updates(prefix: str, what: str, *slots: str) -> tuple[Mistake, ...]:
     return tuple(
         Mistake(prefix + key, f"{what}: {sentence}", asked, line=LINE,
-                where="Look at the update of the running statistics.",
+                where="Look at the update of the running statistics.", sought=("running",),
                 tried="Do one step by hand, from a state that is not zero.", cell=TEST_CELL,
                 wrong=dict.fromkeys(slots, update))
         for key, sentence, asked, update in WAYS
@@ -47,6 +47,7 @@ def _updates(prefix: str, what: str, *slots: str) -> tuple[Mistake, ...]:
 
 _held = partial(
     Mistake,
+    sought=(r"running_var",),
     asked="It is the variance that is averaged; the root is taken when it is used.",
     line=LINE,
     where="Look at what is averaged under the name running_var.",

@@ -38,7 +38,7 @@ WAYS: tuple[tuple[str, str, str, tuple[Reduction, ...]], ...] = (
 def _reductions(name: str) -> tuple[Mistake, ...]:
     return tuple(
         Mistake(f"{name}_{key}", f"{name} {sentence}", asked, line=LINES[name],
-                where=f"Look at {name} alone.",
+                where=f"Look at {name} alone.", sought=(rf"\b{name}\w*\s*\+?=", "return"),
                 tried=TRY, cell=BROADCAST if key == "keepdims" else ERROR_ONE,
                 severity="robustness" if key == "keepdims" else "fault",
                 wrong=tuple({f"{name}_sum": way} for way in ways))
@@ -47,7 +47,12 @@ def _reductions(name: str) -> tuple[Mistake, ...]:
 
 
 _dgamma = partial(
-    Mistake, line=LINES["dgamma"], where="Look at dgamma alone.", tried=TRY, cell=ERROR_ONE
+    Mistake,
+    sought=(r"dgamma\w*\s*\+?=",),
+    line=LINES["dgamma"],
+    where="Look at dgamma alone.",
+    tried=TRY,
+    cell=ERROR_ONE,
 )
 NORMALIZED, LINEAR = "out = γ·x̂ + β: the factor of γ is x̂.", "out is linear in γ: no γ is left."
 SUMS = (

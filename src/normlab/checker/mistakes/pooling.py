@@ -10,6 +10,7 @@ from normlab.checker.mistakes.record import Mistake, by_key, convention
 
 _forward = partial(
     Mistake,
+    sought=(r"range|shape",),
     line="out[n, c, i, j] = max of x[n, c] over rows i·s to i·s + ph and columns j·s to j·s + pw",
     where="Look at the sizes of the windows and of the output.",
     tried="Use a window of 2 by 3, stride 2, on images of 5 by 8.",
@@ -67,7 +68,7 @@ FORWARD = (
 )  # fmt: skip
 
 _backward = partial(
-    Mistake, line="∂L/∂x = Σ over the windows in which x is the maximum",
+    Mistake, sought=(r"range|dx",), line="∂L/∂x = Σ over the windows in which x is the maximum",
     where="Look at where each gradient goes.", tried="Use one window with four different numbers.",
     cell="max pooling: backward",
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,6 +17,24 @@ Leaves = tuple[str, str, str]
 """What a mistake multiplies the three coefficients of a norm's dx by: `("1", "0", "1")`."""
 
 
+NAMES = frozenset(
+    ("dx", "dw", "db", "dgamma", "dbeta", "dout", "x", "w", "b", "t", "m", "v", "p", "running_mean",
+     "running_var", "normalization", "grads", "gamma", "beta", "reg", "cache")
+)  # fmt: skip
+"""Names of the code that a sentence may begin with: they stay as they are written."""
+
+
+def headline(sentence: str) -> str:
+    """A sentence as sentences begin; a name of the code and a formula's letter stay as they are.
+
+    >>> headline("the mean is not subtracted"), headline("dx is zero"), headline("γ enters twice")
+    ('The mean is not subtracted', 'dx is zero', 'γ enters twice')
+    """
+    if not sentence[:1].isascii() or re.split(r"[ :,]", sentence, maxsplit=1)[0] in NAMES:
+        return sentence
+    return sentence[:1].upper() + sentence[1:]
+
+
 @dataclass(frozen=True)
 class Mistake:
     """A mistake, in words that a first-week student knows.
@@ -25,6 +44,7 @@ class Mistake:
     the notebook that shows the mistake, or the reason why none does.
 
     `wrong` is the formula, in the slot of the family that it spoils: `{"divisor": lambda var, eps: var}`.
+    `sought` are patterns of the line of somebody's code that it is likely to stand in, the best first.
     Several slots are spoiled at once; a tuple holds several ways to make the mistake. `leaves` are the ways
     that show as coefficients of dx. A mistake with neither is one that a probe asks about directly.
     """
@@ -37,6 +57,7 @@ class Mistake:
     tried: str = ""
     cell: str = ""
     severity: str = "fault"
+    sought: tuple[str, ...] = ()
     wrong: Spoiled | tuple[Spoiled, ...] = ()
     leaves: tuple[Leaves, ...] = ()
 
@@ -51,9 +72,17 @@ class Mistake:
         return self.severity == "convention"
 
     @property
+    def is_term(self) -> bool:
+        """Whether it is a formula that is wrong: then naming it is half of the answer."""
+        return bool(self.leaves) or any(self.ways)
+
+    @property
     def hints(self) -> tuple[str, ...]:
-        """Where to look, what to try, and what the mathematics asks for; none is the code."""
-        return (self.where, self.tried, self.asked) if self.where else ()
+        """Which path of the graph, which term, and the formula; none is the code."""
+        if not self.where:
+            return ()
+        formula = f"{self.line}   {self.asked}" if self.line else self.asked
+        return self.where, f"{headline(self.sentence)}. {self.tried}", formula
 
     def filled(self, words: Mapping[str, str]) -> Mistake:
         """The entry with the names of this function's axes and sizes in it."""

@@ -11,6 +11,10 @@ from normlab.checker.mistakes.record import Mistake, by_key, convention
 TRY = "Try x = [-2, -1, 1, 2] and dout = [10, -20, 30, -40] by hand."
 _forward = partial(
     Mistake,
+    sought=(
+        r"\bout\w*\s*=",
+        r"return",
+    ),
     line="out = max(0, x), element by element",
     where="Look at what happens to negative values.",
     tried=TRY,
@@ -38,6 +42,10 @@ RELU_FORWARD = by_key((
 LINE = "∂L/∂x = dout where x > 0, and 0 elsewhere"
 _backward = partial(
     Mistake,
+    sought=(
+        r"\bdx\w*(\[.*\])?\s*\*?=",
+        r"return",
+    ),
     line=LINE,
     where="Look at the mask that dout is multiplied by.",
     tried=TRY,
