@@ -106,6 +106,32 @@ IN_A_CALL = {
     "patched Python": "import builtins\nbuiltins.isinstance = lambda *a: True\nbuiltins.len = lambda a: 0\nreturn 0.0, x",
     "a tracer": "import sys\nsys.settrace(lambda *a: (_ for _ in ()).throw(ValueError))\nreturn 0.0, x",
     "a destructor": "class D:\n    def __del__(self):\n        while True: pass\nD()\nreturn 0.0, x",
+    "an owner for its pipe's signals": "import fcntl, os\nr, w = os.pipe()\nfcntl.fcntl(w, fcntl.F_SETOWN, os.getppid())\nfcntl.fcntl(w, 10, 9)\nfcntl.fcntl(w, fcntl.F_SETFL, fcntl.fcntl(w, fcntl.F_GETFL) | 0o20000)",
+    "a lease on NumPy's files": "import fcntl\nfcntl.fcntl(open(np.__file__), 1024, 1)",
+    "a lock on NumPy's files": "import fcntl\nfcntl.lockf(open(np.__file__), fcntl.LOCK_SH)",
+    "an attribute of its file": "import fcntl\nfcntl.ioctl(open(__file__), 0x40086602, b'\\x10' + bytes(7))",
+    "a frozen file system": "import fcntl\nfcntl.ioctl(open(__file__), 0xC0045877, 0)",
+    "a key pressed on the terminal": "import fcntl\nfcntl.ioctl(0, 0x5412, b'x')",
+    "truncating by reading": "import os; os.open(__file__, os.O_RDONLY | os.O_TRUNC)",
+    "its own memory as a file": "open('/proc/self/mem', 'rb').read(1)",
+    "its own descriptors": "import os; raise ValueError(os.listdir('/proc/self/fd'))",
+    "other processes": "import os; raise ValueError(os.listdir('/proc'))",
+    "the temporary folder": "import os; raise ValueError(os.listdir('/tmp'))",
+    "a named pipe": "import os; os.mkfifo('{folder}/pipe')",
+    "a timer's signals": "import signal\nsignal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)\nwhile True: pass",
+    "a profiler": "import sys\nsys.setprofile(lambda *a: 1 / 0)\nreturn 0.0, x",
+    "an audit hook": "import sys\nsys.addaudithook(lambda *a: 1 / 0)\nopen(__file__)",
+    "a collector's callback": "import gc\ngc.callbacks.append(lambda *a: 1 / 0)\ngc.collect()\nreturn 0.0, x",
+    "no recursion left": "import sys\nsys.setrecursionlimit(30)\nreturn 0.0, x",
+    "no modules left": "import sys\nsys.modules.clear()\nreturn 0.0, x",
+    "a machine without insides": "import sys\nsys.modules['child.machine'].__dict__.clear()\nreturn 0.0, x",
+    "a frame of another's verdict": "import os, json, struct\nh = json.dumps({{'tree': {{'d': [['verdict', 'right'], ['functions', {{'d': [['softmax_loss', 'right']]}}]]}}, 'arrays': []}}).encode()\n"
+    "for f in range(3, 64):\n    try: os.write(f, b'NLF1' + struct.pack('<I', len(h)) + h)\n    except OSError: pass\nreturn 0.0, x",
+    "an error that is none": "import os, json, struct\nh = json.dumps({{'tree': {{'d': [['value', None], ['error', {{'d': [['type', {{'l': []}}], ['message', None], ['line', 'x']]}}], ['args', 3], ['changed', 3]]}}, 'arrays': []}}).encode()\n"
+    "for f in range(3, 64):\n    try: os.write(f, b'NLF1' + struct.pack('<I', len(h)) + h)\n    except OSError: pass\nreturn 0.0, x",
+    "a name that acts on a terminal": "raise type('\\x1b]0;owned\\x07', (Exception,), {{}})('\\x1b[2J\\x9b31m')",
+    "half a letter": "raise ValueError('\\ud800' * 100)",
+    "ctypes on its own code": "import ctypes\nctypes.memset(id(dict.get), 0, 64)\nreturn 0.0, x",
     "an exit handler": "import atexit\natexit.register(lambda: open('{canary}', 'w'))\nraise SystemExit",
 }
 
@@ -120,6 +146,14 @@ AT_IMPORT = {
     "garbage": "import os\nfor f in range(3, 64):\n    try: os.write(f, b'x' * 1000)\n    except OSError: pass",
     "writing a file": "open('{canary}', 'w').write('gone')",
     "the house's own answers": "from normlab.layers import *",
+    "forged notes": "import os, json, struct\nnote = {{'d': [['kind', 'syntax'], ['file', '\\x1b[31m'], ['line', 1], ['text', '\\x1b]0;owned\\x07' * 10**4], ['function', 'relu_forward']]}}\n"
+    "h = json.dumps({{'tree': {{'d': [['inventory', {{'d': []}}], ['notes', {{'l': [note] * 500}}], ['read', {{'l': ['\\x1b' * 9999] * 999}}], ['passed_over', {{'l': []}}], ['strangers', {{'l': []}}]]}}, 'arrays': []}}).encode()\n"
+    "for f in range(3, 64):\n    try: os.write(f, b'NLF1' + struct.pack('<I', len(h)) + h)\n    except OSError: pass",
+    "a forged inventory of another kind": "import os, json, struct\nh = json.dumps({{'tree': {{'d': [['inventory', {{'l': []}}], ['notes', 3], ['read', None]]}}, 'arrays': []}}).encode()\n"
+    "for f in range(3, 64):\n    try: os.write(f, b'NLF1' + struct.pack('<I', len(h)) + h)\n    except OSError: pass",
+    "no import any more": "import builtins\nbuiltins.__import__ = lambda *a, **k: 1 / 0",
+    "no pipes any more": "import os\nos.closerange(0, 64)",
+    "names of the loader": "import sys\nfor name in list(sys.modules):\n    if name.startswith('child'): vars(sys.modules[name]).clear()",
     "patched loader": "import sys\nsys.modules['child.machine'].inventory = lambda *a: {{'relu_forward': 1}}",
     "a module of the grader's": "import sys\nsys.modules['json'] = sys.modules['struct'] = None",
 }

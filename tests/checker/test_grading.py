@@ -179,3 +179,21 @@ def test_a_notebook_is_a_submission(tmp_path):
     graded = grade(tmp_path / "in", tmp_path / "out", isolation="none", rubric=Rubric({"relu_forward": 1}))
     assert [one.score for one in graded] == [1, 1, 0]
     assert graded[2].report.wrong
+
+
+def test_stopped_while_grading_it_loses_nobody(handed_in, tmp_path):
+    """A judge that is ended leaves no record: the next run judges that submission again."""
+    out = tmp_path / "out"
+    (handed_in / "dora.py").write_text("import time\ntime.sleep(4)\ndef relu_forward(x):\n    return x * (x > 0), x\n")
+    command = [sys.executable, "-m", "normlab.cli", "grade", str(handed_in), "--out", str(out), "--isolation", "none"]
+    process = subprocess.Popen([*command, "--workers", "1"], stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while len(list((out / "records").glob("*.json"))) < 3 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGTERM)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "the same command continues" in told
+    graded = grade(handed_in, out, isolation="none")
+    assert {one.name: one.scores["relu_forward"] for one in graded}["dora"] == 1

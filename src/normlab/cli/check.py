@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from normlab.cli.exit_codes import stoppable
+
 if TYPE_CHECKING:
     from normlab.checker import Report
-
-INTERRUPTED = 130
-
 
 def check(
     path: Annotated[
@@ -51,11 +50,8 @@ def check(
     from normlab.errors import RecordsError
     from normlab.files import unwritten, write_atomically
 
-    try:
+    with stoppable(lambda: print("interrupted: no verdict", file=sys.stderr)):
         report = check_target(path, seed=seed)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        raise typer.Exit(INTERRUPTED) from None
     if html is not None:
         try:
             write_atomically(html, page(report).encode())

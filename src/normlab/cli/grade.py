@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from normlab.cli.exit_codes import stoppable
 
 if TYPE_CHECKING:
     from normlab.checker.grading import Graded, Progress
@@ -64,7 +67,8 @@ def grade(
 
     chosen = Rubric() if rubric is None else Rubric.read(rubric)
     chosen = chosen if hint is None else replace(chosen, hint=hint)
-    with shown(Console(stderr=True)) as show:
+    told = f"interrupted; what is judged is kept in {out}, and the same command continues from there"
+    with stoppable(lambda: print(told, file=sys.stderr)), shown(Console(stderr=True)) as show:
         graded = grade_all(
             submissions,
             out,

@@ -159,33 +159,36 @@ def _judge_all(
     packages = os.pathsep.join(dict.fromkeys([str(Path(normlab.__file__).parents[1]), PACKAGES]))
     rubric_text = json.dumps(rubric.as_values())
 
+    running: set[subprocess.Popen[bytes]] = set()
+
     def judge(submission: Submission, content: str) -> Graded:
         order = [str(submission.path.absolute()), submission.name, str(kept.resolve())]
         order += [rubric_text, isolation, str(seed), content]
         allowed = LIMITS.seconds_in_all + LIMITS.seconds_to_load + 60
         try:
-            done = subprocess.run(
+            process = subprocess.Popen(
                 [sys.executable, "-I", "-B", str(ONE), packages, *order],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 env={**os.environ, **dict.fromkeys(ONE_THREAD, "1")},
                 cwd=HOME,
-                timeout=allowed,
-                check=False,
+                start_new_session=True,  # Ctrl-C is this program's to handle
             )
-            reason = f"the judging process ended with status {done.returncode}"
+            running.add(process)
+            status = process.wait(allowed)
+            reason = f"the judging process ended with status {status}"
         except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
             reason = f"judging took more than {allowed:g} seconds"
         except (OSError, ValueError) as error:
             reason = f"judging could not begin: {error}"
         record = records.load(submission.name, kept, content)
-        if record is None:
+        if record is None:  # nothing is kept of this: the next run judges it again
             report = lost_before_start(submission.name, reason, seed)
-            record = Graded(
-                submission.name, content, rubric.score(report), rubric.total, (), report
-            )
-            records.save(record, kept)
+            points = rubric.score(report)
+            record = Graded(submission.name, content, points, rubric.total, (), report)
         return record
 
     with ThreadPoolExecutor(max_workers=max(1, workers)) as pool:
@@ -203,6 +206,8 @@ def _judge_all(
                         )
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
+            for process in running:
+                process.kill()
             raise
 
 
