@@ -32,6 +32,9 @@ def reproduce(
     data_dir: Annotated[Path | None, typer.Option(help="Where the data set lies, if not in the usual places.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; one a core if not given.")] = None,
     engine: Annotated[str, typer.Option(help="What trains: auto, reference or compiled.")] = "auto",
+    retrain: Annotated[
+        bool, typer.Option("--retrain", help="Train again what the records hold already.")
+    ] = False,
     full: Annotated[bool, typer.Option("--full", help="Every study, those that take longer too.")] = False,
     show: Annotated[bool, typer.Option("--open", help="Open the page when it is drawn.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing.")] = False,
@@ -41,7 +44,7 @@ def reproduce(
     names = None if studies is None else tuple(name.strip() for name in studies.split(",") if name.strip())
     if study is not None and names is not None:
         raise OptionError(f"--studies and --study {study} were both given; give one of the two")
-    run_and_draw(names, data, seeds, out, data_dir, workers, engine, quiet, full, study, show)
+    run_and_draw(names, data, seeds, out, data_dir, workers, engine, quiet, full, study, show, retrain)
 
 
 def run_and_draw(
@@ -56,13 +59,16 @@ def run_and_draw(
     full: bool = False,
     file: Path | None = None,
     show_page: bool = False,
+    retrain: bool = False,
 ) -> None:
     """What `reproduce` and `study run` do; `file` is a study file, which runs in place of the catalogue."""
     from rich.console import Console
 
     from normlab.cli.progress import Pace, shown
+    from normlab.cli.reused import say_reused
     from normlab.data import load
     from normlab.records import Records
+    from normlab.studies import grid
     from normlab.studies.catalog import studies as studies_named
     from normlab.studies.collection import collect
     from normlab.studies.loading import load as load_study
@@ -74,6 +80,11 @@ def run_and_draw(
     dataset = load(data, data_dir)
     folder = made_folder(out)
     with Records(folder / RECORDS) as records:
+        planned = {run.key: run for one in chosen for run in grid.runs(one, dataset.spec, seeds)}
+        if retrain:
+            records.forget(planned)
+        elif not quiet:
+            say_reused(records, tuple(planned.values()), engine)
         before = len(records)
 
         def say() -> None:

@@ -8,7 +8,7 @@ import os
 import sqlite3
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +18,7 @@ from normlab import machine
 from normlab.arguments import explained
 from normlab.errors import OptionError, RecordsError
 from normlab.records.opening import damaged, in_sentences, open_records, transaction
+from normlab.records.origins import Origin, origins_of
 from normlab.records.schema import RESULTS, TABLES, checksum
 from normlab.specs import History, RunSpec
 
@@ -190,6 +191,17 @@ class Records:
             }
             for engine, versions, computer, runs, first, last in groups
         ]
+
+    def origins(self, keys: Collection[str]) -> Counter[Origin]:
+        """What made the runs with these keys, and how many of them each."""
+        return origins_of(self._fetch("SELECT key, engine, versions, machine FROM runs"), keys)
+
+    def forget(self, keys: Iterable[str]) -> int:
+        """Delete the runs with these keys, all or none, so that they are trained again; how many there were."""
+        with in_sentences(self.path), transaction(self._connection):
+            return sum(
+                self._connection.execute("DELETE FROM runs WHERE key = ?", (key,)).rowcount for key in keys
+            )
 
     def digest(self) -> str:
         """SHA-256 over every spec with its result and every measurement, whatever their order.

@@ -12,7 +12,7 @@ from normlab.findings import Findings, StudyFindings, replace
 from normlab.layers import norms
 from normlab.records import Records
 from normlab.specs import DataSpec
-from normlab.studies import stored
+from normlab.studies import grid, stored
 from normlab.studies.catalog import STUDIES
 from normlab.studies.datasheet import datasheet
 from normlab.studies.evaluation import findings_of
@@ -47,18 +47,17 @@ def collect(records: Records, data: str | None = None) -> Findings:
     found = []
     for study, request in _in_order(asked, designs):
         seen[study.name] = observe(study, records, spec, request["seeds"])
-        found.append(
-            findings_of(
-                study,
-                seen[study.name],
-                request["seeds"],
-                spec,
-                request["expected"],
-                request.get("looks"),
-                said(designs.get(study.name)),
-                last.get("num_test", 0),
-            )
+        finding = findings_of(
+            study,
+            seen[study.name],
+            request["seeds"],
+            spec,
+            request["expected"],
+            request.get("looks"),
+            said(designs.get(study.name)),
+            last.get("num_test", 0),
         )
+        found.append(_with_makers(study, records, spec, finding))
     studies = tuple(found)
     studies = with_adjusted(studies)
     if not any(study.finished for study in studies):
@@ -104,6 +103,16 @@ def _in_order(
             yield live, asked[name]
         elif design is not None:
             yield stored.from_json(design.text), asked[name]
+
+
+def _with_makers(study: Study, records: Records, data: DataSpec, found: StudyFindings) -> StudyFindings:
+    """The findings, with a row that says who made what where the study's figures mix runs of several makers."""
+    keys = {point.run(data, seed).key for point in grid.points(study) for seed in found.seeds}
+    makers = records.origins(keys)
+    if len(makers) < 2:
+        return found
+    text = "; ".join(f"{runs} runs by {maker}" for maker, runs in makers.most_common())
+    return replace(found, settings=(*found.settings, ("Made by several", text)))
 
 
 def _asked(plans: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
