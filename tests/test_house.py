@@ -43,7 +43,9 @@ def test_an_import_that_climbs_a_floor_is_noticed(tmp_path):
     pytest.importorskip("importlinter", reason="import-linter is not installed")
     import shutil
 
-    shutil.copytree(ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    shutil.copytree(
+        ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info")
+    )
     shutil.copy(ROOT / ".importlinter", tmp_path)
     with open(tmp_path / "src" / "normlab" / "layers" / "relu.py", "a") as file:
         file.write("\nfrom normlab import nets\n")
@@ -51,7 +53,9 @@ def test_an_import_that_climbs_a_floor_is_noticed(tmp_path):
         f"import sys; sys.path.insert(0, {str(tmp_path / 'src')!r}); "
         f"from importlinter.cli import lint_imports_command as c; c(['--no-cache'])"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 1, done.stdout + done.stderr
     assert "normlab.layers is not allowed to import normlab.nets" in done.stdout
 
@@ -62,7 +66,10 @@ def test_what_ships_is_the_product_alone():
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
     (where,) = settings["packages"]["find"]["where"]
     packages = setuptools.find_namespace_packages(str(ROOT / where))
-    assert {name.partition(".")[0] for name in packages if ".egg-info" not in name} == {"normlab", "cs682"}
+    assert {name.partition(".")[0] for name in packages if ".egg-info" not in name} == {
+        "normlab",
+        "cs682",
+    }
     files = [path.relative_to(SOURCE).parts for path in SOURCE.rglob("*.py")]
     proving = {"proof", "benchmark", "conformance", "hostile", "tests"}
     assert not [parts for parts in files if proving & set(parts)]
@@ -70,8 +77,14 @@ def test_what_ships_is_the_product_alone():
 
 def test_the_public_names_are_what_type_checkers_see_and_each_is_there():
     """One list, in three forms: `__all__`, the imports that mypy and editors read, and what is loaded."""
-    assert normlab.__all__ == sorted(set(normlab.__all__), key=lambda name: (name.lower() == name, name))
-    typed = next(node for node in ast.parse(Path(normlab.__file__).read_text()).body if isinstance(node, ast.If))
+    assert normlab.__all__ == sorted(
+        set(normlab.__all__), key=lambda name: (name.lower() == name, name)
+    )
+    typed = next(
+        node
+        for node in ast.parse(Path(normlab.__file__).read_text()).body
+        if isinstance(node, ast.If)
+    )
     imports = [(node.module, alias.name) for node in typed.body for alias in node.names]
     assert sorted(name for _, name in imports) == sorted(normlab.__all__)
     for module, name in imports:
@@ -81,7 +94,10 @@ def test_the_public_names_are_what_type_checkers_see_and_each_is_there():
 
 
 def test_a_name_that_is_not_public_is_refused():
-    assert run_python("import normlab; print(normlab.layers.relu_forward.__name__)").strip() == "relu_forward"
+    assert (
+        run_python("import normlab; print(normlab.layers.relu_forward.__name__)").strip()
+        == "relu_forward"
+    )
     with pytest.raises(AttributeError, match="no attribute 'layer'"):
         _ = normlab.layer
     with pytest.raises(AttributeError, match="no attribute 'annotated'"):
@@ -117,9 +133,13 @@ def test_every_name_in_a_package_s_window_exists(package):
         assert hasattr(module, name)
 
 
-@pytest.mark.parametrize("core", ["layers", "nets", "solver", "optim", "gradcheck", "specs", "data", "randomness"])
+@pytest.mark.parametrize(
+    "core", ["layers", "nets", "solver", "optim", "gradcheck", "specs", "data", "randomness"]
+)
 def test_the_core_loads_no_heavy_guest(core):
-    loaded = run_python(f"import sys, normlab.{core}; print(*sorted(m.split('.')[0] for m in sys.modules))").split()
+    loaded = run_python(
+        f"import sys, normlab.{core}; print(*sorted(m.split('.')[0] for m in sys.modules))"
+    ).split()
     assert not set(HEAVY) & set(loaded)
 
 

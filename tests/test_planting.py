@@ -1,8 +1,8 @@
 """Each thing is declared once: a toy of each kind, planted in one new file, works wherever it is asked for.
 
-On a copy of the package a norm, an update rule, a data set, an engine, a study and a mistake are planted. Then every
-verb and every public call is asked for them. Each must work, or refuse in a sentence; anything else is an accident,
-such as the KeyError of a second table that nobody told.
+On a copy of the package a norm, an update rule, a data set, an engine, a study and a mistake are
+planted. Then every verb and every public call is asked for them. Each must work, or refuse in a
+sentence; anything else is an accident, such as the KeyError of a second table that nobody told.
 """
 
 from __future__ import annotations
@@ -74,10 +74,18 @@ def garden(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def asked(source: Path, folder: Path, code: str) -> dict[str, dict[str, Any]]:
     """What the questions in `code` came to, in a process that imports the package from `source`."""
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(source), str(ROOT)]), "COLUMNS": "200"}
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join([str(source), str(ROOT)]),
+        "COLUMNS": "200",
+    }
     program = f"{PRELUDE}\n{code}\nprint('\\n' + json.dumps(found, default=str))"
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=folder, env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-c", program],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     found: dict[str, dict[str, Any]] = json.loads(done.stdout.splitlines()[-1])
@@ -119,7 +127,13 @@ ask("workers", lambda: [history.engine for history in train(
 """,
     )
     no_accidents(found)
-    assert {name.partition(" ")[0] for name in found} >= {"auto", "reference", "compiled", "patient", "explain"}
+    assert {name.partition(" ")[0] for name in found} >= {
+        "auto",
+        "reference",
+        "compiled",
+        "patient",
+        "explain",
+    }
     for name, answer in found.items():
         if name not in ("unknown", "patient float64", "workers") and "Numba" not in str(answer):
             assert "works" in answer, (name, answer)
@@ -191,7 +205,9 @@ ask("a plain net", lambda: verb("export", "plain.json", "--to", "torch", "--out"
     no_accidents(found)
     assert found["load"] == {"works": True}
     for name in ("to torch", "to keras", "to onnx", "a spec"):
-        assert "toy norm" in found[name].get("refused", "") or "not installed" in found[name].get("refused", "")
+        assert "toy norm" in found[name].get("refused", "") or "not installed" in found[name].get(
+            "refused", ""
+        )
     assert "works" in found["a plain net"], found["a plain net"]
 
 
@@ -236,7 +252,9 @@ ask("split", lambda: train([replace(run(), data=replace(data.spec, split=3))], d
     assert "stripes" in found["data list"]["works"]["out"]
 
 
-def test_the_checker_names_the_mistake_and_the_selftest_still_runs(garden: Path, tmp_path: Path) -> None:
+def test_the_checker_names_the_mistake_and_the_selftest_still_runs(
+    garden: Path, tmp_path: Path
+) -> None:
     folder = tmp_path / "submissions" / "ann"
     folder.mkdir(parents=True)
     code = "import numpy as np\ndef relu_forward(x):\n    return 2 * np.maximum(0, x), x\n"
@@ -281,7 +299,9 @@ ask("selftest", lambda: verb("selftest", "--only", "numerics"))
     ],
     ids=["an engine that switches on a norm's name", "an exporter that does"],
 )
-def test_a_switch_on_a_name_is_an_accident_here(file: str, before: str, after: str, tmp_path: Path) -> None:
+def test_a_switch_on_a_name_is_an_accident_here(
+    file: str, before: str, after: str, tmp_path: Path
+) -> None:
     source = tmp_path / "src"
     planted(ROOT / "src", source, *PLANTS)
     path = source / "normlab" / file

@@ -19,12 +19,25 @@ def make_data(num_train=60, num_val=40):
     rng = generator(0)
     X = rng.randn(num_train + num_val, 6)
     y = (X[:, 0] > 0).astype(int) + (X[:, 1] > 0)
-    return {"X_train": X[:num_train], "y_train": y[:num_train], "X_val": X[num_train:], "y_val": y[num_train:]}
+    return {
+        "X_train": X[:num_train],
+        "y_train": y[:num_train],
+        "X_val": X[num_train:],
+        "y_val": y[num_train:],
+    }
 
 
 def make_net(normalization="batchnorm", dropout=1, rng=None, **options):
     return FullyConnectedNet(
-        [8, 8], 6, 3, dropout, normalization, weight_scale=0.2, dtype=np.float64, rng=rng or generator(1), **options
+        [8, 8],
+        6,
+        3,
+        dropout,
+        normalization,
+        weight_scale=0.2,
+        dtype=np.float64,
+        rng=rng or generator(1),
+        **options,
     )
 
 
@@ -102,7 +115,9 @@ def test_histories_have_an_entry_a_step_and_an_epoch():
     solver = Solver(make_net(), make_data(), batch_size=25, num_epochs=3, rng=generator(0), **QUIET)
     solver.train()
     assert len(solver.loss_history) == 3 * (60 // 25)
-    assert len(solver.train_acc_history) == len(solver.val_acc_history) == 1 + 3  # the first step, each epoch's end
+    assert (
+        len(solver.train_acc_history) == len(solver.val_acc_history) == 1 + 3
+    )  # the first step, each epoch's end
 
 
 def test_the_learning_rate_decays_after_each_epoch():
@@ -121,7 +136,9 @@ def test_the_learning_rate_decays_after_each_epoch():
 
 
 @pytest.mark.parametrize(("normalization", "learning_rate"), [(None, 1.0), ("batchnorm", 0.3)])
-def test_the_model_is_left_with_the_best_parameters_and_their_running_statistics(normalization, learning_rate):
+def test_the_model_is_left_with_the_best_parameters_and_their_running_statistics(
+    normalization, learning_rate
+):
     data = make_data()
     solver = Solver(
         make_net(normalization),
@@ -135,7 +152,9 @@ def test_the_model_is_left_with_the_best_parameters_and_their_running_statistics
     )  # fast enough to get worse again
     solver.train()
     assert solver.best_val_acc == max(solver.val_acc_history)
-    assert solver.val_acc_history[-1] < solver.best_val_acc, "the case must be one where the last is not the best"
+    assert solver.val_acc_history[-1] < solver.best_val_acc, (
+        "the case must be one where the last is not the best"
+    )
     assert solver.check_accuracy(data["X_val"], data["y_val"]) == solver.best_val_acc
 
 
@@ -146,7 +165,10 @@ def test_accuracy_is_the_share_of_right_answers_and_subsamples_only_when_there_a
     X, y = data["X_train"], data["y_train"]
     right = np.argmax(solver.model.loss(X), axis=1) == y
     assert solver.check_accuracy(X, y, num_samples=60, batch_size=7) == right.mean()
-    assert solver.check_accuracy(X, y, num_samples=20) == right[np.random.RandomState(3).choice(60, 20)].mean()
+    assert (
+        solver.check_accuracy(X, y, num_samples=20)
+        == right[np.random.RandomState(3).choice(60, 20)].mean()
+    )
 
 
 def test_training_measures_on_as_many_examples_as_it_was_told_to():
@@ -170,7 +192,9 @@ def test_training_measures_on_as_many_examples_as_it_was_told_to():
         net.params = {name: w - 1e-2 * grads[name] for name, w in net.params.items()}
         for part, num_examples, num_samples in (("train", 60, 20), ("val", 40, 10)):
             chosen = rng.choice(num_examples, num_samples)
-            right = np.argmax(net.loss(data[f"X_{part}"][chosen]), axis=1) == data[f"y_{part}"][chosen]
+            right = (
+                np.argmax(net.loss(data[f"X_{part}"][chosen]), axis=1) == data[f"y_{part}"][chosen]
+            )
             measured.append(right.mean())
     assert solver.train_acc_history == measured[0::2]
     assert solver.val_acc_history == measured[1::2]
@@ -178,7 +202,15 @@ def test_training_measures_on_as_many_examples_as_it_was_told_to():
 
 def test_one_example_is_enough_to_measure_on():
     data = make_data(num_train=2, num_val=1)
-    solver = Solver(make_net(), data, batch_size=2, num_epochs=1, num_train_samples=1, num_val_samples=1, **QUIET)
+    solver = Solver(
+        make_net(),
+        data,
+        batch_size=2,
+        num_epochs=1,
+        num_train_samples=1,
+        num_val_samples=1,
+        **QUIET,
+    )
     solver.train()
     assert {*solver.train_acc_history, *solver.val_acc_history} <= {0.0, 1.0}
 
@@ -202,7 +234,12 @@ def test_of_equally_good_parameters_the_earliest_are_kept():
 def test_a_net_without_running_statistics_is_trained_saved_and_resumed(tmp_path):
     data = make_data()
     solver = Solver(
-        TwoLayerNet(6, 8, 3, rng=generator(1)), data, rng=generator(2), batch_size=20, num_epochs=2, **QUIET
+        TwoLayerNet(6, 8, 3, rng=generator(1)),
+        data,
+        rng=generator(2),
+        batch_size=20,
+        num_epochs=2,
+        **QUIET,
     )
     path = solver.save(tmp_path / "start.safetensors")
     solver.train()
@@ -214,13 +251,19 @@ def test_a_net_without_running_statistics_is_trained_saved_and_resumed(tmp_path)
 @pytest.mark.parametrize("name", [None, "run", Path("run")])
 def test_a_checkpoint_an_epoch_is_written_where_one_is_asked_for(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
-    Solver(make_net(), make_data(), batch_size=20, num_epochs=2, checkpoint_name=name, **QUIET).train()
+    Solver(
+        make_net(), make_data(), batch_size=20, num_epochs=2, checkpoint_name=name, **QUIET
+    ).train()
     written = sorted(path.name for path in tmp_path.iterdir())
-    assert written == ([] if name is None else ["run_epoch_1.safetensors", "run_epoch_2.safetensors"])
+    assert written == (
+        [] if name is None else ["run_epoch_1.safetensors", "run_epoch_2.safetensors"]
+    )
 
 
 def test_lines_are_printed_as_the_assignment_prints_them(capsys):
-    solver = Solver(make_net(), make_data(), batch_size=12, num_epochs=2, print_every=3, rng=generator(0))
+    solver = Solver(
+        make_net(), make_data(), batch_size=12, num_epochs=2, print_every=3, rng=generator(0)
+    )
     solver.train()
     losses, train, val = solver.loss_history, solver.train_acc_history, solver.val_acc_history
     assert capsys.readouterr().out.splitlines() == [
@@ -310,7 +353,9 @@ def test_the_global_generator_resumes_too_with_its_cached_gaussian(tmp_path):
 
 
 def test_a_checkpoint_tells_what_the_net_is(tmp_path):
-    path = Solver(make_net(reg=0.5), make_data(), batch_size=10, **QUIET).save(tmp_path / "x.safetensors")
+    path = Solver(make_net(reg=0.5), make_data(), batch_size=10, **QUIET).save(
+        tmp_path / "x.safetensors"
+    )
     net = checkpoints.load(path)[1]["net"]
     assert net == {"normalization": "batchnorm", "dropout": 1.0, "reg": 0.5, "norms": [{}, {}]}
 
@@ -319,7 +364,9 @@ def test_a_checkpoint_of_another_net_is_refused(tmp_path):
     path = Solver(make_net(), make_data(), batch_size=10, **QUIET).save(tmp_path / "x.safetensors")
     with pytest.raises(ShapeError) as caught:
         Solver.resume(path, make_net(None), make_data())
-    assert str(caught.value).startswith(f"{path} is a checkpoint of another net: beta1, beta2, gamma1, gamma2 differ; ")
+    assert str(caught.value).startswith(
+        f"{path} is a checkpoint of another net: beta1, beta2, gamma1, gamma2 differ; "
+    )
 
 
 def test_a_damaged_checkpoint_is_refused(tmp_path):
@@ -339,12 +386,15 @@ def test_a_whole_checkpoint_that_no_solver_wrote_is_refused_with_what_it_lacks(t
     with pytest.raises(RecordsError) as caught:
         Solver.resume(path, make_net(), make_data())
     assert str(caught.value) == (
-        f"{path} is a whole checkpoint, and not one that a Solver saved: its content does not fit (KeyError: 'epoch')"
+        f"{path} is a whole checkpoint, and not one that a Solver saved: its content does not fit "
+        "(KeyError: 'epoch')"
     )
 
 
 def test_a_checkpoint_of_a_net_alone_has_no_training_to_resume(tmp_path):
-    path = checkpoints.save(tmp_path / "net.safetensors", {"params/W1": np.zeros((2, 2))}, {"net": {}})
+    path = checkpoints.save(
+        tmp_path / "net.safetensors", {"params/W1": np.zeros((2, 2))}, {"net": {}}
+    )
     with pytest.raises(RecordsError) as caught:
         Solver.resume(path, make_net(), make_data())
     assert str(caught.value) == (
@@ -363,15 +413,39 @@ def without(name):
 @pytest.mark.parametrize(
     ("make_solver", "error", "sentence"),
     [
-        (lambda: Solver(make_net(), make_data(), batchsize=5), OptionError, "did you mean 'batch_size'"),
-        (lambda: Solver(make_net(), make_data(), seed=5), OptionError, "^Solver has no keyword 'seed'; .* 'rng'$"),
-        (lambda: Solver(make_net(), make_data(), update_rule="adams"), OptionError, "^update_rule='adams' .* 'adam'"),
+        (
+            lambda: Solver(make_net(), make_data(), batchsize=5),
+            OptionError,
+            "did you mean 'batch_size'",
+        ),
+        (
+            lambda: Solver(make_net(), make_data(), seed=5),
+            OptionError,
+            "^Solver has no keyword 'seed'; .* 'rng'$",
+        ),
+        (
+            lambda: Solver(make_net(), make_data(), update_rule="adams"),
+            OptionError,
+            "^update_rule='adams' .* 'adam'",
+        ),
         (lambda: Solver(make_net(), make_data(), batch_size=0), OptionError, "batch_size=0"),
-        (lambda: Solver(make_net(), make_data(), batch_size=61), OptionError, "60 training examples"),
+        (
+            lambda: Solver(make_net(), make_data(), batch_size=61),
+            OptionError,
+            "60 training examples",
+        ),
         (lambda: Solver(make_net(), make_data(), num_epochs=1.5), OptionError, "num_epochs=1.5"),
-        (lambda: Solver(make_net(), make_data(), num_val_samples=0), OptionError, "num_val_samples=0"),
+        (
+            lambda: Solver(make_net(), make_data(), num_val_samples=0),
+            OptionError,
+            "num_val_samples=0",
+        ),
         (lambda: Solver(make_net(), make_data(), lr_decay=0), OptionError, "lr_decay=0"),
-        (lambda: Solver(make_net(), make_data(), checkpoint_name=7), OptionError, "checkpoint_name=7 is neither"),
+        (
+            lambda: Solver(make_net(), make_data(), checkpoint_name=7),
+            OptionError,
+            "checkpoint_name=7 is neither",
+        ),
         (
             lambda: Solver(make_net(), without("y_val")),
             MissingKeyError,
@@ -388,10 +462,26 @@ def without(name):
             r"^X_val of shape \(40, 6\) and y_val of shape \(40, 1\)",
         ),
         (lambda: Solver(make_net(), make_data(num_val=0)), ShapeError, "at least one"),
-        (lambda: Solver(Recorder(), make_data() | {"y_val": np.full(40, -1)}), ShapeError, "takes labels from 0$"),
-        (lambda: Solver(make_net(), make_data() | {"y_val": np.full(40, 3)}), ShapeError, "labels from 0 to 2"),
-        (lambda: Solver(make_net(), make_data() | {"y_val": np.full(40, 1.0)}), ShapeError, "whole numbers"),
-        (lambda: Solver(make_net(), make_data() | {"X_val": np.zeros((40, 7))}), ShapeError, "input_dim=7"),
+        (
+            lambda: Solver(Recorder(), make_data() | {"y_val": np.full(40, -1)}),
+            ShapeError,
+            "takes labels from 0$",
+        ),
+        (
+            lambda: Solver(make_net(), make_data() | {"y_val": np.full(40, 3)}),
+            ShapeError,
+            "labels from 0 to 2",
+        ),
+        (
+            lambda: Solver(make_net(), make_data() | {"y_val": np.full(40, 1.0)}),
+            ShapeError,
+            "whole numbers",
+        ),
+        (
+            lambda: Solver(make_net(), make_data() | {"X_val": np.zeros((40, 7))}),
+            ShapeError,
+            "input_dim=7",
+        ),
     ],
 )
 def test_wrong_input_is_refused_before_work_starts(make_solver, error, sentence):
@@ -423,7 +513,13 @@ def rates(**settings):
     model = Rates()
     data = make_data(num_train=50)
     Solver(
-        model, data, batch_size=10, num_epochs=2, optim_config={"learning_rate": 0.1}, verbose=False, **settings
+        model,
+        data,
+        batch_size=10,
+        num_epochs=2,
+        optim_config={"learning_rate": 0.1},
+        verbose=False,
+        **settings,
     ).train()
     return np.array(model.steps[1:])
 
@@ -441,7 +537,14 @@ def test_a_schedule_multiplies_the_learning_rate_at_each_step():
 
 def test_a_schedule_starts_from_the_update_rule_s_own_rate_where_none_is_given():
     model = Rates()
-    Solver(model, make_data(num_train=50), batch_size=10, num_epochs=2, schedule="cosine", verbose=False).train()
+    Solver(
+        model,
+        make_data(num_train=50),
+        batch_size=10,
+        num_epochs=2,
+        schedule="cosine",
+        verbose=False,
+    ).train()
     assert model.steps[1] == pytest.approx(1e-2)
 
 
@@ -466,8 +569,20 @@ def test_weight_decay_under_sgd_is_regularization():
     for rule in ("sgd", "adam"):
         for name, reg, decay in (("reg", 0.3, 0.0), ("decay", 0.0, 0.3)):
             net = make_net(reg=reg)
-            options = {"optim_config": {"learning_rate": 0.05}, "update_rule": rule, "rng": generator(5)}
-            Solver(net, make_data(), batch_size=20, verbose=False, num_epochs=1, weight_decay=decay, **options).train()
+            options = {
+                "optim_config": {"learning_rate": 0.05},
+                "update_rule": rule,
+                "rng": generator(5),
+            }
+            Solver(
+                net,
+                make_data(),
+                batch_size=20,
+                verbose=False,
+                num_epochs=1,
+                weight_decay=decay,
+                **options,
+            ).train()
             found[rule, name] = net.params["W1"]
     assert np.allclose(found["sgd", "reg"], found["sgd", "decay"], rtol=1e-10)
     assert not np.allclose(found["adam", "reg"], found["adam", "decay"], rtol=1e-3)
@@ -487,7 +602,11 @@ def test_looks_at_the_test_set_change_nothing_else(capsys):
     for name in ("loss_history", "train_acc_history", "val_acc_history"):
         assert getattr(without, name) == getattr(with_test, name)
     assert without.test_acc_history == without.val_loss_history == []
-    assert len(with_test.test_acc_history) == len(with_test.val_loss_history) == len(with_test.val_acc_history)
+    assert (
+        len(with_test.test_acc_history)
+        == len(with_test.val_loss_history)
+        == len(with_test.val_acc_history)
+    )
 
 
 def test_what_is_measured_on_the_test_set_is_its_accuracy_and_on_the_validation_set_its_loss():
@@ -524,11 +643,19 @@ def test_settings_that_mean_nothing_are_refused(options, sentence):
 def test_a_resumed_solver_goes_on_with_its_schedule_and_its_looks(tmp_path):
     data = make_data()
     data |= {"X_test": data["X_val"], "y_test": data["y_val"]}
-    options = {"batch_size": 20, "num_epochs": 3, "schedule": "cosine", "weight_decay": 0.1, "test": True}
+    options = {
+        "batch_size": 20,
+        "num_epochs": 3,
+        "schedule": "cosine",
+        "weight_decay": 0.1,
+        "test": True,
+    }
     whole = Solver(make_net(), data, rng=generator(5), verbose=False, **options)
     whole.checkpoint_name = str(tmp_path / "c")
     whole.train()
-    again = Solver.resume(tmp_path / "c_epoch_1.safetensors", make_net(rng=generator(9)), data, rng=generator(0))
+    again = Solver.resume(
+        tmp_path / "c_epoch_1.safetensors", make_net(rng=generator(9)), data, rng=generator(0)
+    )
     again.checkpoint_name = None
     again.train()
     for name in HISTORIES:

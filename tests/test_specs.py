@@ -10,9 +10,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from normlab.errors import OptionError
-from normlab.specs import DataSpec, History, NetSpec, RunSpec, TrainingSpec, added_settings, as_values
+from normlab.specs import (
+    DataSpec,
+    History,
+    NetSpec,
+    RunSpec,
+    TrainingSpec,
+    added_settings,
+    as_values,
+)
 
-SPEC = RunSpec(NetSpec((100, 50), "batchnorm"), TrainingSpec(batch_size=5), DataSpec("digits", 1000, 400, 64), 7)
+SPEC = RunSpec(
+    NetSpec((100, 50), "batchnorm"),
+    TrainingSpec(batch_size=5),
+    DataSpec("digits", 1000, 400, 64),
+    7,
+)
 
 
 @given(
@@ -23,7 +36,11 @@ SPEC = RunSpec(NetSpec((100, 50), "batchnorm"), TrainingSpec(batch_size=5), Data
     seed=st.integers(0, 2**32 - 1),
 )
 def test_a_spec_survives_json_and_keeps_its_key(scale, reg, rate, dims, seed):
-    spec = RunSpec(NetSpec(tuple(dims), weight_scale=scale, reg=reg), TrainingSpec(learning_rate=rate), seed=seed)
+    spec = RunSpec(
+        NetSpec(tuple(dims), weight_scale=scale, reg=reg),
+        TrainingSpec(learning_rate=rate),
+        seed=seed,
+    )
     again = RunSpec.from_json(spec.to_json())
     assert again == spec
     assert hash(again) == hash(spec)
@@ -50,7 +67,9 @@ def test_any_difference_changes_the_key(other):
 
 def test_the_key_is_stable_over_time():
     """Records outlive programs: a changed key would orphan every stored result."""
-    spec = RunSpec(NetSpec((100, 100), "batchnorm", weight_scale=2e-2), TrainingSpec(50, 10), seed=231)
+    spec = RunSpec(
+        NetSpec((100, 100), "batchnorm", weight_scale=2e-2), TrainingSpec(50, 10), seed=231
+    )
     assert spec.key == ("12bcd9b77056cd21774a0bb4bbbed4dbd24384234a7cff1869ad1d80b02b1c7c")
 
 
@@ -69,7 +88,10 @@ def test_specs_are_frozen():
         (lambda: TrainingSpec(update_rule="rmsprob"), "did you mean 'rmsprop'"),
         (lambda: TrainingSpec(batch_size=0), "batch_size=0"),
         (lambda: RunSpec(NetSpec((10,)), seed=-1), "seed=-1"),
-        (lambda: RunSpec.from_json('{"net": {"hidden": [3]}}'), "no keyword 'hidden'; did you mean 'hidden_dims'"),
+        (
+            lambda: RunSpec.from_json('{"net": {"hidden": [3]}}'),
+            "no keyword 'hidden'; did you mean 'hidden_dims'",
+        ),
     ],
 )
 def test_impossible_specs_are_refused(make, sentence):
@@ -111,7 +133,15 @@ FROZEN = {
     },
 }  # fmt: skip
 FIRST_VERSION = {
-    "net": ["hidden_dims", "normalization", "num_groups", "dropout", "weight_scale", "reg", "dtype"],
+    "net": [
+        "hidden_dims",
+        "normalization",
+        "num_groups",
+        "dropout",
+        "weight_scale",
+        "reg",
+        "dtype",
+    ],
     "training": ["batch_size", "num_epochs", "learning_rate", "update_rule", "lr_decay"],
     "data": ["name", "num_train", "num_val", "input_dim", "num_classes", "fingerprint"],
 }
@@ -121,7 +151,11 @@ FIRST_VERSION = {
 def test_a_default_never_changes(part):
     """A changed default would give another meaning to every record that was written without it."""
     values = getattr(RunSpec(NetSpec((10,))), part)
-    now = {item.name: getattr(values, item.name) for item in fields(values) if item.name != "hidden_dims"}
+    now = {
+        item.name: getattr(values, item.name)
+        for item in fields(values)
+        if item.name != "hidden_dims"
+    }
     assert {name: now[name] for name in FROZEN[part]} == FROZEN[part]
     assert list(as_values(values)) == FIRST_VERSION[part]
 
@@ -163,14 +197,18 @@ def test_the_notebook_s_seed_is_the_data_set_s_own_split():
 
 @pytest.mark.parametrize("kind", [np.int64, np.uint8, np.intp])
 def test_numpy_s_whole_numbers_are_whole_numbers(kind):
-    numpy = RunSpec(NetSpec((kind(8),), "groupnorm", kind(2)), TrainingSpec(kind(5), kind(2)), seed=kind(3))
+    numpy = RunSpec(
+        NetSpec((kind(8),), "groupnorm", kind(2)), TrainingSpec(kind(5), kind(2)), seed=kind(3)
+    )
     assert numpy == RunSpec(NetSpec((8,), "groupnorm", 2), TrainingSpec(5, 2), seed=3)
     assert numpy.key == RunSpec(NetSpec((8,), "groupnorm", 2), TrainingSpec(5, 2), seed=3).key
     assert NetSpec(np.array([8, 4])) == NetSpec((8, 4))
 
 
 def test_numpy_s_floats_are_numbers_and_minus_zero_is_zero():
-    assert NetSpec((8,), reg=np.float64(0.5), weight_scale=np.float32(0.5)) == NetSpec((8,), reg=0.5, weight_scale=0.5)
+    assert NetSpec((8,), reg=np.float64(0.5), weight_scale=np.float32(0.5)) == NetSpec(
+        (8,), reg=0.5, weight_scale=0.5
+    )
     assert RunSpec(NetSpec((8,), reg=-0.0)).key == RunSpec(NetSpec((8,))).key
 
 

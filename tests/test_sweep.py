@@ -29,7 +29,8 @@ from normlab.sweep import train as train_on_any_engine
 
 ROOT = Path(__file__).parent.parent
 
-# The reference engine throughout: nothing here depends on which engine runs, and none is as quick to start.
+# The reference engine throughout: nothing here depends on which engine runs, and none is as quick
+# to start.
 train = functools.partial(train_on_any_engine, engine="reference")
 
 
@@ -52,10 +53,21 @@ def made_up_data():
 
 def made_up_specs(seeds=2):
     nets = [NetSpec((10, 10), name, weight_scale=0.1) for name in (None, "batchnorm", "layernorm")]
-    nets += [NetSpec((8, 8), weight_scale=1e25), NetSpec((8, 8), "batchnorm", dropout=0.5, dtype="float64")]
-    trainings = [TrainingSpec(batch_size=20, num_epochs=2), TrainingSpec(batch_size=5, num_epochs=1)]
+    nets += [
+        NetSpec((8, 8), weight_scale=1e25),
+        NetSpec((8, 8), "batchnorm", dropout=0.5, dtype="float64"),
+    ]
+    trainings = [
+        TrainingSpec(batch_size=20, num_epochs=2),
+        TrainingSpec(batch_size=5, num_epochs=1),
+    ]
     data = made_up_data().spec
-    return [RunSpec(net, training, data, s) for net in nets for training in trainings for s in range(seeds)]
+    return [
+        RunSpec(net, training, data, s)
+        for net in nets
+        for training in trainings
+        for s in range(seeds)
+    ]
 
 
 @functools.cache
@@ -65,7 +77,9 @@ def undisturbed():
 
 def table(path):
     """The whole results table but times, and the order in which rows happened to be written."""
-    columns = "key, spec, best_val_acc, best_train_acc, final_loss, diverged, engine, versions, machine"
+    columns = (
+        "key, spec, best_val_acc, best_train_acc, final_loss, diverged, engine, versions, machine"
+    )
     with contextlib.closing(sqlite3.connect(path)) as connection:
         rows = connection.execute(f"SELECT {columns} FROM runs ORDER BY key").fetchall()
     with Records(path, mode="r") as records:
@@ -80,7 +94,14 @@ def test_a_run_is_the_assignments_after_its_seed():
         net, training = spec.net, spec.training
         np.random.seed(spec.seed)
         model = FullyConnectedNet(
-            list(net.hidden_dims), 12, 4, net.dropout, net.normalization, 0.0, net.weight_scale, np.dtype(net.dtype)
+            list(net.hidden_dims),
+            12,
+            4,
+            net.dropout,
+            net.normalization,
+            0.0,
+            net.weight_scale,
+            np.dtype(net.dtype),
         )
         settings = {"learning_rate": training.learning_rate}
         with np.errstate(all="ignore"):
@@ -147,7 +168,10 @@ def test_recorded_runs_are_not_trained_again(monkeypatch, tmp_path):
         assert train(specs[:7], made_up_data(), records=records, workers=1) == undisturbed()[:7]
         assert len(records) == 7
         assert set((tmp_path / "runs").read_text().split()) == {spec.key for spec in specs[5:7]}
-        assert all(records.get(spec.key) == history for spec, history in zip(specs, undisturbed()[:7], strict=False))
+        assert all(
+            records.get(spec.key) == history
+            for spec, history in zip(specs, undisturbed()[:7], strict=False)
+        )
 
 
 def test_nothing_to_train_is_nothing():
@@ -204,7 +228,11 @@ def never_run(_spec, _data, _model):
 @pytest.mark.parametrize(
     ("change", "options", "sentence"),
     [
-        ({}, {"engine": "refrence"}, "engine='refrence' is not one of 'auto', .*did you mean 'reference'"),
+        (
+            {},
+            {"engine": "refrence"},
+            "engine='refrence' is not one of 'auto', .*did you mean 'reference'",
+        ),
         ({}, {"workers": 0}, "workers=0 is not a whole number from 1"),
         ({}, {"retries": -1}, "retries=-1 is not a whole number >= 0"),
         (
@@ -217,7 +245,11 @@ def never_run(_spec, _data, _model):
             {},
             r"specs\[1\] is a run on DataSpec\(name='mnist'.*but the data",
         ),
-        ({"data": replace(made_up_data().spec, fingerprint="0")}, {}, r"they differ in fingerprint.*replace\(spec"),
+        (
+            {"data": replace(made_up_data().spec, fingerprint="0")},
+            {},
+            r"they differ in fingerprint.*replace\(spec",
+        ),
     ],
 )
 def test_what_could_only_fail_later_is_refused_at_the_door(monkeypatch, change, options, sentence):
@@ -277,12 +309,19 @@ def test_runs_that_kill_every_worker_are_set_aside_and_named(monkeypatch, tmp_pa
     poison = {specs[0].key, specs[9].key}
     stand_in(monkeypatch, functools.partial(poisonous_run, notes, poison))
     with Records(tmp_path / "r.sqlite") as records:
-        with pytest.raises(LostRunsError, match="2 of 20 runs ended their worker process") as caught:
+        with pytest.raises(
+            LostRunsError, match="2 of 20 runs ended their worker process"
+        ) as caught:
             train(specs, made_up_data(), records=records, workers=2, retries=retries)
         assert {spec.key for spec in caught.value.specs} == poison
         assert all(key[:12] in str(caught.value) for key in poison)
-        assert caught.value.histories.keys() == set(records.keys()) == {spec.key for spec in specs} - poison
-        # each once and `retries` times again alone, and before that, unless it was only waiting, beside the others
+        assert (
+            caught.value.histories.keys()
+            == set(records.keys())
+            == {spec.key for spec in specs} - poison
+        )
+        # each once and `retries` times again alone, and before that, unless it was only waiting,
+        # beside the others
         assert all(notes.read_text().split().count(key) - (1 + retries) in (0, 1) for key in poison)
         monkeypatch.undo()
         assert train(specs, made_up_data(), records=records, workers=1) == undisturbed()
@@ -295,13 +334,18 @@ def failing_run(spec, data, _model):
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_an_exception_in_a_run_is_raised_and_what_was_finished_is_kept(monkeypatch, tmp_path, workers):
+def test_an_exception_in_a_run_is_raised_and_what_was_finished_is_kept(
+    monkeypatch, tmp_path, workers
+):
     stand_in(monkeypatch, failing_run)
     with Records(tmp_path / "r.sqlite") as records:
         with pytest.raises(ZeroDivisionError, match="a mistake of ours"):
             train(made_up_specs(), made_up_data(), records=records, workers=workers)
         monkeypatch.undo()
-        assert train(made_up_specs(), made_up_data(), records=records, workers=workers) == undisturbed()
+        assert (
+            train(made_up_specs(), made_up_data(), records=records, workers=workers)
+            == undisturbed()
+        )
 
 
 # The whole process killed or interrupted
@@ -380,7 +424,9 @@ def test_ctrl_c_ends_the_workers_keeps_what_is_finished_and_is_quiet(tmp_path, w
     time.sleep(0.3 if finished == 0 else 0)  # the workers are starting
     said = interrupt(sweep)
     assert sweep.returncode == -signal.SIGINT
-    assert said.count("Traceback") == 1  # this process's own, from the uncaught KeyboardInterrupt; none of a worker
+    assert (
+        said.count("Traceback") == 1
+    )  # this process's own, from the uncaught KeyboardInterrupt; none of a worker
     assert said.rstrip().endswith("KeyboardInterrupt")
     assert_all_gone(sweep.pid)
     with Records(path) as records:

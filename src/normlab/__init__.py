@@ -12,10 +12,11 @@ Specs in, histories out:
 >>> [len(history.loss) for history in normlab.train(specs, data, workers=1)]
 [10, 10]
 
-The reference layers are in `normlab.layers`, whole nets in `normlab.nets`, update rules in `normlab.optim`;
-`cs682.*` are the same objects under the assignment's names.
+The reference layers are in `normlab.layers`, whole nets in `normlab.nets`, update rules in
+`normlab.optim`; `cs682.*` are the same objects under the assignment's names.
 
-Names and modules are loaded when they are first used, so that importing one part loads only what it needs.
+Names and modules are loaded when they are first used, so that importing one part loads only what it
+needs.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Values as canonical JSON, which their keys are made of.
 
-A field that was added after version 1 of the records is declared with `later(default)`, and written only where
-it differs from that default. So the JSON and the key of whatever leaves it alone stay what they were.
+A field that was added after version 1 of the records is declared with `later(default)`, and written
+only where it differs from that default. So the JSON and the key of whatever leaves it alone stay
+what they were.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from normlab.errors import OptionError, refuse_unknown_keywords
 
 
 def later(default: Any) -> Any:
-    """A field that version 1 of the records did not have: in the JSON only where it is not its default."""
+    """A field added after version 1 of the records: in the JSON only where not its default."""
     return field(default=default, metadata={"added": True})
 
 
@@ -30,7 +31,7 @@ def as_values(spec: Any) -> dict[str, Any]:
 
 
 def from_values(cls: type[Any], values: Mapping[str, Any], **more: Any) -> Any:
-    """The value of class `cls` whose `as_values` these are. Raises OptionError for a field that it does not have."""
+    """The value of class `cls` with these fields. Raises OptionError for an unknown field."""
     refuse_unknown_keywords(cls.__name__, values, [f.name for f in fields(cls)])
     return cls(**values, **more)
 
@@ -42,7 +43,15 @@ def only_option_errors(kind: type) -> Iterator[None]:
         yield
     except OptionError:
         raise
-    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise OptionError(
-            f"this text is not the JSON of a {kind.__name__}, as its to_json writes it: {type(error).__name__}, {error}"
+            f"this text is not the JSON of a {kind.__name__}, as its to_json writes it: "
+            f"{type(error).__name__}, {error}"
         ) from error

@@ -1,7 +1,7 @@
 """What a study found, as plain values: made by the studies, drawn by the report, known to both.
 
-Nothing here computes. A `StudyFindings` holds every number, sentence and label that its section of the page
-shows, so that a page, a picture or a CSV file needs no training code and no statistics.
+Nothing here computes. A `StudyFindings` holds every number, sentence and label that its section of
+the page shows, so that a page, a picture or a CSV file needs no training code and no statistics.
 """
 
 from __future__ import annotations
@@ -42,8 +42,9 @@ VERDICTS: tuple[Verdict, ...] = ("holds", "fails", "cannot tell")
 class Series:
     """One line of a figure: at each x the centre over seeds and its interval.
 
-    `centre`, `low` and `high` may hold infinities, where most runs diverged. `runs` and `diverged` count the
-    runs behind each point. `slot` is the line's place in the palette, the same for a name on the whole page.
+    `centre`, `low` and `high` may hold infinities, where most runs diverged. `runs` and `diverged`
+    count the runs behind each point. `slot` is the line's place in the palette, the same for a name
+    on the whole page.
     """
 
     name: str
@@ -60,9 +61,9 @@ class Series:
 class LinePanel:
     """Series over a numeric axis; axis titles carry their units.
 
-    `percent` says that y is a share of 1, to be written as a percentage. `ticks` are the only values x takes,
-    where those are few. `chance` is the y of guessing, where there is one. `zero_x` is where a logarithmic axis
-    shows the value 0.
+    `percent` says that y is a share of 1, to be written as a percentage. `ticks` are the only
+    values x takes, where those are few. `chance` is the y of guessing, where there is one. `zero_x`
+    is where a logarithmic axis shows the value 0.
     """
 
     title: str
@@ -83,10 +84,10 @@ class LinePanel:
 
 @dataclass(frozen=True)
 class HeatPanel:
-    """A value for each cell of a table, drawn as colour: `values[i][j]` belongs to `y[i]` and `x[j]`.
+    """A value for each cell of a table, drawn as colour: `values[i][j]` at `y[i]`, `x[j]`.
 
-    `kind` 'decades' is a quantity over orders of magnitude, of which the values are log10; 'share' runs from
-    0 to 1 and is written into its cell. None is a cell nothing was measured for.
+    `kind` 'decades' is a quantity over orders of magnitude, of which the values are log10; 'share'
+    runs from 0 to 1 and is written into its cell. None is a cell nothing was measured for.
     """
 
     title: str
@@ -124,10 +125,11 @@ Panel = LinePanel | HeatPanel | PicturePanel
 
 @dataclass(frozen=True)
 class ClaimFinding:
-    """A claim after its test: the effect, its 95 % interval over seeds, the verdict, and what that means.
+    """A claim after its test: the effect, its 95 % interval over seeds, and the verdict.
 
-    `effect_text` and `interval_text` are ready to print, with unit. `beyond` says what the effect had to
-    exceed or stay below, `margin` as a number. `after_a_look` says what was changed after results had been seen.
+    `effect_text` and `interval_text` are ready to print, with unit. `beyond` says what the effect
+    had to exceed or stay below, `margin` as a number. `after_a_look` says what was changed after
+    results had been seen.
     """
 
     name: str
@@ -147,7 +149,7 @@ class ClaimFinding:
     after_a_look: str = ""
     why: str = ""
     first_seed: int = 0
-    """Where the design changed after a look: the first of the fresh seeds on which it is judged here."""
+    """Where the design changed after a look: the first fresh seed on which it is judged."""
     p: float = math.nan
     """That the effect is the margin: two-sided, times the number of looks planned."""
     adjusted: float = math.nan
@@ -208,7 +210,7 @@ class StudyFindings:
 
 @dataclass(frozen=True)
 class DatasheetColumn:
-    """A column of the datasheet: its title, the study whose runs it reads, and how it was measured."""
+    """A column of the datasheet: its title, the study that it reads, and how it was measured."""
 
     title: str
     study: str
@@ -217,7 +219,7 @@ class DatasheetColumn:
 
 @dataclass(frozen=True)
 class DatasheetCell:
-    """A cell as it is read, the number behind it with its 95 % interval over so many seeds, and a note."""
+    """A cell as it is read, the number with its 95 % interval over seeds, and a note."""
 
     text: str
     value: float = math.nan
@@ -240,7 +242,8 @@ class Datasheet:
 class Findings:
     """Everything one page shows. `provenance` is titles and texts in the order they are printed.
 
-    `warnings` are sentences for whoever draws the page, such as how many recorded runs could not be read.
+    `warnings` are sentences for whoever draws the page, such as how many recorded runs could not be
+    read.
     """
 
     data: str

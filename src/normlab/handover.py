@@ -1,8 +1,9 @@
 """An object given to all worker processes, with its arrays in one copy.
 
-The object is pickled with its arrays' memory apart, and all of it is written to an anonymous file in memory. Workers
-map that file, so that the arrays they get lie in the same memory, read-only. The file has no name in any folder and
-goes with the process that made it, however that ends. Where a system has no such files, each worker gets a copy.
+The object is pickled with its arrays' memory apart, and all of it is written to an anonymous file
+in memory. Workers map that file, so that the arrays they get lie in the same memory, read-only. The
+file has no name in any folder and goes with the process that made it, however that ends. Where a
+system has no such files, each worker gets a copy.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ class Handle(NamedTuple):
 
     path: str
     number: int  # of the handovers of this process: another one may get the same path
-    parts: tuple[tuple[int, int], ...]  # first byte and length of the pickle itself, then of each array
+    parts: tuple[
+        tuple[int, int], ...
+    ]  # first byte and length of the pickle itself, then of each array
 
 
 _numbers = itertools.count()

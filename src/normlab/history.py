@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 class History:
     """What a run left behind.
 
-    `loss` has one entry a step (the minibatch's, regularization included), `train_acc` and `val_acc` one
-    for the first iteration and one for each epoch's end (and the last iteration, where that is not an
-    epoch's end). `diverged` says that a loss was NaN or infinite; such a run is kept, and counted.
-    `test_acc` and `val_loss` stand beside `val_acc` where TrainingSpec.test asked for them: accuracy on the
-    test set, and the mean loss on the validation set, without regularization. `provenance` says which
-    versions and machine trained it, whoever records it; the records keep it in columns of their own.
+    `loss` has one entry a step (the minibatch's, regularization included), `train_acc` and
+    `val_acc` one for the first iteration and one for each epoch's end (and the last iteration,
+    where that is not an epoch's end). `diverged` says that a loss was NaN or infinite; such a run
+    is kept, and counted. `test_acc` and `val_loss` stand beside `val_acc` where TrainingSpec.test
+    asked for them: accuracy on the test set, and the mean loss on the validation set, without
+    regularization. `provenance` says which versions and machine trained it, whoever records it; the
+    records keep it in columns of their own.
     """
 
     loss: tuple[float, ...]
@@ -34,7 +35,9 @@ class History:
     engine: str = field(default="reference", compare=False)
     test_acc: tuple[float, ...] = later(())
     val_loss: tuple[float, ...] = later(())
-    provenance: Provenance | None = field(default=None, compare=False, repr=False, metadata={"kept apart": True})
+    provenance: Provenance | None = field(
+        default=None, compare=False, repr=False, metadata={"kept apart": True}
+    )
 
     def __post_init__(self) -> None:
         for name in ("loss", "train_acc", "val_acc", "test_acc", "val_loss"):
@@ -43,7 +46,8 @@ class History:
             object.__setattr__(self, name, tuple(math.nan if v != v else v for v in values))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # a copy from another process goes through the constructor too, or its NaNs would equal no others
+        # a copy from another process goes through the constructor too, or its NaNs would equal no
+        # others
         return type(self), tuple(getattr(self, item.name) for item in fields(self))
 
     @property
@@ -58,8 +62,11 @@ class History:
         return sum(tail) / len(tail)
 
     def to_json(self) -> str:
-        """Strict JSON, which has no NaN: non-finite losses are the strings "nan", "inf" and "-inf"."""
-        return json.dumps({name: _finite_or_text(value) for name, value in as_values(self).items()}, allow_nan=False)
+        """Strict JSON, which has no NaN: such losses are the strings "nan", "inf" and "-inf"."""
+        return json.dumps(
+            {name: _finite_or_text(value) for name, value in as_values(self).items()},
+            allow_nan=False,
+        )
 
     @classmethod
     def from_json(cls, text: str, provenance: Provenance | None = None) -> Self:

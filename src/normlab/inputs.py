@@ -16,7 +16,7 @@ from normlab.typing import Array
 
 @dataclass(frozen=True)
 class Treatment:
-    """A treatment under its name: `measure(X_train)` gives the shift and the scale, or None for neither.
+    """A treatment: `measure(X_train)` gives the shift and the scale; None leaves X as it is.
 
     X_train is (N, D), an example a row.
     """
@@ -27,7 +27,7 @@ class Treatment:
 
 
 def scaled(X: Array) -> tuple[Array | float, Array | float]:
-    """Shift 0; scale, the widest range that a feature has: 255 for pixels, a mean subtracted or not.
+    """Shift 0; scale, the widest range of a feature: 255 for pixels, less a mean or not.
 
     >>> scaled(np.array([[0.0, 7.0], [4.0, 8.0]]))
     (0.0, 4.0)
@@ -37,13 +37,15 @@ def scaled(X: Array) -> tuple[Array | float, Array | float]:
 
 
 def standardized(X: Array) -> tuple[Array | float, Array | float]:
-    """Each feature's mean and standard deviation; a feature that never varies is only shifted, to 0.
+    """Each feature's mean and standard deviation; one that never varies is shifted to 0.
 
     >>> standardized(np.array([[1.0, 5.0], [3.0, 5.0]]))
     (array([2., 5.]), array([1., 1.]))
     """
     mean = X.mean(axis=0)
-    constant = X.min(axis=0) == X.max(axis=0)  # a computed std of equal numbers may be above 0 by rounding
+    constant = X.min(axis=0) == X.max(
+        axis=0
+    )  # a computed std of equal numbers may be above 0 by rounding
     return np.where(constant, X[0], mean), np.where(constant, 1.0, X.std(axis=0))
 
 

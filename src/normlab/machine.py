@@ -1,10 +1,10 @@
 """What a result was made with: versions, processor, BLAS. The provenance in every record.
 
-Training gives the same bits on the same machine with the same wheels and one BLAS thread. Elsewhere a BLAS
-may add in another order, so the record names the library, the kernels it chose for this processor ("core
-type") and its threads. NumPy's own exponentials and sums come in versions for several processors, and some
-functions from the system's mathematical library; the compiled engine's code is made for the very processor. All of
-them are named, too.
+Training gives the same bits on the same machine with the same wheels and one BLAS thread. Elsewhere
+a BLAS may add in another order, so the record names the library, the kernels it chose for this
+processor ("core type") and its threads. NumPy's own exponentials and sums come in versions for
+several processors, and some functions from the system's mathematical library; the compiled engine's
+code is made for the very processor. All of them are named, too.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def versions(*more: str) -> dict[str, str]:
 
 
 def provenance(command: str, *more: str) -> dict[str, Any]:
-    """What a file of figures says of itself: the command, when, versions (of `more` too), machine."""
+    """What a file of figures says of itself: command, time, versions (of `more` too), machine."""
     return {
         "command": command,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -66,15 +66,18 @@ def provenance(command: str, *more: str) -> dict[str, Any]:
 
 
 def machine() -> dict[str, Any]:
-    """Processor, its cores open to this process, system, what NumPy uses of it, and BLAS: core type, threads now.
+    """Processor, cores open to this process, system, what NumPy uses of it, and BLAS.
 
     >>> sorted(machine())
     ['architecture', 'blas', 'cores', 'libc', 'processor', 'simd', 'system']
     """
-    import threadpoolctl  # on first use, as joblib below: importing the checker loads NumPy and nothing else
+    import threadpoolctl  # on first use: importing the checker loads NumPy and nothing else
 
-    loaded = [library for library in threadpoolctl.threadpool_info() if library["user_api"] == "blas"]
-    # SciPy brings a BLAS of its own; the record is about the one that multiplies, wherever NumPy got it from
+    loaded = [
+        library for library in threadpoolctl.threadpool_info() if library["user_api"] == "blas"
+    ]
+    # SciPy brings a BLAS of its own; the record is about the one that multiplies, wherever NumPy
+    # got it from
     libraries = [library for library in loaded if "numpy" in library["filepath"]] or loaded
     return {
         "processor": processor(),
@@ -97,8 +100,12 @@ def machine() -> dict[str, Any]:
 
 @functools.cache
 def simd() -> list[str]:
-    """The instruction sets beyond its baseline for which NumPy's loops were compiled and which it uses here."""
-    return [name for name in getattr(_numpy_core(), "__cpu_dispatch__", ()) if name in instruction_sets()]
+    """The instruction sets beyond its baseline that NumPy's loops use here."""
+    return [
+        name
+        for name in getattr(_numpy_core(), "__cpu_dispatch__", ())
+        if name in instruction_sets()
+    ]
 
 
 @functools.cache
@@ -110,7 +117,9 @@ def instruction_sets() -> frozenset[str]:
 
 def _numpy_core() -> Any:
     try:
-        return importlib.import_module("numpy._core._multiarray_umath")  # where np.show_runtime looks, too
+        return importlib.import_module(
+            "numpy._core._multiarray_umath"
+        )  # where np.show_runtime looks, too
     except ImportError:
         return None
 
@@ -130,7 +139,7 @@ def processor() -> str:
 
 
 def available_cores() -> int:
-    """The cores this process may use, at least 1: fewer than the machine has, where it is confined."""
+    """The cores this process may use, at least 1: where it is confined, not all there are."""
     from joblib import cpu_count  # on first use, because most programs never ask
 
     return int(cpu_count())
@@ -140,14 +149,16 @@ def available_cores() -> int:
 def _blas() -> threadpoolctl.ThreadpoolController:
     import threadpoolctl
 
-    return threadpoolctl.ThreadpoolController()  # made once: looking up the loaded libraries takes milliseconds
+    return (
+        threadpoolctl.ThreadpoolController()
+    )  # made once: looking up the loaded libraries takes milliseconds
 
 
 def one_blas_thread() -> Any:
     """A context in which BLAS works on one thread.
 
-    Parallelism goes over nets, each on its core; and the order in which BLAS adds, hence the bits of a
-    result, must not depend on how many cores happened to be free. Covers the libraries loaded when it is
-    first used, NumPy's among them.
+    Parallelism goes over nets, each on its core; and the order in which BLAS adds, hence the bits
+    of a result, must not depend on how many cores happened to be free. Covers the libraries loaded
+    when it is first used, NumPy's among them.
     """
     return _blas().limit(limits=1, user_api="blas")

@@ -1,4 +1,4 @@
-"""Which nets there are: what their options may be, and which go together. The one place that refuses the others."""
+"""Which nets there are: what their options may be, and which of them go together."""
 
 from __future__ import annotations
 
@@ -30,14 +30,19 @@ def check_images(filters: Iterable[int], image_shape: Iterable[int], filter_size
     image_shape = whole_numbers("image_shape", image_shape, 1)
     if not filters or len(image_shape) != 3:
         raise OptionError(
-            f"a convolutional net needs filters and image_shape, such as filters=(16, 32), image_shape=(3, 32, 32); "
-            f"got filters={filters}, image_shape={image_shape}"
+            "a convolutional net needs filters and image_shape, such as filters=(16, 32), "
+            f"image_shape=(3, 32, 32); got filters={filters}, image_shape={image_shape}"
         )
     halvings = 2 ** len(filters)
-    if image_shape[1] % halvings or image_shape[2] % halvings or whole_number("filter_size", filter_size, 1) % 2 == 0:
+    if (
+        image_shape[1] % halvings
+        or image_shape[2] % halvings
+        or whole_number("filter_size", filter_size, 1) % 2 == 0
+    ):
         raise OptionError(
-            f"image_shape={image_shape} with {len(filters)} blocks and filter_size={filter_size}: each block halves "
-            f"height and width, which {halvings} must divide, and filters have an odd size"
+            f"image_shape={image_shape} with {len(filters)} blocks and filter_size={filter_size}: "
+            f"each block halves height and width, which {halvings} must divide, and filters have "
+            "an odd size"
         )
 
 
@@ -60,12 +65,17 @@ def check_net_options(
     """Refuse a net that cannot be built, with what was given, what was expected and what to try."""
     hidden_dims = whole_numbers("hidden_dims", hidden_dims, 0)
     if any(dim < 1 for dim in hidden_dims):
-        raise OptionError(f"hidden_dims={list(hidden_dims)} has a layer without units; each needs at least 1")
-    if normalization is not None and not (isinstance(normalization, str) and normalization in norms.BY_NAME):
+        raise OptionError(
+            f"hidden_dims={list(hidden_dims)} has a layer without units; each needs at least 1"
+        )
+    if normalization is not None and not (
+        isinstance(normalization, str) and normalization in norms.BY_NAME
+    ):
         raise not_one_of("normalization", normalization, (None, *norms.BY_NAME))
     if not 0 < finite_number("dropout", dropout) <= 1:
         raise OptionError(
-            f"dropout={dropout!r} is not a probability of keeping a unit, in (0, 1]; dropout=1 means no dropout"
+            f"dropout={dropout!r} is not a probability of keeping a unit, in (0, 1]; dropout=1 "
+            "means no dropout"
         )
     for name, value in (("reg", reg), ("eps", eps), ("norm_noise", norm_noise)):
         finite_number(name, value, 0)
@@ -78,7 +88,9 @@ def check_net_options(
     if ghost_batch is not None:
         whole_number("ghost_batch", ghost_batch, 2)
     if norm_noise and normalization is None:
-        raise OptionError(f"norm_noise={norm_noise!r} comes after a norm, and normalization is None")
+        raise OptionError(
+            f"norm_noise={norm_noise!r} comes after a norm, and normalization is None"
+        )
     if residual is not None and len({*hidden_dims}) > 1:
         raise OptionError(
             f"residual={residual!r} adds each hidden layer to the next, which must be as wide: "
@@ -86,20 +98,25 @@ def check_net_options(
         )
     if residual is None and starts.BY_NAME[start].of_residual_nets:
         raise OptionError(
-            f"start={start!r} is for residual nets; say residual='pre-norm' or 'post-norm', or take "
-            f"another start"
+            f"start={start!r} is for residual nets; say residual='pre-norm' or 'post-norm', or "
+            "take another start"
         )
     options: dict[str, Any] = {"num_groups": num_groups, "ghost_batch": ghost_batch}
     options["statistics"] = None if statistics == "batch" else statistics
     _check_norm_options(hidden_dims, normalization, options)
 
 
-def _check_norm_options(hidden_dims: tuple[int, ...], normalization: str | None, options: Mapping[str, Any]) -> None:
+def _check_norm_options(
+    hidden_dims: tuple[int, ...], normalization: str | None, options: Mapping[str, Any]
+) -> None:
     """Refuse an option that is another norm's, and what the norm itself refuses."""
     norm = norms.BY_NAME[normalization] if normalization is not None else None
     for name, value in options.items():
         if value is not None and (norm is None or name not in norm.options):
             takers = [repr(known.name) for known in norms.BY_NAME.values() if name in known.options]
-            raise OptionError(f"{name}={value!r} goes with normalization={' or '.join(takers)}, not {normalization!r}")
+            raise OptionError(
+                f"{name}={value!r} goes with normalization={' or '.join(takers)}, not "
+                f"{normalization!r}"
+            )
     if norm is not None:
         norm.check(hidden_dims, options)

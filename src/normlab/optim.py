@@ -1,9 +1,10 @@
 """The assignment's update rules, and Adagrad: `(w, dw, config) -> (next_w, config)`.
 
-A rule keeps its state in `config`, a dictionary it fills with its defaults and updates; w and dw themselves are never
-written to. Shapes: w, dw and every state array are alike, whatever the shape, so a stack of nets is updated as one.
-Below each rule stands its record, with its defaults; `UPDATE_RULES` has them by name. A rule in a file of its own is
-found as well, once its record is imported above.
+A rule keeps its state in `config`, a dictionary it fills with its defaults and updates; w and dw
+themselves are never written to. Shapes: w, dw and every state array are alike, whatever the shape,
+so a stack of nets is updated as one. Below each rule stands its record, with its defaults;
+`UPDATE_RULES` has them by name. A rule in a file of its own is found as well, once its record is
+imported above.
 """
 
 from __future__ import annotations
@@ -46,10 +47,11 @@ SGD = UpdateRule("sgd", "SGD", sgd, {"learning_rate": 1e-2})
 def sgd_momentum(w: Array, dw: Array, config: Config | None = None) -> tuple[Array, Config]:
     """SGD with momentum: v = momentum * v - learning_rate * dw; w + v.
 
-    Defaults: learning_rate 1e-2, momentum 0.9, velocity 0. Sutskever et al., "On the importance of initialization and
-    momentum in deep learning", ICML 2013, equations 1 and 2.
+    Defaults: learning_rate 1e-2, momentum 0.9, velocity 0. Sutskever et al., "On the importance of
+    initialization and momentum in deep learning", ICML 2013, equations 1 and 2.
 
-    >>> w, config = sgd_momentum(np.array([1.0]), np.array([2.0]), {"learning_rate": 0.1, "velocity": np.array([0.5])})
+    >>> config = {"learning_rate": 0.1, "velocity": np.array([0.5])}
+    >>> w, config = sgd_momentum(np.array([1.0]), np.array([2.0]), config)
     >>> print(w, config["velocity"])
     [1.25] [0.25]
     """
@@ -71,12 +73,15 @@ SGD_MOMENTUM = UpdateRule(
 
 @explained
 def rmsprop(w: Array, dw: Array, config: Config | None = None) -> tuple[Array, Config]:
-    """RMSProp: cache = decay_rate * cache + (1 - decay_rate) * dw²; w - learning_rate * dw / (sqrt(cache) + epsilon).
+    """RMSProp: cache = decay_rate * cache + (1 - decay_rate) * dw²,
 
-    Defaults: learning_rate 1e-2, decay_rate 0.99, epsilon 1e-8, cache 0. Tieleman and Hinton, "Lecture 6.5: rmsprop",
-    Neural Networks for Machine Learning, 2012.
+        w - learning_rate * dw / (sqrt(cache) + epsilon)
 
-    >>> w, config = rmsprop(np.array([1.0]), np.array([2.0]), {"learning_rate": 0.1, "decay_rate": 0.75})
+    Defaults: learning_rate 1e-2, decay_rate 0.99, epsilon 1e-8, cache 0. Tieleman and Hinton,
+    "Lecture 6.5: rmsprop", Neural Networks for Machine Learning, 2012.
+
+    >>> config = {"learning_rate": 0.1, "decay_rate": 0.75}
+    >>> w, config = rmsprop(np.array([1.0]), np.array([2.0]), config)
     >>> print(np.round(w, 6), config["cache"])
     [0.8] [1.]
     """
@@ -100,10 +105,12 @@ RMSPROP = UpdateRule(
 def adagrad(w: Array, dw: Array, config: Config | None = None) -> tuple[Array, Config]:
     """Adagrad: cache = cache + dw²; w - learning_rate * dw / (sqrt(cache) + epsilon).
 
-    Defaults: learning_rate 1e-2, epsilon 1e-8, cache 0. Duchi, Hazan and Singer, "Adaptive Subgradient Methods for
-    Online Learning and Stochastic Optimization", JMLR 12, 2011, with the diagonal matrix.
+    Defaults: learning_rate 1e-2, epsilon 1e-8, cache 0. Duchi, Hazan and Singer, "Adaptive
+    Subgradient Methods for Online Learning and Stochastic Optimization", JMLR 12, 2011, with the
+    diagonal matrix.
 
-    >>> w, config = adagrad(np.array([1.0]), np.array([3.0]), {"learning_rate": 0.1, "cache": np.array([16.0])})
+    >>> config = {"learning_rate": 0.1, "cache": np.array([16.0])}
+    >>> w, config = adagrad(np.array([1.0]), np.array([3.0]), config)
     >>> print(np.round(w, 6), config["cache"])
     [0.94] [25.]
     """
@@ -124,11 +131,11 @@ def adam(w: Array, dw: Array, config: Config | None = None) -> tuple[Array, Conf
 
         w - learning_rate * (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + epsilon)
 
-    Defaults: learning_rate 1e-3, beta1 0.9, beta2 0.999, epsilon 1e-8, m = v = 0, t = 0. Kingma and Ba, "Adam: A Method
-    for Stochastic Optimization", ICLR 2015, algorithm 1.
+    Defaults: learning_rate 1e-3, beta1 0.9, beta2 0.999, epsilon 1e-8, m = v = 0, t = 0. Kingma and
+    Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015, algorithm 1.
 
     >>> w, config = adam(np.array([1.0]), np.array([2.0]), {"learning_rate": 0.1})
-    >>> print(np.round(w, 6), config["t"])  # the first step is learning_rate, whatever the gradient's size
+    >>> print(np.round(w, 6), config["t"])  # the first step is learning_rate, whatever dw is
     [0.9] 1
     """
     config = ready(w, dw, config, ADAM)

@@ -2,10 +2,10 @@
 
 A run's draws come from NumPy's legacy generator, in the assignment's order: the weights W1, W2, …
 when the net is built, then one minibatch a step, then (where the data set is larger than asked) the
-examples an accuracy is measured on. After a step's minibatch come, for each hidden layer in turn, the
-noise after its norm and dropout's mask, where the net has them. So a run with seed s is what a notebook
-gets after `np.random.seed(s)`, and its stream is frozen for ever (NEP 19). Without a generator, the same
-draws come from NumPy's global one.
+examples an accuracy is measured on. After a step's minibatch come, for each hidden layer in turn,
+the noise after its norm and dropout's mask, where the net has them. So a run with seed s is what a
+notebook gets after `np.random.seed(s)`, and its stream is frozen for ever (NEP 19). Without a
+generator, the same draws come from NumPy's global one.
 """
 
 from __future__ import annotations
@@ -36,14 +36,15 @@ def checked_generator(rng: Generator | None) -> Generator:
     >>> checked_generator(0)
     Traceback (most recent call last):
     ...
-    normlab.errors.OptionError: rng=0 is no generator; expected None or np.random.RandomState(seed), whose \
-streams are frozen
+    normlab.errors.OptionError: rng=0 is no generator; expected None or \
+np.random.RandomState(seed), whose streams are frozen
     """
     if rng is None:
         return global_generator()
     if not isinstance(rng, np.random.RandomState) and rng is not np.random:
         raise OptionError(
-            f"rng={rng!r} is no generator; expected None or np.random.RandomState(seed), whose streams are frozen"
+            f"rng={rng!r} is no generator; expected None or np.random.RandomState(seed), whose "
+            "streams are frozen"
         )
     return rng
 
@@ -64,21 +65,21 @@ def noise(rng: Generator, shape: tuple[int, ...]) -> Array:
 
 
 def minibatch(rng: Generator, num_train: int, batch_size: int) -> Array:
-    """`batch_size` indices below `num_train`, with replacement, as the assignment's Solver draws them."""
+    """`batch_size` indices below `num_train`, drawn with replacement as the Solver does."""
     return rng.choice(num_train, batch_size)
 
 
 def subsample(rng: Generator, num_examples: int, num_samples: int) -> Array:
-    """The examples an accuracy is measured on: `num_samples` indices below `num_examples`, with replacement."""
+    """`num_samples` indices below `num_examples`, with replacement, to measure accuracy on."""
     return rng.choice(num_examples, num_samples)
 
 
 def split(seed: int, num_train: int, num_val: int) -> tuple[Array, Array]:
-    """Which of `num_train + num_val` examples train and which validate: one permutation, cut in two."""
+    """Which examples train and which validate: one permutation of both, cut in two."""
     order = generator(seed).permutation(num_train + num_val)
     return order[:num_train], order[num_train:]
 
 
 def distinct(rng: Generator, num_examples: int, num_samples: int) -> Array:
-    """`num_samples` different indices below `num_examples`, in random order, for looking at images once each."""
+    """`num_samples` different indices below `num_examples`, in random order."""
     return rng.permutation(num_examples)[:num_samples]

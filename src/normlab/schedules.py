@@ -1,7 +1,7 @@
 """Learning-rate schedules: what the learning rate is multiplied by at each step.
 
-A schedule comes on top of `lr_decay`, which multiplies the rate after each epoch. Steps count from 0 to
-`steps` - 1; the first `warmup` of them are the warm-up.
+A schedule comes on top of `lr_decay`, which multiplies the rate after each epoch. Steps count from
+0 to `steps` - 1; the first `warmup` of them are the warm-up.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from normlab.errors import OptionError
 
 @dataclass(frozen=True)
 class Schedule:
-    """A schedule under its name: `factor(step, steps, warmup)` is from 0 to 1; None for 1 at every step."""
+    """A schedule: `factor(step, steps, warmup)` is from 0 to 1; None is 1 at every step."""
 
     name: str
     title: str
@@ -63,7 +63,10 @@ def check_warmup(schedule: str, warmup_epochs: int, num_epochs: int) -> None:
     """Refuse a warm-up where there is none, none where there is one, and one that never ends."""
     if not BY_NAME[schedule].warms_up:
         if warmup_epochs:
-            raise OptionError(f"warmup_epochs={warmup_epochs} goes with schedule='warm-up cosine', not {schedule!r}")
+            raise OptionError(
+                f"warmup_epochs={warmup_epochs} goes with schedule='warm-up cosine', not "
+                f"{schedule!r}"
+            )
     elif not 1 <= warmup_epochs < num_epochs:
         raise OptionError(
             f"schedule={schedule!r} needs warmup_epochs from 1 to {num_epochs - 1}, fewer than its "

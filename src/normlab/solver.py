@@ -1,7 +1,7 @@
 """The assignment's Solver: one net, trained by the reference layers.
 
-Its draws, its order of events and its histories are the assignment's; on top it refuses wrong input before the first
-step, and resumes from a checkpoint to the same bits.
+Its draws, its order of events and its histories are the assignment's; on top it refuses wrong input
+before the first step, and resumes from a checkpoint to the same bits.
 """
 
 from __future__ import annotations
@@ -18,12 +18,10 @@ import numpy as np
 from normlab import checkpoints, randomness, schedules
 from normlab.arguments import explained
 from normlab.errors import (
-    MissingKeyError,
     OptionError,
     RecordsError,
     ShapeError,
     UserError,
-    not_one_of,
     refuse_unknown_keywords,
 )
 from normlab.files import write_atomically
@@ -32,9 +30,10 @@ from normlab.layers.norm_record import RUNNING
 from normlab.nets.regularization import is_weight
 from normlab.nets.settings import settings_of
 from normlab.optim import UPDATE_RULES
+from normlab.solver_checks import check_settings, checked_data, checked_part
 from normlab.typing import Array, Generator, Params
 from normlab.update_rule import check_config
-from normlab.validation import finite_number, truth, whole_number
+from normlab.validation import finite_number, whole_number
 
 DEFAULTS: dict[str, Any] = {
     "update_rule": "sgd",
@@ -52,67 +51,82 @@ DEFAULTS: dict[str, Any] = {
     "warmup_epochs": 0,
     "test": False,
 }
-HISTORIES = ("loss_history", "train_acc_history", "val_acc_history", "test_acc_history", "val_loss_history")
-DATA = ("X_train", "y_train", "X_val", "y_val")
+HISTORIES = (
+    "loss_history",
+    "train_acc_history",
+    "val_acc_history",
+    "test_acc_history",
+    "val_loss_history",
+)
 
 
 class Solver:
     """Trains `model` on `data` with minibatches and a first-order update rule.
 
     Arguments:
-        model: anything with a dictionary `params` of arrays and `loss(X, y)` as FullyConnectedNet has it.
-        data: a mapping with X_train (N, …), y_train (N,), X_val, y_val; labels are whole numbers from 0.
+        model: anything with a dictionary `params` of arrays and `loss(X, y)` as FullyConnectedNet
+            has it.
+        data: a mapping with X_train (N, …), y_train (N,), X_val, y_val; labels are whole numbers
+            from 0.
         update_rule: 'sgd' (default), 'sgd_momentum', 'rmsprop', 'adagrad' or 'adam'.
         optim_config: the rule's settings, `learning_rate` among them.
         lr_decay: multiplies the learning rate after each epoch (1.0).
-        batch_size (100), num_epochs (10): an epoch is N // batch_size steps, each on batch_size examples drawn with
-            replacement.
-        num_train_samples (1000), num_val_samples (None, all): accuracies are measured on so many examples, drawn with
-            replacement, where there are more.
+        batch_size (100), num_epochs (10): an epoch is N // batch_size steps, each on batch_size
+            examples drawn with replacement.
+        num_train_samples (1000), num_val_samples (None, all): accuracies are measured on so many
+            examples, drawn with replacement, where there are more.
         checkpoint_name: with it, `<name>_epoch_<e>.safetensors` is written at each epoch's end.
         print_every (10), verbose (True): a line every so many steps, and one an epoch.
-        weight_decay (0): each step takes learning rate * weight_decay * W off every weight W, beside the update rule.
-        schedule ('constant'), warmup_epochs (0): what the learning rate is multiplied by at each step: `schedules`.
-        test (False): measure accuracy on X_test, y_test and the mean loss on X_val, y_val too, whenever accuracies are.
+        weight_decay (0): each step takes learning rate * weight_decay * W off every weight W,
+            beside the update rule.
+        schedule ('constant'), warmup_epochs (0): what the learning rate is multiplied by at each
+            step: `schedules`.
+        test (False): measure accuracy on X_test, y_test and the mean loss on X_val, y_val too,
+            whenever accuracies are.
         rng: the generator to draw from, by default NumPy's global one.
 
-    After `train()`: `loss_history` (one a step), `train_acc_history` and `val_acc_history` (after the first step, at
-    each epoch's end and after the last step; `test_acc_history` and `val_loss_history` likewise, where asked for),
-    `best_val_acc`, `best_params`; and the model holds the best parameters,
-    with the running statistics that belong to them.
+    After `train()`: `loss_history` (one a step), `train_acc_history` and `val_acc_history` (after
+    the first step, at each epoch's end and after the last step; `test_acc_history` and
+    `val_loss_history` likewise, where asked for), `best_val_acc`, `best_params`; and the model
+    holds the best parameters, with the running statistics that belong to them.
 
-    Raises, before any work: OptionError, MissingKeyError or ShapeError for settings and data that cannot work.
+    Raises, before any work: OptionError, MissingKeyError or ShapeError for settings and data that
+    cannot work.
 
     >>> from normlab.nets import TwoLayerNet
     >>> np.random.seed(0)
     >>> X = np.random.randn(100, 4); y = (X[:, 0] > 0).astype(int)
     >>> data = {"X_train": X[:80], "y_train": y[:80], "X_val": X[80:], "y_val": y[80:]}
-    >>> solver = Solver(TwoLayerNet(4, 10, 2), data, update_rule="adam", optim_config={"learning_rate": 0.01},
-    ...                 batch_size=20, verbose=False)
+    >>> settings = {"optim_config": {"learning_rate": 0.01}, "batch_size": 20, "verbose": False}
+    >>> solver = Solver(TwoLayerNet(4, 10, 2), data, update_rule="adam", **settings)
     >>> solver.train()
     >>> len(solver.loss_history), solver.best_val_acc > 0.8
     (40, True)
     """
 
     @explained
-    def __init__(self, model: Any, data: Mapping[str, Array], *, rng: Generator | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, model: Any, data: Mapping[str, Array], *, rng: Generator | None = None, **kwargs: Any
+    ) -> None:
         refuse_unknown_keywords("Solver", kwargs, [*DEFAULTS, "rng"])
         settings = DEFAULTS | kwargs
         if isinstance(settings["checkpoint_name"], os.PathLike):
             settings["checkpoint_name"] = os.fspath(settings["checkpoint_name"])
-        _check_settings(settings)
+        check_settings(settings)
         self.model = model
-        self.X_train, self.y_train, self.X_val, self.y_val = _checked_data(data, model)
+        self.X_train, self.y_train, self.X_val, self.y_val = checked_data(data, model)
         if settings["batch_size"] > len(self.X_train):
             raise OptionError(
-                f"batch_size={settings['batch_size']} is more than the {len(self.X_train)} training examples; use at "
-                f"most as many"
+                f"batch_size={settings['batch_size']} is more than the {len(self.X_train)} "
+                "training examples; use at most as many"
             )
         self.update_rule: str = settings["update_rule"]
         self.update = UPDATE_RULES[self.update_rule].step
         rule = UPDATE_RULES[self.update_rule]
         check_config(settings["optim_config"], rule)
-        refuse_unknown_keywords(f"optim_config of {rule.name}", settings["optim_config"], [*rule.defaults, *rule.state])
+        refuse_unknown_keywords(
+            f"optim_config of {rule.name}", settings["optim_config"], [*rule.defaults, *rule.state]
+        )
         self.optim_config: dict[str, Any] = dict(settings["optim_config"])
         self.lr_decay: float = settings["lr_decay"]
         self.batch_size: int = settings["batch_size"]
@@ -127,7 +141,7 @@ class Solver:
         self.warmup_epochs: int = settings["warmup_epochs"]
         self.test: bool = settings["test"]
         if self.test:
-            self.X_test, self.y_test = _checked_part(data, "test", model)
+            self.X_test, self.y_test = checked_part(data, "test", model)
         self.rng = randomness.checked_generator(rng)
 
         self.iteration = 0
@@ -147,7 +161,7 @@ class Solver:
         return len(self.X_train) // self.batch_size  # at least 1: larger batches have been refused
 
     def train(self) -> None:
-        """Run from where the solver stands to the last epoch, and leave the best parameters in the model."""
+        """Run from here to the last epoch, and leave the best parameters in the model."""
         last = self.num_epochs * self.iterations_per_epoch
         while self.iteration < last:
             self._set_learning_rate(last)
@@ -160,7 +174,8 @@ class Solver:
             if epoch_ends:
                 self.epoch += 1
                 for config in self.optim_configs.values():
-                    # an update rule fills in its own default; before the first decay it has run at least once
+                    # an update rule fills in its own default; before the first decay it has run at
+                    # least once
                     config["learning_rate"] *= self.lr_decay
             if epoch_ends or self.iteration in (1, last):
                 self._measure()
@@ -169,8 +184,10 @@ class Solver:
         self._leave_the_best()
 
     def record_histories_as_npz(self, filename: str | os.PathLike[str]) -> None:
-        """Write the histories to a NumPy archive: train_losses, train_accs and val_accs, as one edition's notebooks
-        read them. Raises OSError where the file cannot be written."""
+        """Write train_losses, train_accs and val_accs to a NumPy archive, for one edition's notebooks.
+
+        Raises OSError where the file cannot be written.
+        """
         content = io.BytesIO()
         np.savez(
             content,
@@ -181,8 +198,10 @@ class Solver:
         name = os.fspath(filename)  # as np.savez names its file
         write_atomically(name if name.endswith(".npz") else f"{name}.npz", content.getvalue())
 
-    def check_accuracy(self, X: Array, y: Array, num_samples: int | None = None, batch_size: int = 100) -> float:
-        """Share of X (N, …) that the model puts into the classes y (N,), predicted `batch_size` examples at a time.
+    def check_accuracy(
+        self, X: Array, y: Array, num_samples: int | None = None, batch_size: int = 100
+    ) -> float:
+        """Share of X (N, …) that the model puts into the classes y (N,), a batch at a time.
 
         With num_samples below N, it is measured on so many examples, drawn with replacement.
         """
@@ -190,12 +209,13 @@ class Solver:
             chosen = randomness.subsample(self.rng, len(X), num_samples)
             X, y = X[chosen], y[chosen]
         predicted = [
-            np.argmax(self.model.loss(X[start : start + batch_size]), axis=1) for start in range(0, len(X), batch_size)
+            np.argmax(self.model.loss(X[start : start + batch_size]), axis=1)
+            for start in range(0, len(X), batch_size)
         ]
         return float(np.mean(np.concatenate(predicted) == y))
 
     def mean_loss(self, X: Array, y: Array, batch_size: int = 100) -> float:
-        """The mean softmax loss on X (N, …) and its labels y (N,) in test mode, without regularization."""
+        """The mean softmax loss on X (N, …), y (N,) in test mode, without regularization."""
         total = 0.0
         for start in range(0, len(X), batch_size):
             labels = y[start : start + batch_size]
@@ -217,11 +237,13 @@ class Solver:
     @property
     def _base_rate(self) -> float:
         """The learning rate before decay and schedule; an update rule has a default."""
-        rate = self.optim_config.get("learning_rate", UPDATE_RULES[self.update_rule].defaults["learning_rate"])
+        rate = self.optim_config.get(
+            "learning_rate", UPDATE_RULES[self.update_rule].defaults["learning_rate"]
+        )
         return float(rate)
 
     def _set_learning_rate(self, last: int) -> None:
-        """What the schedule makes of the learning rate in the step to come; a constant one is left alone."""
+        """Set the learning rate of the step to come; a constant one is left alone."""
         factor = schedules.BY_NAME[self.schedule].factor
         if factor is None:
             return
@@ -240,7 +262,10 @@ class Solver:
             self.test_acc_history.append(self.check_accuracy(self.X_test, self.y_test))
             self.val_loss_history.append(self.mean_loss(self.X_val, self.y_val))
         if self.verbose:
-            print(f"(Epoch {self.epoch} / {self.num_epochs}) train acc: {train_acc:f}; val_acc: {val_acc:f}")
+            print(
+                f"(Epoch {self.epoch} / {self.num_epochs}) train acc: {train_acc:f}; val_acc: "
+                f"{val_acc:f}"
+            )
         if val_acc > self.best_val_acc or not self.best_params:
             self.best_val_acc = val_acc
             self.best_params = {name: value.copy() for name, value in self.model.params.items()}
@@ -248,25 +273,32 @@ class Solver:
 
     def _leave_the_best(self) -> None:
         self.model.params = self.best_params
-        for param, running in zip(getattr(self.model, "bn_params", []), self.best_running, strict=True):
+        for param, running in zip(
+            getattr(self.model, "bn_params", []), self.best_running, strict=True
+        ):
             param.update(running)
 
     # ------------------------------------------------------------------ checkpoints
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write everything that training goes on from to one file, all or nothing. Raises RecordsError."""
+        """Write all that training goes on from to one file, or nothing. Raises RecordsError."""
         rng_tensors, rng_state = checkpoints.generator_state(self.rng)
         tensors = {f"rng/{name}": value for name, value in rng_tensors.items()}
         tensors |= {f"params/{name}": value for name, value in self.model.params.items()}
         tensors |= {f"best/{name}": value for name, value in self.best_params.items()}
-        for which, running in (("running", _running_of(self.model)), ("best_running", self.best_running)):
+        for which, running in (
+            ("running", _running_of(self.model)),
+            ("best_running", self.best_running),
+        ):
             for layer, stats in enumerate(running):
                 tensors |= {f"{which}/{layer}/{name}": value for name, value in stats.items()}
         for name in HISTORIES:
             tensors[name] = np.array(getattr(self, name), dtype=np.float64)
         scalars: dict[str, dict[str, Any]] = {}
         for name, config in self.optim_configs.items():
-            tensors |= {f"optim/{name}/{key}": v for key, v in config.items() if isinstance(v, np.ndarray)}
+            tensors |= {
+                f"optim/{name}/{key}": v for key, v in config.items() if isinstance(v, np.ndarray)
+            }
             scalars[name] = {key: v for key, v in config.items() if not isinstance(v, np.ndarray)}
         state = {
             "settings": {name: getattr(self, name) for name in DEFAULTS},
@@ -290,12 +322,13 @@ class Solver:
         rng: Generator | None = None,
         **changes: Any,
     ) -> Self:
-        """The solver that wrote `path`, ready to `train()` on: to the same bits as if it had never stopped.
+        """The solver that wrote `path`, ready to `train()` on as if it had never stopped.
 
-        `model` is built as it was (its parameters are replaced), `data` is the same. The generator, by default NumPy's
-        global one, is put into the state it had. `changes` are keywords of the Solver that shall differ from now on.
-        Raises RecordsError for a file that is no sound checkpoint, ShapeError for a model that does not fit it,
-        OptionError for other data and for changes with which the steps made so far would not fit.
+        `model` is built as it was (its parameters are replaced), `data` is the same. The generator,
+        by default NumPy's global one, is put into the state it had. `changes` are keywords of the
+        Solver that shall differ from now on. Raises RecordsError for a file that is no sound
+        checkpoint, ShapeError for a model that does not fit it, OptionError for other data and for
+        changes with which the steps made so far would not fit.
         """
         tensors, state = checkpoints.load(path)
         if "settings" not in state:
@@ -306,9 +339,9 @@ class Solver:
         for name in sorted({*changes} & {"batch_size", "update_rule", "optim_config"}):
             if changes[name] != state["settings"].get(name):
                 raise OptionError(
-                    f"{name} cannot change in the middle of a training: the checkpoint {path} was written with "
-                    f"{state['settings'].get(name)!r}. To go on with another, load the net with "
-                    f"normlab.conversion.load_net and train it with a new Solver"
+                    f"{name} cannot change in the middle of a training: the checkpoint {path} was "
+                    f"written with {state['settings'].get(name)!r}. To go on with another, load "
+                    "the net with normlab.conversion.load_net and train it with a new Solver"
                 )
         try:
             solver = cls(model, data, rng=rng, **(state["settings"] | changes))
@@ -317,26 +350,31 @@ class Solver:
             raise
         except (AttributeError, LookupError, OverflowError, TypeError, ValueError) as error:
             raise RecordsError(
-                f"{path} is a whole checkpoint, and not one that a Solver saved: its content does not fit "
-                f"({type(error).__name__}: {error})"
+                f"{path} is a whole checkpoint, and not one that a Solver saved: its content does "
+                f"not fit ({type(error).__name__}: {error})"
             ) from error
         return solver
 
-    def _restore(self, path: str | os.PathLike[str], tensors: Mapping[str, Array], state: dict[str, Any]) -> None:
+    def _restore(
+        self, path: str | os.PathLike[str], tensors: Mapping[str, Array], state: dict[str, Any]
+    ) -> None:
         params = _under(tensors, "params")
         theirs = {name: value.shape for name, value in params.items()}
         ours = {name: value.shape for name, value in self.model.params.items()}
         if ours != theirs:
-            differing = sorted(name for name in {*ours, *theirs} if ours.get(name) != theirs.get(name))
+            differing = sorted(
+                name for name in {*ours, *theirs} if ours.get(name) != theirs.get(name)
+            )
             raise ShapeError(
-                f"{path} is a checkpoint of another net: {', '.join(differing)} differ; build the model as it was "
-                f"built for the training that wrote it"
+                f"{path} is a checkpoint of another net: {', '.join(differing)} differ; build the "
+                "model as it was built for the training that wrote it"
             )
         other = [name for name in ours if params[name].dtype != self.model.params[name].dtype]
         if other:
             raise ShapeError(
-                f"{path} is a checkpoint of a net of {params[other[0]].dtype}, and the model's {other[0]} is of "
-                f"{self.model.params[other[0]].dtype}; build the model with dtype=np.{params[other[0]].dtype}"
+                f"{path} is a checkpoint of a net of {params[other[0]].dtype}, and the model's "
+                f"{other[0]} is of {self.model.params[other[0]].dtype}; build the model with "
+                f"dtype=np.{params[other[0]].dtype}"
             )
         self._check_progress(path, state)
         self.model.params = {name: params[name] for name in ours}
@@ -349,13 +387,16 @@ class Solver:
         layers = len(getattr(self.model, "bn_params", []))
         self.best_running = [_under(tensors, f"best_running/{layer}") for layer in range(layers)]
         for name in HISTORIES:
-            if name in tensors or name in HISTORIES[:3]:  # a checkpoint of an earlier version has these three
+            if (
+                name in tensors or name in HISTORIES[:3]
+            ):  # a checkpoint of an earlier version has these three
                 setattr(self, name, tensors[name].tolist())
-        self.optim_configs = {name: state["optim"][name] | _under(tensors, f"optim/{name}") for name in ours}
+        self.optim_configs = {
+            name: state["optim"][name] | _under(tensors, f"optim/{name}") for name in ours
+        }
         for name, config in self.optim_configs.items():
             check_config(config, UPDATE_RULES[self.update_rule], np.shape(self.model.params[name]))
         checkpoints.restore_generator(self.rng, _under(tensors, "rng"), state["rng"])
-
 
     def _check_progress(self, path: str | os.PathLike[str], state: Mapping[str, Any]) -> None:
         """Refuse other data, and steps and epochs that do not fit the data."""
@@ -364,20 +405,23 @@ class Solver:
         fits = iteration // self.iterations_per_epoch == state["epoch"]
         if saw not in (None, sees) or not fits:
             raise OptionError(
-                f"{path} was written by a training on other data: it made {iteration} steps in {state['epoch']} "
-                f"epochs, and on these {len(self.X_train)} examples an epoch has {self.iterations_per_epoch} steps"
-                f"{', as there, but other numbers' if fits else ''}. Give the same data, or load the net with "
-                f"normlab.conversion.load_net and train it with a new Solver"
+                f"{path} was written by a training on other data: it made {iteration} steps in "
+                f"{state['epoch']} epochs, and on these {len(self.X_train)} examples an epoch has "
+                f"{self.iterations_per_epoch} "
+                f"steps{', as there, but other numbers' if fits else ''}. Give the same data, or "
+                "load the net with normlab.conversion.load_net and train it with a new Solver"
             )
 
 
 def data_digest(solver: Solver) -> str:
-    """A short digest of what a Solver trains on: every label, shapes and types, and a hundred rows of each array."""
+    """A digest of what a Solver trains on: labels, shapes, types, and a hundred rows each."""
     digest = hashlib.sha256()
     for array in (solver.X_train, solver.y_train, solver.X_val, solver.y_val):
         rows = array if array.ndim == 1 else array[:: max(1, len(array) // 100)]
         digest.update(f"{array.shape} {array.dtype.str[1:]}\n".encode())
-        digest.update(np.ascontiguousarray(rows).astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
+        digest.update(
+            np.ascontiguousarray(rows).astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
+        )
     return digest.hexdigest()[:16]
 
 
@@ -390,57 +434,6 @@ def _under(tensors: Mapping[str, Array], prefix: str) -> dict[str, Array]:
 def _running_of(model: Any) -> list[dict[str, Array]]:
     """Copies of the running statistics that a model keeps beside its parameters."""
     return [
-        {name: np.array(param[name]) for name in RUNNING if name in param} for param in getattr(model, "bn_params", [])
+        {name: np.array(param[name]) for name in RUNNING if name in param}
+        for param in getattr(model, "bn_params", [])
     ]
-
-
-def _check_settings(settings: Mapping[str, Any]) -> None:
-    if settings["update_rule"] not in UPDATE_RULES:
-        raise not_one_of("update_rule", settings["update_rule"], UPDATE_RULES)
-    for name in ("batch_size", "num_epochs", "print_every"):
-        whole_number(name, settings[name], 1)
-    for name in ("num_train_samples", "num_val_samples"):
-        if settings[name] is not None:
-            whole_number(name, settings[name], 1)
-    if not isinstance(settings["checkpoint_name"], str | None):
-        raise OptionError(f"checkpoint_name={settings['checkpoint_name']!r} is neither None nor a path")
-    finite_number("weight_decay", settings["weight_decay"], 0)
-    truth("test", settings["test"])
-    if settings["schedule"] not in schedules.BY_NAME:
-        raise not_one_of("schedule", settings["schedule"], schedules.BY_NAME)
-    whole_number("warmup_epochs", settings["warmup_epochs"], 0)
-    schedules.check_warmup(settings["schedule"], settings["warmup_epochs"], settings["num_epochs"])
-    if finite_number("lr_decay", settings["lr_decay"], 0) == 0:
-        raise OptionError("lr_decay=0 is not above 0; 1.0 keeps the learning rate as it is")
-
-
-def _checked_data(data: Mapping[str, Array], model: Any) -> list[Array]:
-    """X_train, y_train, X_val, y_val, refused where training on them would fail or silently go wrong."""
-    return [*_checked_part(data, "train", model), *_checked_part(data, "val", model)]
-
-
-def _checked_part(data: Mapping[str, Array], part: str, model: Any) -> tuple[Array, Array]:
-    for name in (f"X_{part}", f"y_{part}"):
-        if name not in data:
-            needed = DATA if part != "test" else (*DATA, "X_test", "y_test")
-            raise MissingKeyError(f"data has no {name!r}; the Solver needs {', '.join(needed)}")
-    X, y = np.asarray(data[f"X_{part}"]), np.asarray(data[f"y_{part}"])
-    if len(X) != len(y) or len(X) == 0 or y.ndim != 1:
-        raise ShapeError(
-            f"X_{part} of shape {X.shape} and y_{part} of shape {y.shape} do not fit; expected as many labels as "
-            f"examples, at least one"
-        )
-    if y.dtype.kind not in "iu":
-        raise ShapeError(f"y_{part} has type {y.dtype}; labels are whole numbers from 0")
-    classes = getattr(model, "num_classes", None)
-    if y.min() < 0 or (classes is not None and y.max() >= classes):
-        labels = f"from 0 to {classes - 1}" if classes is not None else "from 0"
-        raise ShapeError(f"y_{part} has labels from {y.min()} to {y.max()}; the model takes labels {labels}")
-    expected = getattr(model, "input_dim", None)  # a number of values, or an image's shape
-    given = X.shape[1:] if isinstance(expected, tuple) else int(np.prod(X.shape[1:]))
-    if expected is not None and given != expected:
-        raise ShapeError(
-            f"X_{part} has {given} values an example, and the model takes {expected}; build it with "
-            f"input_dim={given}"
-        )
-    return X, y

@@ -1,13 +1,15 @@
 """`RunSpec` in, `History` out: the two values everything else is about.
 
-A spec is a value: it prints, compares, hashes, and survives a round trip through JSON. The hash of its
-canonical JSON is the key under which its result is stored, so two specs share a result exactly when they
-describe the same run on the same data.
+A spec is a value: it prints, compares, hashes, and survives a round trip through JSON. The hash of
+its canonical JSON is the key under which its result is stored, so two specs share a result exactly
+when they describe the same run on the same data.
 
-A field added after version 1 of the records is declared with `later(default)`, and enters the JSON only
-where it differs from that default: the keys of old results stay what they were. So a default never changes.
+A field added after version 1 of the records is declared with `later(default)`, and enters the JSON
+only where it differs from that default: the keys of old results stay what they were. So a default
+never changes.
 
->>> spec = RunSpec(NetSpec((100, 100), normalization="batchnorm"), TrainingSpec(batch_size=50), seed=7)
+>>> net = NetSpec((100, 100), normalization="batchnorm")
+>>> spec = RunSpec(net, TrainingSpec(batch_size=50), seed=7)
 >>> RunSpec.from_json(spec.to_json()) == spec
 True
 >>> spec.key == replace(spec, seed=8).key
@@ -65,13 +67,13 @@ class NetSpec:
     Added later, each by default what the assignment does:
 
     - `kind`: the kind of net. `activation`: 'relu', 'sigmoid' or 'tanh'.
-    - `eps`: what each norm adds under its root. `norm_momentum`: how much of its running statistics batch
-      norm keeps at a step. `norm_noise`: standard deviation of Gaussian noise added after each norm in
-      training.
-    - `start`: 'scale' draws weights of standard deviation `weight_scale`; 'he', 'glorot', 'fan-in' and
-      'fixup' choose it from the layer's width.
+    - `eps`: what each norm adds under its root. `norm_momentum`: how much of its running
+      statistics batch norm keeps at a step. `norm_noise`: standard deviation of Gaussian noise
+      added after each norm in training.
+    - `start`: 'scale' draws weights of standard deviation `weight_scale`; 'he', 'glorot',
+      'fan-in' and 'fixup' choose it from the layer's width.
     - `residual`: None, or blocks with the norm before ('pre-norm') or after ('post-norm') the sum.
-    - `ghost_batch`: so many examples have their statistics taken together, where not the whole batch.
+    - `ghost_batch`: so many examples have their statistics taken together; None, the whole batch.
     - `statistics`: 'batch', or 'population', which normalizes training batches too by the running
       statistics, as constants of the gradient.
     """
@@ -108,7 +110,8 @@ class NetSpec:
             choice(name, getattr(self, name), choices)
         self._check_kind()
         check_net_options(
-            self.filters or self.hidden_dims, self.normalization, self.num_groups, self.dropout, self.reg,
+            self.filters or self.hidden_dims, self.normalization, self.num_groups, self.dropout,
+            self.reg,
             eps=self.eps, activation=self.activation, start=self.start, residual=self.residual,
             ghost_batch=self.ghost_batch, statistics=self.statistics, norm_noise=self.norm_noise,
             norm_momentum=self.norm_momentum,
@@ -128,7 +131,8 @@ class NetSpec:
         for name in others:
             if getattr(self, name) != usual[name]:
                 raise OptionError(
-                    f"{name}={getattr(self, name)!r} does not go with kind={self.kind!r}; leave it at {usual[name]!r}"
+                    f"{name}={getattr(self, name)!r} does not go with kind={self.kind!r}; leave it "
+                    f"at {usual[name]!r}"
                 )
 
 
@@ -136,18 +140,20 @@ class NetSpec:
 class TrainingSpec:
     """How a net is trained: the assignment's Solver settings.
 
-    `learning_rate` is multiplied by `lr_decay` after each epoch. An epoch is `num_train // batch_size`
-    steps. Accuracy is measured after the first step, at each epoch's end and after the last step.
+    `learning_rate` is multiplied by `lr_decay` after each epoch. An epoch is `num_train //
+    batch_size` steps. Accuracy is measured after the first step, at each epoch's end and after the
+    last step.
 
     Added later, each by default what the assignment does:
 
-    - `inputs`: 'raw'; 'scaled', divided by the widest range of a feature in the training set (255 for
-      pixels); 'standardized', each feature by the training set's mean and standard deviation.
-    - `weight_decay`: each step takes learning rate * weight_decay * W off every weight W, beside the
-      update rule and not through it (Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019).
-    - `schedule`: 'constant', 'cosine', or 'warm-up cosine', which starts with `warmup_epochs` of a rate
-      that grows from step to step.
-    - `test`: whether each look measures accuracy on the test set and the loss on the validation set too.
+    - `inputs`: 'raw'; 'scaled', divided by the widest range of a feature in the training set
+      (255 for pixels); 'standardized', each feature by the training set's mean and spread.
+    - `weight_decay`: each step takes learning rate * weight_decay * W off every weight W, beside
+      the update rule and not through it (Loshchilov and Hutter, "Decoupled Weight Decay
+      Regularization", 2019).
+    - `schedule`: 'constant', 'cosine', or 'warm-up cosine', which starts with `warmup_epochs` of
+      a rate that grows from step to step.
+    - `test`: whether each look also measures test accuracy and the loss on the validation set.
     """
 
     batch_size: int = 100
@@ -179,11 +185,11 @@ class TrainingSpec:
 class DataSpec:
     """Which arrays a run sees: the data set's name, its sizes, and the fingerprint of its content.
 
-    The fingerprint is the start of a SHA-256 over every array, so results on a decoded copy, another split
-    or a newer edition of a data set are never taken for results on this one.
+    The fingerprint is the start of a SHA-256 over every array, so results on a decoded copy,
+    another split or a newer edition of a data set are never taken for results on this one.
 
-    `split`, a seed added later, draws training and validation examples anew from both together; the test
-    examples stay. The notebook's seed, 231, is the data set's own split, and is kept as None.
+    `split`, a seed added later, draws training and validation examples anew from both together; the
+    test examples stay. The notebook's seed, 231, is the data set's own split, and is kept as None.
     """
 
     name: str = "digits"
@@ -232,14 +238,15 @@ class RunSpec:
         values = math.prod(self.net.image_shape)
         if self.net.image_shape and self.data.input_dim not in (0, values):
             raise OptionError(
-                f"image_shape={self.net.image_shape} has {values} values, and an image of {self.data.name!r} has "
-                f"{self.data.input_dim}; give the shape (channels, height, width) of the data's images"
+                f"image_shape={self.net.image_shape} has {values} values, and an image of "
+                f"{self.data.name!r} has {self.data.input_dim}; give the shape (channels, height, "
+                "width) of the data's images"
             )
         ghost, batch = self.net.ghost_batch, self.training.batch_size
         if ghost is not None and batch % ghost:
             raise OptionError(
-                f"batch_size={batch} cannot be cut into ghost batches of ghost_batch={ghost}; expected a "
-                f"multiple of it"
+                f"batch_size={batch} cannot be cut into ghost batches of ghost_batch={ghost}; "
+                "expected a multiple of it"
             )
 
     @cached_property
@@ -248,21 +255,25 @@ class RunSpec:
         return hashlib.sha256(self.to_json().encode()).hexdigest()
 
     def to_json(self) -> str:
-        """Canonical JSON: sorted names, no spaces, every field but those added later at their default."""
+        """Canonical JSON: names sorted, no spaces, no field added later that is at its default."""
         return json.dumps(as_values(self), sort_keys=True, separators=(",", ":"), allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """The spec that `to_json` wrote. Raises OptionError for other text, unknown fields, impossible values."""
+        """The spec that `to_json` wrote. Raises OptionError for any other text."""
         with only_option_errors(cls):
             values = json.loads(text)
-            parts = {name: from_values(kind, values[name]) for name, kind in _PARTS.items() if name in values}
+            parts = {
+                name: from_values(kind, values[name])
+                for name, kind in _PARTS.items()
+                if name in values
+            }
             found: Self = from_values(cls, values | parts)
             return found
 
 
 def added_settings(spec: RunSpec) -> dict[str, Any]:
-    """What a run sets of the fields added after version 1, by their paths; those at their default left out.
+    """What a run sets of the fields added after version 1, by their paths.
 
     An engine that does not know one of them must refuse the run, never ignore the setting.
     """
@@ -280,5 +291,3 @@ def _set(spec: Any, name: str, value: Any) -> None:
 
 def _brief(value: Any) -> str:
     return f"a {type(value).__name__}" if is_dataclass(value) else f"{value!r:.60}"
-
-

@@ -1,7 +1,7 @@
 """The one call: specs in, histories out.
 
-`train` finds what is recorded already, runs the rest over the workers, and records each run as it ends. How
-a run is trained is an engine's affair (`normlab.engines`).
+`train` finds what is recorded already, runs the rest over the workers, and records each run as it
+ends. How a run is trained is an engine's affair (`normlab.engines`).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Progress:
     reused: int
     """Those found in the records."""
     share: float
-    """Estimated share of the work, of what was not reused, that is done: 0 to 1, for the remaining time."""
+    """Estimated share of the work that is done, of what was not reused: 0 to 1."""
     spec: RunSpec | None = None
     """The run that has just ended; None at the start."""
     seconds: float = 0.0
@@ -50,7 +50,9 @@ class LostRunsError(UserError, RuntimeError):
     `specs` are the runs set aside, `histories` the others' histories by key.
     """
 
-    def __init__(self, message: str, specs: Sequence[RunSpec], histories: Mapping[str, History]) -> None:
+    def __init__(
+        self, message: str, specs: Sequence[RunSpec], histories: Mapping[str, History]
+    ) -> None:
         super().__init__(message)
         self.specs = tuple(specs)
         self.histories = dict(histories)
@@ -70,21 +72,26 @@ def train(
 
     Arguments:
         data: the data set every spec names in its `data`.
-        records: with it, runs recorded there are not trained again, and each new one is recorded as it ends.
-            Killed or interrupted at any instant, the same call continues with what is missing.
-        workers: processes to train on, by default one a core; 1 is this process alone. The results do not
-            depend on it, nor on the order of the specs.
+        records: with it, runs recorded there are not trained again, and each new one is recorded as
+            it ends. Killed or interrupted at any instant, the same call continues with what is
+            missing.
+        workers: processes to train on, by default one a core; 1 is this process alone. The results
+            do not depend on it, nor on the order of the specs.
         progress: called with a `Progress` at the start and after each run.
-        retries: how often a run that loses its worker process (killed, or out of memory) is tried again alone,
-            after it has lost one so already.
+        retries: how often a run that loses its worker process (killed, or out of memory) is tried
+            again alone, after it has lost one so already.
         engine: 'reference', 'compiled', or 'auto' (the default): compiled where there is Numba.
             `engines.explain_engine` says what that means for a run.
 
-    Raises OptionError, before any work, for specs that cannot be trained on this data; RecordsError where a
-    result cannot be recorded; LostRunsError, after all other runs, for those that lost every worker.
+    Raises OptionError, before any work, for specs that cannot be trained on this data; RecordsError
+    where a result cannot be recorded; LostRunsError, after all other runs, for those that lost
+    every worker.
     """
     if isinstance(specs, RunSpec) or not isinstance(specs, Iterable):
-        raise OptionError(f"specs is a {type(specs).__name__}; expected a list of RunSpecs, for one of them [spec]")
+        raise OptionError(
+            f"specs is a {type(specs).__name__}; expected a list of RunSpecs, for one of them "
+            "[spec]"
+        )
     specs = list(specs)
     # the engine itself goes to the workers, which may not know it by its name
     chosen = engine if engine == "auto" else engines.pick(engine)
@@ -98,7 +105,11 @@ def train(
         histories = {key: found for key in asked if (found := records.get(key)) is not None}
     reused = len(histories)
     # the longest first, so that no worker is left with a long one at the end
-    pending = sorted((spec for key, spec in asked.items() if key not in histories), key=estimated_work, reverse=True)
+    pending = sorted(
+        (spec for key, spec in asked.items() if key not in histories),
+        key=estimated_work,
+        reverse=True,
+    )
     work, work_done = sum(map(estimated_work, pending)), 0.0
     losses: Losses[RunSpec] = Losses()
     if progress is not None:
@@ -114,7 +125,17 @@ def train(
             work_done += estimated_work(spec)
             if progress is not None:
                 share = min(work_done / work, 1.0)
-                progress(Progress(len(asked), len(histories), reused, share, spec, history.seconds, losses.workers))
+                progress(
+                    Progress(
+                        len(asked),
+                        len(histories),
+                        reused,
+                        share,
+                        spec,
+                        history.seconds,
+                        losses.workers,
+                    )
+                )
     if losses.tasks:
         raise LostRunsError(_lost(losses.tasks, len(asked), records), losses.tasks, histories)
     return [histories[spec.key] for spec in specs]
@@ -131,22 +152,38 @@ def _check(
     whole_number("retries", retries, 0)
     if not isinstance(data, Dataset):
         raise OptionError(
-            f"data is a {type(data).__name__}; expected a data set, as normlab.data.load('digits') returns it"
+            f"data is a {type(data).__name__}; expected a data set, as normlab.data.load('digits') "
+            "returns it"
         )
     if records is not None and not isinstance(records, Records):
         raise OptionError(
-            f"records is a {type(records).__name__}; expected normlab.Records, as normlab.Records(path) opens it"
+            f"records is a {type(records).__name__}; expected normlab.Records, as "
+            "normlab.Records(path) opens it"
         )
     if records is not None and records.mode == "r":
-        raise RecordsError(f"the records {records.path} are open for reading only; open them with mode='a' to train")
+        raise RecordsError(
+            f"the records {records.path} are open for reading only; open them with mode='a' to "
+            "train"
+        )
     for number, spec in enumerate(specs):
         if not isinstance(spec, RunSpec):
-            raise OptionError(f"specs[{number}] is a {type(spec).__name__}, and train takes RunSpecs: {spec!r:.60}")
-        if replace(spec.data, split=data.spec.split) != data.spec or data.split not in (None, spec.data.split):
-            differing = [f.name for f in fields(DataSpec) if getattr(spec.data, f.name) != getattr(data.spec, f.name)]
             raise OptionError(
-                f"specs[{number}] is a run on {spec.data}, but the data given is {data.spec}: they differ in "
-                f"{', '.join(differing)}. Load that data, or make the spec for this one: replace(spec, data=data.spec)"
+                f"specs[{number}] is a {type(spec).__name__}, and train takes RunSpecs: "
+                f"{spec!r:.60}"
+            )
+        if replace(spec.data, split=data.spec.split) != data.spec or data.split not in (
+            None,
+            spec.data.split,
+        ):
+            differing = [
+                f.name
+                for f in fields(DataSpec)
+                if getattr(spec.data, f.name) != getattr(data.spec, f.name)
+            ]
+            raise OptionError(
+                f"specs[{number}] is a run on {spec.data}, but the data given is {data.spec}: they "
+                f"differ in {', '.join(differing)}. Load that data, or make the spec for this one: "
+                "replace(spec, data=data.spec)"
             )
         try:
             engines.pick(engine, spec)
@@ -155,28 +192,31 @@ def _check(
 
 
 def estimated_work(spec: RunSpec) -> float:
-    """About how long a run takes, in multiplications: to start long runs first and to estimate the remaining time."""
+    """About how long a run takes, in multiplications, to order runs and to foresee the end."""
     net, training, data = spec.net, spec.training, spec.data
     dims = [data.input_dim, *net.hidden_dims, data.num_classes]
     weights = sum(fan_in * fan_out for fan_in, fan_out in pairwise(dims))
     steps = training.num_epochs * max(data.num_train // training.batch_size, 1)
-    # forward and backward are three products; an update passes over all weights some fifteen times; and each
-    # layer of a step costs NumPy's calls, however small the net
+    # forward and backward are three products; an update passes over all weights some fifteen times;
+    # and each layer of a step costs NumPy's calls, however small the net
     step = weights * (3 * training.batch_size + 15) + 300_000 * len(dims)
     examples_measured = (training.num_epochs + 1) * (min(data.num_train, 1000) + data.num_val)
     return float(steps * step + examples_measured * weights)
 
 
 def _lost(lost: list[RunSpec], total: int, records: Records | None) -> str:
-    kept = "all others are done" if records is None else f"all others are recorded in {records.path}"
+    kept = (
+        "all others are done" if records is None else f"all others are recorded in {records.path}"
+    )
     named = [
-        f"{spec.key[:12]} (hidden_dims={list(spec.net.hidden_dims)}, normalization={spec.net.normalization!r}, "
-        f"batch_size={spec.training.batch_size}, seed={spec.seed})"
+        f"{spec.key[:12]} (hidden_dims={list(spec.net.hidden_dims)}, "
+        f"normalization={spec.net.normalization!r}, batch_size={spec.training.batch_size}, "
+        f"seed={spec.seed})"
         for spec in lost[:5]
     ]
     more = f" and {len(lost) - 5} more" if len(lost) > 5 else ""
     return (
-        f"{len(lost)} of {total} runs ended their worker process in every attempt and were set aside: "
-        f"{', '.join(named)}{more}; {kept}. A process is most often ended for want of memory: try "
-        f"fewer workers, smaller nets or smaller batches"
+        f"{len(lost)} of {total} runs ended their worker process in every attempt and were set "
+        f"aside: {', '.join(named)}{more}; {kept}. A process is most often ended for want of "
+        "memory: try fewer workers, smaller nets or smaller batches"
     )

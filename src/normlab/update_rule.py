@@ -46,7 +46,8 @@ def check_config(config: Any, rule: UpdateRule, shape: tuple[int, ...] | None = 
     """
     if not isinstance(config, dict):
         raise OptionError(
-            f"the config of {rule.name} is {config!r}; expected a dictionary, or None for the defaults"
+            f"the config of {rule.name} is {config!r}; expected a dictionary, or None for the "
+            "defaults"
         )
     for name, value in config.items():
         if name in rule.defaults:
@@ -57,21 +58,23 @@ def check_config(config: Any, rule: UpdateRule, shape: tuple[int, ...] | None = 
             )
         elif name in rule.state and shape is not None and np.shape(value) not in ((), shape):
             raise ShapeError(
-                f"{name} in the config of {rule.name} has shape {np.shape(value)}; the parameter has {shape}"
+                f"{name} in the config of {rule.name} has shape {np.shape(value)}; the parameter "
+                f"has {shape}"
             )
 
 
 def ready(w: Array, dw: Array, config: Config | None, rule: UpdateRule) -> Config:
-    """The config itself, its missing entries filled in. Raises ShapeError, OptionError for what no rule can use."""
+    """The config itself, missing entries filled in; refused where no rule can use it."""
     for name, value in (("w", w), ("dw", dw)):
         if not isinstance(value, np.ndarray | np.generic | float):
             raise ShapeError(
-                f"{name}, given to {rule.name}, is of type {type(value).__name__}; expected an array of numbers"
+                f"{name}, given to {rule.name}, is of type {type(value).__name__}; expected an "
+                "array of numbers"
             )
     if np.shape(w) != np.shape(dw):
         raise ShapeError(
-            f"{rule.name} got w of shape {np.shape(w)} and dw of shape {np.shape(dw)}; a gradient has the shape "
-            f"of its parameter"
+            f"{rule.name} got w of shape {np.shape(w)} and dw of shape {np.shape(dw)}; a gradient "
+            "has the shape of its parameter"
         )
     if config is not None:
         check_config(config, rule, np.shape(w))

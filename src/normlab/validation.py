@@ -1,6 +1,7 @@
-"""What is a number here: the one place that says so, for specs, the Solver and whoever else is given one.
+"""What is a number here: one place that says so, for specs, the Solver and all others.
 
-NumPy's scalars are as welcome as Python's; True and False are no numbers, and nothing is cut or rounded.
+NumPy's scalars are as welcome as Python's; True and False are no numbers, and nothing is cut or
+rounded.
 """
 
 from __future__ import annotations
@@ -55,14 +56,16 @@ def whole_numbers(name: str, values: Any, least: int) -> tuple[int, ...]:
     >>> whole_numbers("hidden_dims", 100, 1)
     Traceback (most recent call last):
     ...
-    normlab.errors.OptionError: hidden_dims=100 is not a sequence of whole numbers; for a single one write \
-hidden_dims=(100,)
+    normlab.errors.OptionError: hidden_dims=100 is not a sequence of whole numbers; for a \
+single one write hidden_dims=(100,)
     """
     if isinstance(values, str | bytes | dict) or not hasattr(values, "__iter__"):
         single = _index(values)
         hint = "" if single is None else f"; for a single one write {name}=({single},)"
         raise OptionError(f"{name}={values!r} is not a sequence of whole numbers{hint}")
-    return tuple(whole_number(f"{name}[{place}]", value, least) for place, value in enumerate(values))
+    return tuple(
+        whole_number(f"{name}[{place}]", value, least) for place, value in enumerate(values)
+    )
 
 
 def truth(name: str, value: Any) -> bool:
@@ -73,7 +76,7 @@ def truth(name: str, value: Any) -> bool:
 
 
 def choice(name: str, value: object, choices: Iterable[object]) -> None:
-    """Raise an OptionError, with the nearest choice, unless `value` is one of the choices: names, or None."""
+    """Raise an OptionError unless `value` is one of the choices, which are names or None."""
     if not isinstance(value, str | None) or value not in choices:
         raise not_one_of(name, value, choices)
 
@@ -89,7 +92,9 @@ def _index(value: Any) -> int | None:
 
 def _float(value: Any) -> float:
     """NaN for what is no number."""
-    if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.integer | np.floating):
+    if isinstance(value, bool | np.bool_) or not isinstance(
+        value, int | float | np.integer | np.floating
+    ):
         return math.nan
     try:
         return float(value)

@@ -1,8 +1,8 @@
 """Many tasks over worker processes, any of which may be killed at any time.
 
-joblib's pool gives up when one worker dies, and with it goes what the others were doing. Here the tasks that
-were under way are then tried alone, one at a time, so that a task that ends its worker is known for it and
-takes no other along; then the pool goes on with the rest.
+joblib's pool gives up when one worker dies, and with it goes what the others were doing. Here the
+tasks that were under way are then tried alone, one at a time, so that a task that ends its worker
+is known for it and takes no other along; then the pool goes on with the rest.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Result = TypeVar("Result")
 
 @dataclass
 class Losses(Generic[Task]):
-    """What lost workers have cost: how often one was lost, and the tasks set aside because of it."""
+    """What lost workers have cost: how often one was lost, and the tasks set aside."""
 
     workers: int = 0
     tasks: list[Task] = field(default_factory=list)
@@ -45,11 +45,11 @@ def finished_tasks(
 ) -> Generator[tuple[Task, Result], None, None]:
     """Yield (task, function(task, shared)) as each task ends; they are started in the given order.
 
-    One worker is this process itself. More are processes of their own: the arrays in `shared` reach them as
-    read-only maps of a single copy, and BLAS works on one thread in each. A task that was under way, or
-    waiting, when a worker was lost is tried alone; one that ends its worker then, and in `retries` further
-    attempts, is set aside in `losses`. An exception in a task ends everything and is raised here. Closing
-    the iterator ends the workers at once.
+    One worker is this process itself. More are processes of their own: the arrays in `shared` reach
+    them as read-only maps of a single copy, and BLAS works on one thread in each. A task that was
+    under way, or waiting, when a worker was lost is tried alone; one that ends its worker then, and
+    in `retries` further attempts, is set aside in `losses`. An exception in a task ends everything
+    and is raised here. Closing the iterator ends the workers at once.
     """
     if workers == 1:
         for task in tasks:
@@ -62,7 +62,9 @@ def finished_tasks(
         while pending:
             alone = suspects[:1]
             started: list[int] = []
-            calls = _pool(function, [(n, pending[n]) for n in alone or pending], started, given, workers)
+            calls = _pool(
+                function, [(n, pending[n]) for n in alone or pending], started, given, workers
+            )
             try:
                 with contextlib.closing(calls):
                     for number, result in calls:
@@ -87,22 +89,28 @@ def _pool(
     given: Any,
     workers: int,
 ) -> Generator[tuple[int, Result], None, None]:
-    """Yield (number, result) of each numbered task; each worker has one under way and one waiting, whose numbers
-    `started` notes."""
-    import joblib  # on first use: it takes a fifth of a second to load, and one worker needs none of it
+    """Yield (number, result) of each numbered task; `started` notes those handed to workers.
+
+    Each worker has one task under way and one waiting.
+    """
+    import joblib  # on first use: it takes a fifth of a second, and one worker needs none of it
 
     def calls() -> Iterator[Any]:
         for number, task in tasks:
             started.append(number)
             yield joblib.delayed(_numbered)(number, function, task, given)
 
-    # loky replaces a worker whose memory has grown, and says so; nothing is lost by it, and nobody need worry
-    warnings.filterwarnings("ignore", message="A worker stopped while some jobs", category=UserWarning)
+    # loky replaces a worker whose memory has grown, and says so; nothing is lost by it, and nobody
+    # need worry
+    warnings.filterwarnings(
+        "ignore", message="A worker stopped while some jobs", category=UserWarning
+    )
     parallel = joblib.Parallel(
         n_jobs=workers,
         backend="loky",  # fresh processes: forking after BLAS has run may hang
         return_as="generator_unordered",
-        # each worker has one task waiting: none idles, few are under way when a worker is lost, and we know which
+        # each worker has one task waiting: none idles, few are under way when a worker is lost, and
+        # we know which
         pre_dispatch=2 * workers,
         batch_size=1,
         max_nbytes=None,  # large arrays are handed over already
@@ -116,16 +124,18 @@ def _pool(
             yield numbered
     finally:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # joblib warns that tasks are cut off, which is what closing means
+            warnings.simplefilter(
+                "ignore"
+            )  # joblib warns that tasks are cut off, which is what closing means
             results.close()
 
 
 @contextlib.contextmanager
 def _deaf_to_interrupts() -> Iterator[None]:
-    """Processes started within do not hear Ctrl-C, which a terminal sends to all: this process will end them.
+    """Processes started within do not hear Ctrl-C: this process will end them.
 
-    A Ctrl-C in just these hundredths of a second is lost: what is ignored here is ignored there, and
-    a handler is not inherited.
+    A Ctrl-C in just these hundredths of a second is lost: what is ignored here is ignored there,
+    and a handler is not inherited.
     """
     if threading.current_thread() is not threading.main_thread():  # only the main thread may say so
         yield
@@ -137,16 +147,18 @@ def _deaf_to_interrupts() -> Iterator[None]:
         signal.signal(signal.SIGINT, before or signal.SIG_DFL)
 
 
-def _numbered(number: int, function: Callable[[Task, Any], Result], task: Task, given: Any) -> tuple[int, Result]:
+def _numbered(
+    number: int, function: Callable[[Task, Any], Result], task: Task, given: Any
+) -> tuple[int, Result]:
     return number, _pinned(function, task, taken(given))
 
 
 def _end_with(parent: int) -> None:
     """From now on this worker process ends when its parent is gone, even killed without a word.
 
-    joblib's workers would wait five minutes for another task, or for ever if the kill came at the wrong
-    instant, and keep their copy of the data for as long. Windows does not say which processes are gone; there
-    they do wait.
+    joblib's workers would wait five minutes for another task, or for ever if the kill came at the
+    wrong instant, and keep their copy of the data for as long. Windows does not say which processes
+    are gone; there they do wait.
     """
     if os.name == "nt":
         return

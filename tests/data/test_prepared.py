@@ -20,17 +20,23 @@ def data() -> Dataset:
 
 def run(data: Dataset, split: int | None = None, inputs: str = "raw", seed: int = 0) -> RunSpec:
     training = TrainingSpec(batch_size=20, num_epochs=2, inputs=inputs, test=True)
-    return RunSpec(NetSpec((8,), weight_scale=0.05), training, replace(data.spec, split=split), seed)
+    return RunSpec(
+        NetSpec((8,), weight_scale=0.05), training, replace(data.spec, split=split), seed
+    )
 
 
 def rows(*arrays: np.ndarray) -> list[bytes]:
     return sorted(row.tobytes() for array in arrays for row in array)
 
 
-def test_a_split_draws_training_and_validation_examples_anew_and_leaves_the_test(data: Dataset) -> None:
+def test_a_split_draws_training_and_validation_examples_anew_and_leaves_the_test(
+    data: Dataset,
+) -> None:
     drawn = prepared.prepared(run(data, split=3), data)
     assert (len(drawn.X_train), len(drawn.X_val)) == (60, 40)
-    assert rows(drawn.X_train, drawn.X_val) == rows(data.X_train, data.X_val)  # the same examples, each once
+    assert rows(drawn.X_train, drawn.X_val) == rows(
+        data.X_train, data.X_val
+    )  # the same examples, each once
     assert not np.array_equal(drawn.X_train, data.X_train)
     assert np.array_equal(drawn.X_test, data.X_test)
     label = {row.tobytes(): y for row, y in zip(data.X_train, data.y_train, strict=True)}
@@ -70,7 +76,9 @@ def test_scaled_inputs_are_divided_by_the_widest_range_of_a_training_feature(dat
     assert np.ptp(scaled.X_train, axis=0).max() == 1
 
 
-def test_standardized_inputs_have_mean_0_and_variance_1_on_training_examples_alone(data: Dataset) -> None:
+def test_standardized_inputs_have_mean_0_and_variance_1_on_training_examples_alone(
+    data: Dataset,
+) -> None:
     found = prepared.prepared(run(data, 7, "standardized"), data)
     X = found.X_train.reshape(60, -1)
     varying = np.ptp(X, axis=0) > 0
@@ -80,15 +88,23 @@ def test_standardized_inputs_have_mean_0_and_variance_1_on_training_examples_alo
     assert np.all(X[:, ~varying] == 0)
     drawn = prepared.prepared(run(data, 7), data)
     flat = drawn.X_train.reshape(60, -1)
-    expected = (drawn.X_val.reshape(40, -1) - flat.mean(axis=0)) / np.where(varying, flat.std(axis=0), 1)
+    expected = (drawn.X_val.reshape(40, -1) - flat.mean(axis=0)) / np.where(
+        varying, flat.std(axis=0), 1
+    )
     assert np.allclose(found.X_val.reshape(40, -1)[:, varying], expected[:, varying])
 
 
 @pytest.mark.parametrize("engine", list(engines.BY_NAME))
-def test_every_engine_trains_on_the_run_s_own_data_in_any_order_and_on_workers(engine: str, data: Dataset) -> None:
+def test_every_engine_trains_on_the_run_s_own_data_in_any_order_and_on_workers(
+    engine: str, data: Dataset
+) -> None:
     if engines.BY_NAME[engine].why_not() is not None:
         pytest.skip(engines.BY_NAME[engine].why_not())
-    specs = [run(data, split, inputs) for split in (None, 3) for inputs in ("raw", "scaled", "standardized")]
+    specs = [
+        run(data, split, inputs)
+        for split in (None, 3)
+        for inputs in ("raw", "scaled", "standardized")
+    ]
     histories = train(specs, data, workers=1, engine=engine)
     assert len(set(histories)) == 6  # no two saw the same
     assert train(specs[::-1], data, workers=2, engine=engine)[::-1] == histories

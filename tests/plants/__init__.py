@@ -80,7 +80,9 @@ def planted(source: Path, to: Path, *kinds: str) -> list[str]:
         path = to / "normlab" / plant.existing
         lines = path.read_text(encoding="utf-8").splitlines()
         place = next(number for number, line in enumerate(lines) if line.startswith(plant.after))
-        path.write_text("\n".join([*lines[: place + 1], plant.line, *lines[place + 1 :], ""]), encoding="utf-8")
+        path.write_text(
+            "\n".join([*lines[: place + 1], plant.line, *lines[place + 1 :], ""]), encoding="utf-8"
+        )
     return sorted(
         str(path.relative_to(source))
         for path in source.rglob("*")

@@ -1,7 +1,7 @@
 """Records outlive programs: a file that version 1 wrote is found whole, for ever.
 
-`version_1.sqlite` was written by normlab 0.1.0: ten runs of every norm, rule and type, one that diverged, two
-measurements and the plan of a sweep. It is never written anew.
+`version_1.sqlite` was written by normlab 0.1.0: ten runs of every norm, rule and type, one that
+diverged, two measurements and the plan of a sweep. It is never written anew.
 """
 
 import json
@@ -90,7 +90,10 @@ def test_writing_brings_an_older_file_up_to_date_once(tmp_path):
         assert records.put(spec, History((1.0,), (0.5,), (0.5,), 0.5, False))
     assert rows(path, "PRAGMA user_version") == [(VERSION,)]
     found = dict(rows(path, "SELECT eps, count(*) FROM results GROUP BY eps"))
-    assert found == {1e-5: 11, 1e-3: 1}  # the default of a field that version 1 did not have, and a value
+    assert found == {
+        1e-5: 11,
+        1e-3: 1,
+    }  # the default of a field that version 1 did not have, and a value
     assert dict(rows(path, "SELECT test, count(*) FROM results GROUP BY test")) == {0: 12}
     with Records(path) as records:
         assert records.get(spec.key).val_acc == (0.5,)
@@ -98,7 +101,9 @@ def test_writing_brings_an_older_file_up_to_date_once(tmp_path):
 
 def test_a_step_that_fails_leaves_the_file_as_it_was(tmp_path, monkeypatch):
     path = Path(shutil.copy(VERSION_1, tmp_path))
-    monkeypatch.setitem(UPDATES, 2, lambda connection: connection.execute("UPDATE runs SET nothing = 1"))
+    monkeypatch.setitem(
+        UPDATES, 2, lambda connection: connection.execute("UPDATE runs SET nothing = 1")
+    )
     with pytest.raises(RecordsError, match="damaged"):
         Records(path)
     assert path.read_bytes() == VERSION_1.read_bytes()
@@ -108,7 +113,10 @@ def test_a_row_that_was_damaged_before_the_update_is_still_found_to_be(tmp_path)
     path = shutil.copy(VERSION_1, tmp_path)
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE runs SET best_val_acc = 0.99 WHERE rowid = 3")
-    with Records(path) as records, pytest.raises(RecordsError, match="altered since it was written"):
+    with (
+        Records(path) as records,
+        pytest.raises(RecordsError, match="altered since it was written"),
+    ):
         list(records)
 
 
@@ -121,7 +129,9 @@ def test_runs_of_a_newer_version_are_counted_with_the_reason(tmp_path):
         assert records.unreadable() is None
     with closing(sqlite3.connect(path)) as connection, connection:
         for rowid in (2, 5):
-            *values, _ = connection.execute("SELECT * FROM runs WHERE rowid = ?", (rowid,)).fetchone()
+            *values, _ = connection.execute(
+                "SELECT * FROM runs WHERE rowid = ?", (rowid,)
+            ).fetchone()
             spec = json.loads(values[1])
             spec["net"]["colour"] = "blue"
             values[1] = json.dumps(spec)

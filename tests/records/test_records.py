@@ -21,7 +21,12 @@ from normlab.records.schema import APPLICATION_ID, VERSION
 from normlab.specs import DataSpec, History, NetSpec, RunSpec, TrainingSpec, replace
 
 ROOT = Path(__file__).parents[2]
-SPEC = RunSpec(NetSpec((20, 30), normalization="batchnorm"), TrainingSpec(batch_size=5), DataSpec(num_train=50), seed=3)
+SPEC = RunSpec(
+    NetSpec((20, 30), normalization="batchnorm"),
+    TrainingSpec(batch_size=5),
+    DataSpec(num_train=50),
+    seed=3,
+)
 HISTORY = History((2.5, 1.1 + 2.2), (0.1, 0.35), (0.1, 0.3), 0.3, False, seconds=1.5)
 DIVERGED = History((2.5, math.inf, math.nan), (0.1, 0.1), (0.1, 0.1), 0.1, True, seconds=0.5)
 
@@ -176,7 +181,10 @@ def test_the_digest_knows_results_alone(tmp_path):
     runs = [(replace(SPEC, seed=seed), HISTORY) for seed in range(5)]
     measured = [("a", "gap", "{}", "1"), ("b", "gap", "{}", "2")]
     reference = digest(tmp_path / "a", runs, measured)
-    slower = [(spec, replace(history, seconds=99.0, engine="compiled")) for spec, history in reversed(runs)]
+    slower = [
+        (spec, replace(history, seconds=99.0, engine="compiled"))
+        for spec, history in reversed(runs)
+    ]
     assert digest(tmp_path / "b", slower, measured[::-1]) == reference
     last_bit = replace(HISTORY, loss=(HISTORY.loss[0], math.nextafter(HISTORY.loss[1], 9)))
     assert digest(tmp_path / "c", [*runs[:4], (runs[4][0], last_bit)], measured) != reference
@@ -188,7 +196,10 @@ def test_the_digest_knows_results_alone(tmp_path):
 
 
 def test_the_results_can_be_queried_with_plain_sql(filled):
-    found = sql(filled, "SELECT seed, final_loss FROM results WHERE normalization = 'batchnorm' AND NOT diverged")
+    found = sql(
+        filled,
+        "SELECT seed, final_loss FROM results WHERE normalization = 'batchnorm' AND NOT diverged",
+    )
     assert found == [(seed, HISTORY.final_loss) for seed in range(1, 20, 2)]
     assert sql(filled, "PRAGMA application_id") == [(APPLICATION_ID,)]
     assert sql(filled, "PRAGMA user_version") == [(VERSION,)]
@@ -197,8 +208,13 @@ def test_the_results_can_be_queried_with_plain_sql(filled):
 def test_the_view_has_every_setting_and_is_what_is_exported(filled):
     with Records(filled, mode="r") as records:
         rows = records.export_rows()
-    settings = {field.name for part in (NetSpec, TrainingSpec, DataSpec) for field in fields(part)} - {"name"}
-    assert settings | {"data", "seed", "key", "best_val_acc", "best_train_acc", "seconds", "engine"} <= rows[0].keys()
+    settings = {
+        field.name for part in (NetSpec, TrainingSpec, DataSpec) for field in fields(part)
+    } - {"name"}
+    assert (
+        settings | {"data", "seed", "key", "best_val_acc", "best_train_acc", "seconds", "engine"}
+        <= rows[0].keys()
+    )
     assert [tuple(row.values()) for row in rows] == sql(filled, "SELECT * FROM results")
     assert json.loads(rows[3]["hidden_dims"]) == [20, 30]
     assert [row["seed"] for row in rows] == list(range(20))
@@ -249,7 +265,9 @@ def test_another_programs_database_is_a_sentence_and_stays(path, mode):
 def test_a_newer_schema_is_a_sentence_and_stays(filled, mode):
     sql(filled, f"PRAGMA user_version = {VERSION + 1}")
     before = filled.read_bytes()
-    with pytest.raises(RecordsError, match=rf"schema version {VERSION + 1}.* knows up to {VERSION}: update normlab"):
+    with pytest.raises(
+        RecordsError, match=rf"schema version {VERSION + 1}.* knows up to {VERSION}: update normlab"
+    ):
         Records(filled, mode=mode)
     assert filled.read_bytes() == before
 
@@ -289,7 +307,8 @@ def test_every_flipped_bit_is_a_sentence_or_harmless(filled, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "other"), [(b"best_train_acc", b"best_Train_acc"), (b" seconds REAL", b" seconds TEAL")]
+    ("name", "other"),
+    [(b"best_train_acc", b"best_Train_acc"), (b" seconds REAL", b" seconds TEAL")],
 )
 def test_a_letter_of_a_table_s_definition_is_noticed(filled, name, other):
     """To SQLite these are tables like any other; a column would go by another name, or have another type."""
@@ -297,7 +316,9 @@ def test_a_letter_of_a_table_s_definition_is_noticed(filled, name, other):
     place = content.index(name, content.index(b"CREATE TABLE runs"))
     filled.write_bytes(content[:place] + other + content[place + len(name) :])
     for mode in ("r", "a"):
-        with pytest.raises(RecordsError, match=r"are damaged \(the table runs is not as it was made\)"):
+        with pytest.raises(
+            RecordsError, match=r"are damaged \(the table runs is not as it was made\)"
+        ):
             Records(filled, mode=mode)
 
 
@@ -306,7 +327,12 @@ def test_an_edited_row_is_noticed_by_whoever_reads_it(filled):
     key = replace(SPEC, seed=6).key
     with Records(filled) as records:
         assert records.get(SPEC.key) == HISTORY
-        for read in (lambda: records.get(key), lambda: list(records), records.digest, records.export_rows):
+        for read in (
+            lambda: records.get(key),
+            lambda: list(records),
+            records.digest,
+            records.export_rows,
+        ):
             with pytest.raises(RecordsError, match=rf"a row of runs has been altered.*{key}"):
                 read()
 
@@ -379,8 +405,12 @@ def test_a_full_disk_is_a_sentence_and_loses_nothing(filled):
     whole = everything(filled)
     long_history = replace(HISTORY, loss=tuple(float(step) for step in range(50_000)))
     with Records(filled) as records:
-        records._connection.execute("PRAGMA max_page_count = 1")  # no page more: SQLite's own full disk
-        with pytest.raises(RecordsError, match=r"is full. Free space; every run recorded before is safe"):
+        records._connection.execute(
+            "PRAGMA max_page_count = 1"
+        )  # no page more: SQLite's own full disk
+        with pytest.raises(
+            RecordsError, match=r"is full. Free space; every run recorded before is safe"
+        ):
             records.put(replace(SPEC, seed=99), long_history)
         assert records.get(SPEC.key) == HISTORY
     assert everything(filled) == whole
@@ -403,7 +433,9 @@ with Records(sys.argv[1]) as records:
 
 
 def run_python(code, *arguments):
-    return subprocess.Popen([sys.executable, "-c", code, *arguments], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *arguments], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    )
 
 
 def test_an_allowed_file_size_that_is_reached_loses_nothing(path):
@@ -457,7 +489,9 @@ def test_a_writer_killed_in_the_middle_of_a_transaction_leaves_what_was_committe
     killed = filled.with_name("killed.sqlite")
     with contextlib.closing(sqlite3.connect(filled, isolation_level=None)) as other:
         other.execute("PRAGMA cache_size = 1")
-        other.execute("PRAGMA cache_spill = 1")  # so that changed pages reach the file before the commit
+        other.execute(
+            "PRAGMA cache_spill = 1"
+        )  # so that changed pages reach the file before the commit
         other.execute("BEGIN IMMEDIATE")
         other.execute("UPDATE runs SET history = ''")
         killed.write_bytes(filled.read_bytes())
@@ -476,6 +510,8 @@ def test_a_file_deleted_while_it_is_in_use_is_not_called_safe(tmp_path):
     with Records(folder / "records.sqlite") as records:
         records.put_sweep("{}")
         shutil.rmtree(folder)
-        with pytest.raises(RecordsError, match="were moved or deleted while they were in use") as caught:
+        with pytest.raises(
+            RecordsError, match="were moved or deleted while they were in use"
+        ) as caught:
             records.put_sweep("{}")
     assert "safe" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""The data as a run sees them: training and validation examples of its own split, inputs as it wants them.
+"""The data as a run sees them: examples of its own split, inputs treated as it says.
 
 Both are made from the data set as it was loaded, once a process, whatever the number of runs.
 """
@@ -25,7 +25,7 @@ _made: OrderedDict[_Key, Dataset] = OrderedDict()
 
 
 def prepared(spec: RunSpec, data: Dataset) -> Dataset:
-    """`data` as the run sees them; they may be what was loaded, or what this function made for the run.
+    """`data` as the run sees them: given as they were loaded, or as this function made them.
 
     The result's `spec` is the run's: its fingerprint stays that of the data set as it was loaded.
     """
@@ -33,8 +33,9 @@ def prepared(spec: RunSpec, data: Dataset) -> Dataset:
         return data
     if data.split is not None or data.inputs != "raw":
         raise OptionError(
-            f"the data given are prepared for split={data.split} and inputs={data.inputs!r}, and the run asks for "
-            f"split={spec.data.split} and inputs={spec.training.inputs!r}; give it the data set as it was loaded"
+            f"the data given are prepared for split={data.split} and inputs={data.inputs!r}, and "
+            f"the run asks for split={spec.data.split} and inputs={spec.training.inputs!r}; give "
+            "it the data set as it was loaded"
         )
     key = (replace(data.spec, split=spec.data.split), spec.training.inputs)
     found = _made.get(key)
@@ -47,12 +48,17 @@ def prepared(spec: RunSpec, data: Dataset) -> Dataset:
 
 
 def drawn_anew(data: Dataset, split: int | None) -> Dataset:
-    """The data set with training and validation examples drawn anew from both together; None leaves them."""
+    """The data set with another split into training and validation examples; None keeps its own."""
     if split is None:
         return data
-    X, y = (np.concatenate([getattr(data, f"{name}_{part}") for part in ("train", "val")]) for name in "Xy")
+    X, y = (
+        np.concatenate([getattr(data, f"{name}_{part}") for part in ("train", "val")])
+        for name in "Xy"
+    )
     train, val = randomness.split(split, len(data.X_train), len(data.X_val))
-    drawn = replace(data, X_train=X[train], y_train=y[train], X_val=X[val], y_val=y[val], split=split)
+    drawn = replace(
+        data, X_train=X[train], y_train=y[train], X_val=X[val], y_val=y[val], split=split
+    )
     return _known_as(replace(data.spec, split=split), drawn)
 
 
@@ -68,7 +74,9 @@ def treated(data: Dataset, name: str) -> Dataset:
         return ((X.reshape(len(X), -1) - shift) / scale).reshape(-1, *shape[1:])
 
     X_train, X_val, X_test = map(apply, (data.X_train, data.X_val, data.X_test))
-    return _known_as(data.spec, replace(data, X_train=X_train, X_val=X_val, X_test=X_test, inputs=name))
+    return _known_as(
+        data.spec, replace(data, X_train=X_train, X_val=X_val, X_test=X_test, inputs=name)
+    )
 
 
 def _known_as(spec: DataSpec, data: Dataset) -> Dataset:

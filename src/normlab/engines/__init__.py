@@ -46,11 +46,12 @@ _made_with: dict[
 
 
 def pick(name: str | Engine, spec: RunSpec | None = None) -> Engine:
-    """The engine of this name, or the one that 'auto' stands for: here, and for this run if one is given.
+    """The engine of this name, or the one that 'auto' stands for here, and for this run.
 
     An engine itself may be given in place of its name.
 
-    Raises OptionError for a name that is none, an engine that cannot run here, and a run it does not take.
+    Raises OptionError for a name that is none, an engine that cannot run here, and a run it does
+    not take.
 
     >>> pick("reference").title
     "the reference layers under the assignment's Solver"
@@ -72,7 +73,7 @@ def pick(name: str | Engine, spec: RunSpec | None = None) -> Engine:
 
 
 def explain_engine(spec: RunSpec) -> str:
-    """How engine='auto' would train a run, and how its history compares with the reference engine's.
+    """How engine='auto' would train a run, and how its history compares with the reference's.
 
     >>> from normlab.specs import NetSpec
     >>> print(explain_engine(RunSpec(NetSpec((50, 50), dtype="float64"))).partition(":")[0])
@@ -86,9 +87,7 @@ def explain_engine(spec: RunSpec) -> str:
     return f"{chosen.name}: {chosen.explain(spec)}{instead}"
 
 
-def train(
-    engine: str | Engine, spec: RunSpec, data: Dataset, model: Net | None = None
-) -> History:
+def train(engine: str | Engine, spec: RunSpec, data: Dataset, model: Net | None = None) -> History:
     """A run's history from an engine, with what it was made with; BLAS works on one thread."""
     engine = pick(engine, spec)
     with machine.one_blas_thread():
@@ -98,9 +97,7 @@ def train(
     return replace(history, engine=engine.name, provenance=_made_with[engine.name])
 
 
-def trained_net(
-    spec: RunSpec, data: Dataset, engine: str = "auto"
-) -> tuple[History, Net]:
-    """A run's history, and the net that it leaves, with the best parameters on validation data in it."""
+def trained_net(spec: RunSpec, data: Dataset, engine: str = "auto") -> tuple[History, Net]:
+    """A run's history and its net, which holds the best parameters on validation data."""
     model = net_for(spec, randomness.generator(spec.seed))
     return train(engine, spec, data, model), model

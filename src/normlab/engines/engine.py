@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Engine:
-    """A way from a RunSpec to its History. Reasons are sentences for whoever asked for the engine."""
+    """A way from a RunSpec to its History. Reasons are sentences for whoever asked for it."""
 
     name: str
     title: str
     why_not: Callable[[], str | None]
     """Why the engine cannot run on this machine; None where it can."""
     takes: Callable[[RunSpec], str | None]
-    """Why the engine does not train a run, such as a setting that it does not know; None where it does."""
+    """Why it does not train a run, such as a setting that it does not know; None where it does."""
     train: Callable[[RunSpec, Dataset, Net | None], History]
-    """The history of a run, on data that `prepared` has made for it. A net, if given, is left with the
-    best parameters on validation data."""
+    """The history of a run, on data that `prepared` has made for it. A net, if given, is left
+    with the best parameters on validation data."""
     explain: Callable[[RunSpec], str]
     """How it trains a run, and how the history compares with the reference engine's."""
     provenance: Callable[[], dict[str, Any]] = dict

@@ -1,4 +1,4 @@
-"""The reference engine: the assignment's Solver on the reference layers, after `np.random.seed(seed)`."""
+"""The reference engine: the assignment's Solver on the reference layers."""
 
 from __future__ import annotations
 
@@ -47,12 +47,15 @@ def takes(spec: RunSpec) -> str | None:
         return f"it does not know {', '.join(values)} yet; leave that at its default"
     if spec.training.batch_size > spec.data.num_train:
         return (
-            f"batch_size={spec.training.batch_size} is more than the {spec.data.num_train} training examples of "
-            f"{spec.data.name!r}; use at most as many"
+            f"batch_size={spec.training.batch_size} is more than the {spec.data.num_train} "
+            f"training examples of {spec.data.name!r}; use at most as many"
         )
     norm = norms.BY_NAME.get(spec.net.normalization or "")
     if norm is not None and norm.over == "batch" and spec.training.batch_size == 1:
-        return f"{norm.title} needs at least two examples in a batch; use batch_size=2 or more, or another norm"
+        return (
+            f"{norm.title} needs at least two examples in a batch; use batch_size=2 or more, or "
+            "another norm"
+        )
     return None
 
 
@@ -92,7 +95,7 @@ def net_for(spec: RunSpec, rng: Generator) -> Net:
 
 
 def solver_for(spec: RunSpec, data: Dataset) -> Solver:
-    """The Solver of a run before its first step, its net freshly built and its generator after the weights.
+    """The Solver of a run before its first step: the net is built, the weights are drawn.
 
     Raises OptionError for a run that the reference engine does not train.
     """
@@ -116,7 +119,7 @@ def solver_for(spec: RunSpec, data: Dataset) -> Solver:
 
 
 def train_solver(solver: Solver, model: Net | None = None) -> History:
-    """Train to the end, and what came of it as a History; `model`, if given, becomes the trained net."""
+    """Train to the end, and give the History; `model`, if given, becomes the trained net."""
     began = time.perf_counter()
     # A run that diverges overflows, and meets NaN in every batch: `diverged` says so, once.
     with np.errstate(all="ignore"), warnings.catch_warnings():

@@ -1,12 +1,12 @@
 """What a records file looks like inside, for `Records` and for anyone with plain SQL.
 
     runs          a row a training run: its spec and history as JSON, its measures as columns
-    measurements  a row a result that is no training run, such as the spread of activations at the first step
+    measurements  a row a result that is no training run, such as the spread of activations
     sweeps        a row a command that asked for results: what a report needs to redraw itself
     results       a view of runs with every setting as a column: the one to query
 
-Each row of the tables says which versions and machine made it and ends with a checksum of itself, since
-SQLite itself notices damage to its own structure but not a flipped bit inside a number.
+Each row of the tables says which versions and machine made it and ends with a checksum of itself,
+since SQLite itself notices damage to its own structure but not a flipped bit inside a number.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from typing import Any
 
 from normlab.specs import DataSpec, NetSpec, TrainingSpec
 
-APPLICATION_ID = 0x6E6C6162  # "nlab": how `file` and we tell a records file from another program's SQLite file
+APPLICATION_ID = (
+    0x6E6C6162  # "nlab": how `file` and we tell a records file from another program's SQLite file
+)
 VERSION = 2  # user_version; raise it with any change of the tables, and add the step to updates.py
 
 TABLES = {
@@ -62,7 +64,7 @@ _PARTS = {"data": DataSpec, "net": NetSpec, "training": TrainingSpec}
 
 
 def _settings() -> list[str]:
-    """A column of `results` for each field of a spec, named like it, but for the data set's name."""
+    """A column of `results` for each field of a spec, named like it but for the data's name."""
     return [
         f"{_value(item, f'{part}.{item.name}')} AS {part if item.name == 'name' else item.name}"
         for part, spec in _PARTS.items()
@@ -71,7 +73,7 @@ def _settings() -> list[str]:
 
 
 def _value(item: Field[Any], path: str) -> str:
-    """SQL for a field; one that was added later is absent from specs that leave it at its default."""
+    """SQL for a field; one added later is absent from specs that leave it at its default."""
     found = f"json_extract(spec, '$.{path}')"
     if not item.metadata.get("added") or item.default is None:
         return found

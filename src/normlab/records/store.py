@@ -24,18 +24,20 @@ from normlab.specs import History, RunSpec
 
 
 class Records:
-    """The results in the file at `path`; mode 'a' reads and adds (and creates the file), 'r' only reads.
+    """The results in the file at `path`; mode 'a' reads, adds and creates it, 'r' only reads.
 
-    Each `put` is a transaction of its own, on the disk when it returns. A process killed at any instant
-    leaves all the rows it had put. Several processes may share a file: a writer waits up to `timeout`
-    seconds for another, and the first result of a key stays. Close it, or use it as a context manager.
+    Each `put` is a transaction of its own, on the disk when it returns. A process killed at any
+    instant leaves all the rows it had put. Several processes may share a file: a writer waits up to
+    `timeout` seconds for another, and the first result of a key stays. Close it, or use it as a
+    context manager.
 
     Whatever is wrong with the file is a RecordsError, at opening where that can be known: see
     `opening.py` for the list. A row is verified whenever it is read.
 
     >>> from normlab.specs import NetSpec
     >>> import tempfile; path = tempfile.mkdtemp() + "/results.sqlite"
-    >>> spec, history = RunSpec(NetSpec((20,))), History((2.3, 1.9), (0.1, 0.4), (0.1, 0.3), 0.3, False)
+    >>> spec = RunSpec(NetSpec((20,)))
+    >>> history = History((2.3, 1.9), (0.1, 0.4), (0.1, 0.3), 0.3, False)
     >>> with Records(path) as records:
     ...     records.put(spec, history), records.put(spec, history), len(records)
     (True, False, 1)
@@ -45,7 +47,9 @@ class Records:
     """
 
     @explained
-    def __init__(self, path: str | os.PathLike[str], mode: str = "a", timeout: float = 30.0) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], mode: str = "a", timeout: float = 30.0
+    ) -> None:
         self.path = Path(path)
         self.mode = mode
         self._connection = open_records(self.path, mode, timeout)
@@ -55,7 +59,10 @@ class Records:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.close()
 
@@ -66,7 +73,7 @@ class Records:
     # Runs
 
     def put(self, spec: RunSpec, history: History) -> bool:
-        """Record a run that has just finished; False (and nothing changes) if its key is there already."""
+        """Record a run that has just finished; False, and no change, if its key is there."""
         finished = datetime.now(UTC)
         values = {
             "spec": spec.to_json(),
@@ -105,13 +112,13 @@ class Records:
             yield RunSpec.from_json(row["spec"]), _history(row)
 
     def export_rows(self) -> list[dict[str, Any]]:
-        """A flat row a run, for a table: every setting, every measure, no curves; hidden_dims as JSON."""
+        """A flat row a run: every setting, every measure, no curves; sequences as JSON."""
         for _ in self._rows("runs"):  # the view computes on unverified rows: verify them first
             pass
         return [dict(row) for row in self._fetch(RESULTS)]
 
     def unreadable(self) -> str | None:
-        """Where this version cannot read some of the runs, a sentence that says how many and why; else None.
+        """How many runs this version cannot read, and why, as a sentence; None where it reads all.
 
         They were written by a newer normlab, or by other hands. No study finds them.
         """
@@ -126,24 +133,26 @@ class Records:
             return None
         named = "; ".join(f"{number} because {reason}" for reason, number in reasons.most_common(3))
         return (
-            f"{reasons.total()} of the {len(self)} runs in {self.path} cannot be read by this version of normlab and "
-            f"count for nothing: {named}. Was the file written by a newer version? Then update normlab"
+            f"{reasons.total()} of the {len(self)} runs in {self.path} cannot be read by this "
+            f"version of normlab and count for nothing: {named}. Was the file written by a newer "
+            "version? Then update normlab"
         )
 
     # Results that are not training runs
 
     def put_measurement(self, key: str, kind: str, spec_json: str, value_json: str) -> bool:
-        """Record a measurement under `key`; False (and nothing changes) if the key is there already.
+        """Record a measurement under `key`; False, and no change, if the key is there already.
 
-        `spec_json` says what was measured on what, `value_json` what came out, both strict JSON; the
-        records do not look inside. Derive the key from kind and spec.
+        `spec_json` says what was measured on what, `value_json` what came out, both strict JSON;
+        the records do not look inside. Derive the key from kind and spec.
         """
         return self.put_measurements([(key, kind, spec_json, value_json)]) == 1
 
     def put_measurements(self, measurements: Iterable[tuple[str, str, str, str]]) -> int:
-        """Record several measurements, each (key, kind, spec_json, value_json), all or none; how many were new.
+        """Record several (key, kind, spec_json, value_json), all or none; how many were new.
 
-        One transaction waits for the disk once: many cheap measurements would wait longer than they took.
+        One transaction waits for the disk once: many cheap measurements would wait longer than they
+        took.
         """
         made = {**machine.made_here()._asdict(), "finished": _now()}
         rows = []
@@ -166,16 +175,18 @@ class Records:
     # What was asked for, and what answered
 
     def put_sweep(self, plan_json: str) -> None:
-        """Record what a command asked for (studies, seeds, data, command line, time, …), as strict JSON."""
+        """Record what a command asked for (studies, seeds, data, time, …), as strict JSON."""
         _check_json(plan_json=plan_json)
-        self._insert("sweeps", None, {"plan": plan_json, **machine.made_here()._asdict(), "finished": _now()})
+        self._insert(
+            "sweeps", None, {"plan": plan_json, **machine.made_here()._asdict(), "finished": _now()}
+        )
 
     def sweeps(self) -> list[str]:
         """The `plan_json` of every sweep, oldest first."""
         return [row["plan"] for row in self._rows("sweeps")]
 
     def provenance(self) -> list[dict[str, Any]]:
-        """Which versions and machines made the runs: a dictionary for each, with `runs`, `first`, `last`."""
+        """Which versions and machines made the runs: for each, also `runs`, `first` and `last`."""
         groups = self._fetch(
             "SELECT engine, versions, machine, count(*), min(started), max(finished) "
             "FROM runs GROUP BY engine, versions, machine ORDER BY min(started)"
@@ -206,13 +217,15 @@ class Records:
     def digest(self) -> str:
         """SHA-256 over every spec with its result and every measurement, whatever their order.
 
-        Times, engines and machines stay out: who repeats the runs and gets the same results, bit for bit,
-        gets the same digest.
+        Times, engines and machines stay out: who repeats the runs and gets the same results, bit
+        for bit, gets the same digest.
         """
         lines = []
         for row in self._rows("runs"):
             result = json.loads(row["history"])
-            result = {name: value for name, value in result.items() if name not in ("seconds", "engine")}
+            result = {
+                name: value for name, value in result.items() if name not in ("seconds", "engine")
+            }
             lines.append(checksum(["run", row["spec"], json.dumps(result, sort_keys=True)]))
         lines += [checksum(["measurement", *measurement]) for measurement in self.measurements()]
         return checksum(sorted(lines))
@@ -225,15 +238,18 @@ class Records:
             return self._insert_row(table, key, values)
 
     def _insert_row(self, table: str, key: str | None, values: Mapping[str, Any]) -> bool:
-        """Add a row with its checksum, within a transaction. Without a key, the next free number is taken."""
+        """Add a row with its checksum, within a transaction; None as key is the next number."""
         if key is None:
-            (key,) = self._connection.execute(f"SELECT coalesce(max(key), 0) + 1 FROM {table}").fetchone()
+            (key,) = self._connection.execute(
+                f"SELECT coalesce(max(key), 0) + 1 FROM {table}"
+            ).fetchone()
         row = {"key": key, **values}
         row["checksum"] = checksum(list(row.values()))
         names = ", ".join(row)
         places = ", ".join("?" * len(row))
         cursor = self._connection.execute(
-            f"INSERT INTO {table} ({names}) VALUES ({places}) ON CONFLICT (key) DO NOTHING", tuple(row.values())
+            f"INSERT INTO {table} ({names}) VALUES ({places}) ON CONFLICT (key) DO NOTHING",
+            tuple(row.values()),
         )
         return cursor.rowcount == 1
 
@@ -244,14 +260,18 @@ class Records:
             return None
         *values, written = rows[0]
         if checksum(values) != written:
-            raise RecordsError(damaged(self.path, f"a row of {table} has been altered since it was written: {key}"))
+            raise RecordsError(
+                damaged(self.path, f"a row of {table} has been altered since it was written: {key}")
+            )
         return rows[0]
 
     def _rows(self, table: str) -> Iterator[sqlite3.Row]:
         for key in self._keys(table):  # a statement a row: a slow reader must not lock a writer out
             row = self._row(table, key)
             if row is None:
-                raise RecordsError(damaged(self.path, f"a row of {table} is listed but not found: {key}"))
+                raise RecordsError(
+                    damaged(self.path, f"a row of {table} is listed but not found: {key}")
+                )
             yield row
 
     def _keys(self, table: str) -> list[Any]:
@@ -263,7 +283,9 @@ class Records:
 
 
 def _history(row: sqlite3.Row) -> History:
-    made = machine.Provenance(sys.intern(row["versions"]), sys.intern(row["machine"]))  # a few texts, many rows
+    made = machine.Provenance(
+        sys.intern(row["versions"]), sys.intern(row["machine"])
+    )  # a few texts, many rows
     return History.from_json(row["history"], made)
 
 

@@ -1,7 +1,7 @@
-"""How a file of an older schema version becomes one of today's: one step a version, applied in order.
+"""How a file of an older schema version becomes one of today's: a step a version, in order.
 
-A step changes the tables and rows of the version before it, within one transaction, and knows nothing of later
-versions: it is never edited again. Raise `schema.VERSION` with each new step.
+A step changes the tables and rows of the version before it, within one transaction, and knows
+nothing of later versions: it is never edited again. Raise `schema.VERSION` with each new step.
 
 | version | since | what it changed |
 |---|---|---|
@@ -23,8 +23,8 @@ ENGINES_OF_VERSION_1 = {"book": "reference", "fast": "compiled"}
 def update_to_2(connection: sqlite3.Connection) -> None:
     """Rename the engines, in the column and in the history."""
     columns = (
-        "key", "spec", "best_val_acc", "best_train_acc", "final_loss", "diverged", "seconds", "history",
-        "engine", "versions", "machine", "started", "finished",
+        "key", "spec", "best_val_acc", "best_train_acc", "final_loss", "diverged", "seconds",
+        "history", "engine", "versions", "machine", "started", "finished",
     )  # fmt: skip
     selection = f"SELECT rowid, checksum, {', '.join(columns)} FROM runs"
     for rowid, written, *values in connection.execute(selection).fetchall():
