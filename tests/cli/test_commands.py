@@ -82,14 +82,49 @@ def test_report_draws_the_page_again_from_records_alone(normlab: Run, folder: Pa
 def test_results_are_filtered_sorted_and_printed(normlab: Run, folder: Path) -> None:
     said = normlab("results", str(folder), "--where", "normalization=batchnorm", "--where", "batch_size=50")
     assert said.code == 0
-    assert "5 runs" in said.out
-    assert said.out.count("batchnorm") == 5
+    assert "5 of 20 runs" in said.out
+    assert "normalization batchnorm" in said.out.splitlines()[0]  # what all have is said once
     none = normlab(
         "results", str(folder), "--where", "normalization=none", "--columns", "batch_size,seed", "--sort", "-batch_size"
     )
     numbers = [line.split()[0] for line in none.out.splitlines()[1:-1]]
     assert numbers == ["50"] * 5 + ["10"] * 5
-    assert "1 runs" in normlab("results", str(folder), "--limit", "1", "--columns", "all").out
+    assert "1 of 20 runs" in normlab("results", str(folder), "--limit", "1", "--columns", "all").out
+
+
+@pytest.mark.parametrize(
+    ("conditions", "number"),
+    [
+        (["batch_size<50"], 10),
+        (["batch_size<=50"], 20),
+        (["batch_size!=50"], 10),
+        (["seed in 231,232"], 8),
+        (["seed not in 231, 232"], 12),
+        (["normalization=none", "batch_size>=50"], 5),
+        (["best_val_acc>2"], 0),
+        (["study=no-such"], 0),
+    ],
+)
+def test_conditions_compare(normlab: Run, folder: Path, conditions: list[str], number: int) -> None:
+    words = [word for condition in conditions for word in ("--where", condition)]
+    said = normlab("results", str(folder), "--json", *words)
+    assert len(json.loads(said.out)) == number
+
+
+def test_each_run_names_its_study_and_its_curves_come_out(normlab: Run, folder: Path, tmp_path: Path) -> None:
+    rows = json.loads(normlab("results", str(folder), "--json").out)
+    (study,) = {row["study"] for row in rows}
+    assert study
+    target = tmp_path / "curves.csv"
+    said = normlab("results", str(folder), "--where", "seed=231", "--curves", "--export", str(target))
+    assert said.code == 0
+    values = list(csv.DictReader(target.read_text(encoding="utf-8").splitlines()))
+    assert {value["measure"] for value in values} == {"loss", "train_acc", "val_acc"}
+    best = {row["key"]: row["best_val_acc"] for row in rows}
+    for key in {value["key"] for value in values}:
+        accuracies = [float(v["value"]) for v in values if v["key"] == key and v["measure"] == "val_acc"]
+        assert max(accuracies) == best[key]
+    assert "--curves goes with --export" in normlab("results", str(folder), "--curves").err
 
 
 def test_runs_of_a_newer_version_are_counted_in_results(normlab: Run, folder: Path, tmp_path: Path) -> None:
@@ -123,9 +158,10 @@ def test_results_are_exported_to_csv_and_parquet(normlab: Run, folder: Path, tmp
     ("words", "sentence"),
     [
         (("--where", "normalisation=batchnorm"), "did you mean 'normalization'?"),
-        (("--where", "batch_size"), "is not NAME=VALUE"),
+        (("--where", "batch_size"), "is no condition; write NAME=VALUE"),
+        (("--where", "batch_size<many"), "is no number to compare batch_size with"),
         (("--sort", "speed"), "column='speed' is not one of"),
-        (("--export", "runs.xls"), "ends in neither .csv nor .parquet"),
+        (("--export", "runs.xls"), "ends in none of .csv, .parquet and .json"),
         (("--export", "/proc/nowhere/runs.csv"), "cannot be written"),
     ],
 )

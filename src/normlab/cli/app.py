@@ -18,6 +18,7 @@ from normlab.cli.import_ import import_net
 from normlab.cli.notebook import notebook
 from normlab.cli.report import report
 from normlab.cli.reproduce import reproduce
+from normlab.cli.results import EXAMPLE as RESULTS_EXAMPLE
 from normlab.cli.results import results
 from normlab.cli.selftest import selftest
 from normlab.cli.study import study
@@ -33,7 +34,7 @@ app = typer.Typer(
 app.command()(reproduce)
 app.command(epilog=COMPARE_EXAMPLE)(compare)
 app.command()(report)
-app.command()(results)
+app.command(epilog=RESULTS_EXAMPLE)(results)
 app.command()(check)
 app.command()(explain)
 app.command()(doctor)

@@ -101,6 +101,15 @@ CREATION = (
 )
 
 
+def usual_settings() -> dict[str, Any]:
+    """The settings' own defaults, as the columns of `results` have them."""
+    return {
+        item.name: json.dumps(item.default) if isinstance(item.default, tuple) else item.default
+        for spec in _PARTS.values()
+        for item in fields(spec)
+    }
+
+
 def checksum(values: list[Any]) -> str:
     """SHA-256 of a row's other columns, in their order, as a JSON list."""
     # repr for what no row of ours holds: bytes, where damage turned a text into them

@@ -17,6 +17,7 @@ from typing import Any, Self
 from normlab import machine
 from normlab.arguments import explained
 from normlab.errors import OptionError, RecordsError
+from normlab.frames import frame_of
 from normlab.records.opening import damaged, in_sentences, open_records, transaction
 from normlab.records.origins import Origin, origins_of
 from normlab.records.schema import RESULTS, TABLES, checksum
@@ -116,6 +117,17 @@ class Records:
         for _ in self._rows("runs"):  # the view computes on unverified rows: verify them first
             pass
         return [dict(row) for row in self._fetch(RESULTS)]
+
+    def to_frame(self, studies: Mapping[str, str] | None = None) -> Any:
+        """`export_rows` as a pandas DataFrame, or a polars one where only polars is installed.
+
+        `studies` names the studies of each run by its key, as `studies.collection.studies_of_runs` finds them; the
+        frame then begins with a column for them.
+        """
+        rows = self.export_rows()
+        if studies is not None:
+            rows = [{"study": studies.get(row["key"], ""), **row} for row in rows]
+        return frame_of(rows)
 
     def unreadable(self) -> str | None:
         """How many runs this version cannot read, and why, as a sentence; None where it reads all.

@@ -77,6 +77,20 @@ def collect(records: Records, data: str | None = None) -> Findings:
     )
 
 
+def studies_of_runs(records: Records) -> dict[str, str]:
+    """The names of the studies that each recorded run belongs to, with commas between, by the run's key."""
+    found: dict[str, list[str]] = {}
+    plans = [plan for plan in map(json.loads, records.sweeps()) if plan.get("studies")]
+    for name in dict.fromkeys(plan["data"]["name"] for plan in plans):
+        here = [plan for plan in plans if plan["data"]["name"] == name]
+        spec = DataSpec(**here[-1]["data"])
+        for study, request in _in_order(_asked(here), registered(records, name)):
+            keys = {point.run(spec, seed).key for seed in request["seeds"] for point in grid.points(study)}
+            for key in keys:
+                found.setdefault(key, []).append(study.name)
+    return {key: ", ".join(names) for key, names in found.items()}
+
+
 def with_adjusted(studies: Sequence[StudyFindings]) -> tuple[StudyFindings, ...]:
     """The studies with the p-value of each claim adjusted for all the claims that one page weighs."""
     adjusted = iter(holm([claim.p for study in studies for claim in study.claims]))

@@ -27,8 +27,8 @@ from normlab.studies.study import Study
 from normlab.studies.wording import listed, value_text
 from normlab.validation import whole_number
 
-RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
-"""Three decades, by half decades: what a person would try for Adam or SGD."""
+RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
+"""Two and a half decades, by half decades: what a person would try first."""
 SEEDS = 10
 RATE = "learning rate"
 CHOSEN_BY, REPORTED = "best validation accuracy", "test accuracy"
