@@ -1,4 +1,4 @@
-"""Toys that `test_planting` plants into a copy of the package: one of each kind, each in one new file.
+"""Toys that `test_planting` plants into a copy of the package: one of each kind.
 
 `PLANTS` says where each file goes, and the one line elsewhere by which it is found.
 """
@@ -13,7 +13,7 @@ HERE = Path(__file__).parent
 
 
 class Plant(NamedTuple):
-    """A toy: its file here, where it goes, and the line that goes into an existing file after another line."""
+    """A toy: its file here, where it goes, and a line for an existing file, after another line."""
 
     file: str | None
     goes_to: str | None
@@ -63,7 +63,7 @@ PLANTS = {
         None,
         None,
         "checker/mistakes/relu.py",
-        '    _forward("doubled", "doubles the values that it keeps", "Positive values stay as they are.", '
+        '    _forward("doubled", "doubles the values that it keeps", "Positive values stay.", '
         'wrong={"value": lambda x: 2 * np.maximum(x, 0)}),',
         "RELU_FORWARD = by_key((",
     ),
@@ -71,7 +71,7 @@ PLANTS = {
 
 
 def planted(source: Path, to: Path, *kinds: str) -> list[str]:
-    """Copy the packages in `source`, with toys of these kinds planted; the existing files that were touched."""
+    """Copy the packages in `source` with toys planted; the existing files that were touched."""
     shutil.copytree(source, to, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
     for plant in (PLANTS[kind] for kind in kinds):
         if plant.file is not None and plant.goes_to is not None:

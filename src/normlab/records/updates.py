@@ -3,10 +3,10 @@
 A step changes the tables and rows of the version before it, within one transaction, and knows
 nothing of later versions: it is never edited again. Raise `schema.VERSION` with each new step.
 
-| version | since | what it changed |
-|---|---|---|
-| 1 | 0.1.0 | – |
-| 2 | 0.2.0 | the engines 'book' and 'fast' are called 'reference' and 'compiled' |
+| version | what it changed |
+|---|---|
+| 1 | – |
+| 2 | the engines 'book' and 'fast' are called 'reference' and 'compiled' |
 """
 
 from __future__ import annotations
