@@ -104,7 +104,7 @@ def _studies_of(records: Any) -> dict[str, str]:
     return studies_of_runs(records)
 
 
-def _sorted(rows: list[dict[str, Any]], sort: str | None, names: list[str]) -> list[dict[str, Any]]:
+def _sorted(rows: Any, sort: str | None, names: list[str]) -> Any:
     if sort is None:
         return rows
     down, name = sort.startswith("-"), sort.removeprefix("-")
