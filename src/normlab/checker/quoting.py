@@ -7,9 +7,11 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+from normlab.checker.child import notebooks
 from normlab.checker.findings import Finding
 
 TOO_LONG = 2**20
+CELL = re.compile(r"(.*\.ipynb), cell \d+$", re.DOTALL)
 
 
 def quoted(finding: Finding, patterns: tuple[str, ...], root: Path | None) -> Finding:
@@ -20,8 +22,11 @@ def quoted(finding: Finding, patterns: tuple[str, ...], root: Path | None) -> Fi
     lines = _lines(finding.file, root)
     if not 0 < finding.line <= len(lines):
         return finding
-    matching = (_found(lines, finding.line, pattern) for pattern in patterns)
-    found = next((line for line in matching if line != finding.line), finding.line)
+    start = finding.line
+    while start < len(lines) and lines[start - 1].lstrip().startswith("@"):
+        start += 1  # a decorator: the function is named below it
+    matching = (_found(lines, start, pattern) for pattern in patterns)
+    found = next((line for line in matching if line != start), start)
     return replace(finding, line=found, text=lines[found - 1].strip()[:200])
 
 
@@ -30,15 +35,20 @@ def _lines(file: str, root: Path | None) -> list[str]:
         return []
     if root is None:  # a notebook's own cells
         return linecache.getlines(file)
-    path = Path(file)
+    cell = CELL.match(file)
+    path = Path(cell.group(1) if cell else file)
     try:
         inside = path.resolve().is_relative_to(
             root.resolve() if root.is_dir() else root.resolve().parent
         )
-        if not inside or path.suffix != ".py" or path.stat().st_size > TOO_LONG:
+        if not inside or path.suffix.lower() not in (".py", ".ipynb") or path.stat().st_size > TOO_LONG:
             return []
-        return path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
+        text = path.read_text(encoding="utf-8", errors="replace")
+        if cell:
+            named = {each.name: each.source for each in notebooks.cells(text, cell.group(1))}
+            text = named.get(file, "")
+        return text.splitlines()
+    except (OSError, ValueError):
         return []
 
 

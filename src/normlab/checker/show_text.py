@@ -101,7 +101,8 @@ def place(finding: Finding) -> str:
     """`layers.py:12`, as editors and terminals know it; or nothing."""
     if not finding.line or not finding.file or finding.file.startswith("<"):
         return f"line {finding.line}" if finding.line else ""
-    return f"{PurePath(finding.file).name}:{finding.line}"
+    name = PurePath(finding.file).name
+    return f"{name}, line {finding.line}" if ", cell " in name else f"{name}:{finding.line}"
 
 
 def symptom_of(finding: Finding) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 import normlab
 from normlab.checker.findings import Finding, NotJudged, Report
 from normlab.checker.grading import submissions
+from normlab.checker.printed import PrintedReport
 from normlab.files import write_atomically
 
 VERSION = 2
@@ -53,7 +54,7 @@ def from_json(text: str) -> Graded:
         raise ValueError("another version's record")
     told = values["report"]
     findings = tuple(_finding(finding) for finding in told["findings"])
-    report = Report(
+    report = PrintedReport(
         told["subject"],
         findings,
         notes=tuple(told["notes"]),
