@@ -13,7 +13,7 @@ import numpy as np
 from normlab import randomness, schedules
 from normlab.data.dataset import Dataset
 from normlab.engines import layout, library
-from normlab.engines.layout import EXAMPLES, SPARE, Blocks, Net, Scratch, State, Steps
+from normlab.engines.layout import EXAMPLES, SPARE, Blocks, Net, State, Steps
 from normlab.engines.library import Functions
 from normlab.engines.table import table_of
 from normlab.specs import DataSpec, History, RunSpec, TrainingSpec
@@ -79,6 +79,7 @@ def _train(
     net = layout.describe(spec)
     state, rng = layout.fresh_state(net, spec)
     work = layout.scratch(net)
+    fixed = table_of(net, state, work)  # the same in every call
 
     num_train = spec.data.num_train
     epoch = max(num_train // spec.training.batch_size, 1)
@@ -95,13 +96,14 @@ def _train(
                 images.train, images.y_train, batches.reshape(-1), kept.reshape(-1),
                 noise.reshape(-1), rates[these], shrinks[these], losses[these], first,
             )  # fmt: skip
-            functions.train_steps(table_of(net, state, work, steps).ctypes.data)
+            table = np.concatenate([fixed, table_of(steps)])
+            functions.train_steps(table.ctypes.data)
         done = until
         blocks, labels = images.train_blocks, images.y_train
         if num_train > SAMPLES:
             chosen = randomness.subsample(rng, num_train, SAMPLES)
             blocks, labels = _blocks(_rows(images.train, spec.data)[chosen]), labels[chosen]
-        measure = functools.partial(_measured, functions, net, state, work)
+        measure = functools.partial(_measured, functions, fixed)
         of_train, _ = measure(blocks, labels)
         of_val, loss = measure(images.val_blocks, images.y_val, spec.training.test)
         of_test = None
@@ -114,12 +116,12 @@ def _train(
 
 
 def _measured(
-    functions: Functions, net: Net, state: State, work: Scratch, images: Array, labels: Array,
-    losses: bool = False,
-) -> tuple[float, float | None]:  # fmt: skip
+    functions: Functions, fixed: Array, images: Array, labels: Array, losses: bool = False
+) -> tuple[float, float | None]:
     """Accuracy on blocks of images, and, if asked for, the mean loss."""
     blocks = Blocks(images, labels, np.empty(len(labels) if losses else 0))
-    right = functions.count_right(table_of(net, state, work, blocks).ctypes.data)
+    table = np.concatenate([fixed, table_of(blocks)])
+    right = functions.count_right(table.ctypes.data)
     return right / len(labels), (math.fsum(blocks.losses) / len(labels) if losses else None)
 
 

@@ -5,6 +5,7 @@ See `interface`, the other side. A field is annotated by one of the names below,
 
 from __future__ import annotations
 
+import functools
 import struct
 from typing import Any, TypeAlias
 
@@ -26,9 +27,14 @@ DTYPES = {"Floats": np.float32, "Doubles": np.float64, "Wholes": np.int64, "Flag
 
 def fields(record: Any) -> dict[str, str]:
     """The fields of a record, and what each is, by its annotation's name."""
+    return _fields(record if isinstance(record, type) else type(record))
+
+
+@functools.cache
+def _fields(kind: type) -> dict[str, str]:
     return {
         name: getattr(annotation, "__forward_arg__", annotation)
-        for name, annotation in record.__annotations__.items()
+        for name, annotation in kind.__annotations__.items()
     }
 
 
@@ -52,7 +58,7 @@ def table_of(*records: Any) -> Array:
                         f"{type(record).__name__}.{name} is {value.dtype} of shape {value.shape}; "
                         f"expected {kind}: flat, contiguous, writeable"
                     )
-                numbers += [value.ctypes.data, value.size]
+                numbers += [value.__array_interface__["data"][0], value.size]
             elif kind == "float":
                 numbers += struct.unpack("q", struct.pack("d", value))
             else:
