@@ -8,12 +8,13 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Self
 
 from normlab.canonical import as_values, from_values, later, only_option_errors
+from normlab.errors import need
 
 if TYPE_CHECKING:
     from normlab.machine import Provenance
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class History:
     """What a run left behind.
 
@@ -50,6 +51,45 @@ class History:
         # others
         return type(self), tuple(getattr(self, item.name) for item in fields(self))
 
+    def __repr__(self) -> str:
+        return f"History({self._in_words()})"
+
+    def _repr_html_(self) -> str:
+        """A line of words and a small curve of the loss, for notebooks."""
+        return f"<p><b>History</b>: {self._in_words()}</p>{_sparkline(self.loss)}"
+
+    def _in_words(self) -> str:
+        steps = len(self.loss)
+        loss = f"loss {self.loss[0]:.3g} to {self.loss[-1]:.3g}" if steps else "no loss"
+        words = [f"{steps} steps", loss, f"best validation accuracy {100 * self.best_val_acc:.1f} %"]
+        if self.test_acc:
+            words.append(f"final test accuracy {100 * self.test_acc[-1]:.1f} %")
+        words += ["diverged"] if self.diverged else []
+        return ", ".join([*words, f"{self.engine} engine", f"{self.seconds:.2g} s"])
+
+    def plot(self) -> Any:
+        """Loss a step and accuracy a look, side by side, as an Altair chart; needs the extra `studies`."""
+        need("plot()", {"altair": "Altair"}, "'normlab[studies]'")
+        import altair as alt
+
+        losses = [{"step": i, "loss": v} for i, v in enumerate(self.loss, 1) if math.isfinite(v)]
+        curves = {"training": self.train_acc, "validation": self.val_acc, "test": self.test_acc}
+        looks = [
+            {"look": i, "accuracy": v, "examples": name}
+            for name, values in curves.items()
+            for i, v in enumerate(values)
+        ]
+        loss = alt.Chart(alt.InlineData(losses)).mark_line().encode(
+            x=alt.X("step:Q", title="Step"),
+            y=alt.Y("loss:Q", title="Training loss (nats)").scale(type="symlog"),
+        )  # fmt: skip
+        accuracy = alt.Chart(alt.InlineData(looks)).mark_line(point=True).encode(
+            x=alt.X("look:Q", title="Epoch"),
+            y=alt.Y("accuracy:Q", title="Accuracy").axis(format="%"),
+            color=alt.Color("examples:N", title=None),
+        )  # fmt: skip
+        return loss | accuracy
+
     @property
     def best_train_acc(self) -> float:
         """The highest training accuracy measured."""
@@ -74,6 +114,21 @@ class History:
         with only_option_errors(cls):
             found: Self = from_values(cls, json.loads(text), provenance=provenance)
             return found
+
+
+def _sparkline(values: tuple[float, ...], width: int = 240, height: int = 40) -> str:
+    """The finite ones of these values as a small SVG line; empty for fewer than two."""
+    points = [(i, value) for i, value in enumerate(values) if math.isfinite(value)]
+    if len(points) < 2:
+        return ""
+    low, high = (pick(value for _, value in points) for pick in (min, max))
+    spread = (high - low) or 1.0
+    across = width / max(len(values) - 1, 1)
+    line = " ".join(f"{i * across:.1f},{height * (high - value) / spread:.1f}" for i, value in points)
+    return (
+        f'<svg width="{width}" height="{height}" role="img" aria-label="training loss over the steps">'
+        f'<polyline points="{line}" fill="none" stroke="currentColor"/></svg>'
+    )
 
 
 def _finite_or_text(value: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import html
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -88,6 +89,18 @@ class Dataset:
     def as_dict(self) -> dict[str, Array]:
         """The dictionary that the assignment's Solver takes: X_train, y_train, X_val, y_val, X_test, y_test."""
         return {name: getattr(self, name) for name in _ARRAYS}
+
+    def _repr_html_(self) -> str:
+        """The sizes of its parts, for notebooks."""
+        parts = {name: getattr(self, f"X_{name}") for name in ("train", "val", "test")}
+        rows = "".join(
+            f"<tr><td>{name}</td><td>{len(X)}</td><td>{X.shape[1:]}</td></tr>"
+            for name, X in parts.items()
+        )
+        return (
+            f"<p><b>{html.escape(self.name)}</b>, {self.num_classes} classes, {html.escape(self.source)}</p>"
+            f"<table><tr><th>part</th><th>images</th><th>shape</th></tr>{rows}</table>"
+        )
 
     def __repr__(self) -> str:
         sizes = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import math
 from dataclasses import dataclass
 
@@ -48,7 +49,7 @@ class ArgumentCheck:
         return "\n".join(_lines(self, len(self.name)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class GradientReport:
     """One `ArgumentCheck` an argument, in their order, and how the comparison was made.
 
@@ -67,6 +68,14 @@ class GradientReport:
             if argument.name == name:
                 return argument
         raise MissingKeyError(f"the report has no argument {name!r}; it has {quoted(a.name for a in self.arguments)}")
+
+    def __repr__(self) -> str:
+        verdicts = ", ".join(f"{each.name}: {each.verdict}" for each in self.arguments)
+        return f"GradientReport({verdicts})"
+
+    def _repr_html_(self) -> str:
+        """The report as text, for notebooks."""
+        return f"<pre>{html.escape(str(self))}</pre>"
 
     def __str__(self) -> str:
         width = max(len(argument.name) for argument in self.arguments)

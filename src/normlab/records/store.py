@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import math
 import os
@@ -66,6 +67,27 @@ class Records:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def __repr__(self) -> str:
+        try:
+            return f"Records({str(self.path)!r}: {len(self)} runs)"
+        except (RecordsError, sqlite3.Error):
+            return f"Records({str(self.path)!r}: closed)"
+
+    def _repr_html_(self) -> str:
+        """How many runs of what, for notebooks."""
+        counts = self._fetch(
+            "SELECT coalesce(json_extract(spec, '$.data.name'), '?'), "
+            "coalesce(json_extract(spec, '$.net.normalization'), 'no norm'), count(*), max(best_val_acc) "
+            "FROM runs GROUP BY 1, 2 ORDER BY 1, 2"
+        )
+        rows = "".join(
+            f"<tr><td>{html.escape(str(data))}</td><td>{html.escape(str(norm))}</td><td>{number}</td>"
+            f"<td>{'–' if best is None else f'{100 * best:.1f} %'}</td></tr>"
+            for data, norm, number, best in counts
+        )
+        head = "<tr><th>data</th><th>norm</th><th>runs</th><th>best validation accuracy</th></tr>"
+        return f"<p>{html.escape(repr(self))}</p><table>{head}{rows}</table>"
 
     def close(self) -> None:
         """Let the file go; closing twice does no harm."""
