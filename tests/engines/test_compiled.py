@@ -31,7 +31,7 @@ NETS = {
     "regularization": NetSpec((16,), weight_scale=0.1, reg=3.0),
     "wider than a panel": NetSpec((64, 65, 130), "layernorm", weight_scale=0.1),
     "narrower than a tile": NetSpec((3, 1, 2), weight_scale=0.3),
-    "group norm, narrow": NetSpec((4, 2), "groupnorm", num_groups=2, weight_scale=0.3),
+    "group norm, narrow": NetSpec((4, 6), "groupnorm", num_groups=2, weight_scale=0.3),
 }
 
 
