@@ -37,7 +37,7 @@ def test_depth_has_the_notebooks_settings() -> None:
         (NetSpec((100,) * 5, normalization=norm, weight_scale=2e-2), adam(50, 1e-3, test=True))
         for norm in (None, "batchnorm")
     ]
-    cell = {"start": "the notebook's", "inputs": "raw", "norm": ("no norm", "batch norm")}
+    cell = {"start": "std 0.02 (notebook)", "inputs": "raw", "norm": ("no norm", "batch norm")}
     assert nets(STUDIES["depth"], **cell) == expected
 
 

@@ -1,7 +1,8 @@
 """A claim against the observations: an effect a seed, its interval, a verdict.
 
-Comparisons are paired by seed: the two sides of a claim are measured with the same seed (the same images, and the
-same draws where the nets allow it), their difference is taken, and only the differences are averaged.
+Comparisons are paired by seed: the two sides of a claim are measured with the same seed (the same
+images, and the same draws where the nets allow it), their difference is taken, and only the
+differences are averaged.
 """
 
 from __future__ import annotations
@@ -118,8 +119,13 @@ def _value(resolved: _Resolved, of_seed: Sequence[Observation]) -> float | None:
 
 def verdict_of(estimate: Estimate, claim: Claim) -> Verdict:
     """Whether the whole interval lies on the claimed side of the margin, on the other, or on both."""
-    low, high = estimate.low - claim.margin, estimate.high - claim.margin
-    if claim.expect == "below":
+    return verdict_for(estimate, claim.margin, claim.expect)
+
+
+def verdict_for(estimate: Estimate, margin: float, expect: str) -> Verdict:
+    """The verdict on a claim that an effect is above, or below, a margin."""
+    low, high = estimate.low - margin, estimate.high - margin
+    if expect == "below":
         low, high = -high, -low
     if low > 0:
         return "holds"

@@ -24,8 +24,8 @@ def load(path: str | os.PathLike[str]) -> Study:
     """The one study that a Python file holds, under whatever name; or the study that a TOML file describes.
 
     A Python file is run as any program is: load only what you would run. A TOML file runs nothing.
-    Raises OptionError where there is no such file, where it cannot be run, or where it holds no study
-    or several.
+    Raises OptionError where there is no such file, where it cannot be run, or where it holds no
+    study or several.
     """
     file = Path(path)
     try:
@@ -74,7 +74,8 @@ class Price:
 def check(study: Study, data: DataSpec, seeds: int | None = None) -> Price:
     """What running a study on this data would take, without training anything.
 
-    What cannot work at all was refused when the study was made; `problems` are claims that these seeds cannot decide.
+    What cannot work at all was refused when the study was made; `problems` are claims that these
+    seeds cannot decide.
     """
     from normlab.studies.checking import FEWEST_SEEDS
 
@@ -116,15 +117,25 @@ def template(path: str | os.PathLike[str]) -> Path:
     """
     file = Path(path)
     if file.suffix not in (".py", ".toml"):
-        raise OptionError(f"{file} ends in neither .py nor .toml; a study is written in one of the two")
-    text = resources.files("normlab.studies").joinpath("templates", f"study{file.suffix}").read_text("utf-8")
+        raise OptionError(
+            f"{file} ends in neither .py nor .toml; a study is written in one of the two"
+        )
+    text = (
+        resources.files("normlab.studies")
+        .joinpath("templates", f"study{file.suffix}")
+        .read_text("utf-8")
+    )
     try:
         with open(file, "x", encoding="utf-8") as out:
             out.write(text)
     except FileExistsError:
-        raise OptionError(f"{file} exists already and is left as it is; name another file") from None
+        raise OptionError(
+            f"{file} exists already and is left as it is; name another file"
+        ) from None
     except OSError as error:
-        raise OptionError(f"{file} cannot be written: {error.strerror}; name a file in a folder that exists") from error
+        raise OptionError(
+            f"{file} cannot be written: {error.strerror}; name a file in a folder that exists"
+        ) from error
     return file
 
 

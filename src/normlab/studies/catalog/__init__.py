@@ -21,6 +21,9 @@ from normlab.studies.catalog.batch_size_layernorm import (
 from normlab.studies.catalog.preprocessing import PREPROCESSING as PREPROCESSING
 from normlab.studies.catalog.layernorm_limits import LAYERNORM_LIMITS as LAYERNORM_LIMITS
 from normlab.studies.catalog.tuned import TUNED_SGD as TUNED_SGD
+from normlab.studies.catalog.ghost import GHOST_BATCHES as GHOST_BATCHES
+from normlab.studies.catalog.mismatch import TEST_MODE as TEST_MODE
+from normlab.studies.catalog.decay import NORM_AND_PENALTY as NORM_AND_PENALTY
 # isort: on
 
 STUDIES: dict[str, Study] = {

@@ -14,7 +14,7 @@ from normlab.studies import (
     over_norms,
 )
 
-NOTEBOOK_START, HE = "the notebook's", "He's"
+NOTEBOOK_START, HE = "std 0.02 (notebook)", "He initialization"
 RAW, STANDARD = "raw", "standardized"
 NOTEBOOK = {"start": NOTEBOOK_START, "inputs": RAW}
 WELL_SET_UP = {"start": HE, "inputs": STANDARD}
@@ -46,7 +46,7 @@ DEPTH = Study(
                     "start",
                     {NOTEBOOK_START: {"weight_scale": 2e-2}, HE: {"start": "he"}},
                     "Start",
-                    "{} start",
+                    "{}",
                 ),
                 over_field("inputs", "inputs", (RAW, STANDARD), "Inputs", "{} inputs"),
             ),
@@ -81,7 +81,7 @@ DEPTH = Study(
         ),
         *(
             Lines(
-                f"Training loss: {inputs} inputs, {start} start",
+                f"Training loss: {inputs} inputs, {start}",
                 "loss",
                 x="step",
                 where={"start": start, "inputs": inputs},
@@ -119,16 +119,16 @@ DEPTH = Study(
         ),
         Claim(
             name="no help where the net is well set up",
-            statement="With standardized inputs and He's start, batch norm's test accuracy is less "
+            statement="With standardized inputs and He initialization, batch norm's test accuracy is less "
             "than 1 point above "
             "the plain net's.",
             **ahead(WELL_SET_UP),
             expect="below",
             margin=0.01,
             why="one point is less than half of what batch norm gains in the notebook's setting.",
-            holds="With standardized inputs and He's start it is {left} with batch norm and "
+            holds="With standardized inputs and He initialization it is {left} with batch norm and "
             "{right} without.",
-            fails="With standardized inputs and He's start it is still {left} with batch norm and "
+            fails="With standardized inputs and He initialization it is still {left} with batch norm and "
             "{right} without.",
             headline=True,
         ),

@@ -4,8 +4,9 @@ One thing varies at a time, and each net is judged by its better start, and its 
 depth varies. The plain net, batch norm and RMS norm stand beside layer norm throughout: what hurts
 them all is no weakness of layer norm.
 
-The design was changed several times after a look at seeds 231 to 238, and each claim says how. What is printed is a
-fresh test, on seeds from 251 on, which nobody had looked at when the claims took their present form.
+The design was changed several times after a look at seeds 231 to 238, and each claim says how. What
+is printed is a fresh test, on seeds from 251 on, which nobody had looked at when the claims took
+their present form.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ WIDTHS_IN_TWO = (
     "nets of two hidden layers took the place of five, in which no norm learned with two features"
 )
 PENALTY_100 = "the strongest penalty went from 1, which hardly touched any net, to 100; the better of two starts"
-NOTEBOOK, HE = "the notebook's", "He's"
+NOTEBOOK, HE = "std 0.02 (notebook)", "He initialization"
 DEPTH, WIDTH, PENALTY = ({"varies": name} for name in ("depth", "width", "regularization"))
 VALIDATION, TEST = "best validation accuracy", "test accuracy"
 WHY_TEN = "ten points are what separates a net that works from one that does not on these images."
@@ -62,9 +63,7 @@ WHY_FIVE = "half of the ten points that count as a failure."
 
 def both_starts() -> Any:
     """The axis of the two starts."""
-    return over(
-        "start", {NOTEBOOK: {"weight_scale": 2e-2}, HE: {"start": "he"}}, "Start", "{} start"
-    )
+    return over("start", {NOTEBOOK: {"weight_scale": 2e-2}, HE: {"start": "he"}}, "Start", "{}")
 
 
 GRIDS = (

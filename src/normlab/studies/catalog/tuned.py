@@ -19,8 +19,8 @@ RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
 """Half decades, three decades in all: what the notebook's 0.001 stands in the middle of."""
 HALF_DECADE = 0.5
 NORMS = (None, "batchnorm", "layernorm", "rmsnorm", "groupnorm", "dyt")
-NOTEBOOK, HE = "the notebook's", "He's"
-STARTS = over("start", {NOTEBOOK: {"weight_scale": 2e-2}, HE: {"start": "he"}}, "Start", "{} start")
+NOTEBOOK, HE = "std 0.02 (notebook)", "He initialization"
+STARTS = over("start", {NOTEBOOK: {"weight_scale": 2e-2}, HE: {"start": "he"}}, "Start", "{}")
 CHOICES = ("learning rate", "start")
 VALIDATION = "best validation accuracy"
 
@@ -85,8 +85,8 @@ def panels() -> tuple[Lines, ...]:
         over_rates(
             "From the better of two starts", {}, "start", "Start chosen on validation images."
         ),
-        over_rates("From the notebook's start (0.02)", {"start": NOTEBOOK}, None),
-        over_rates("From He's start", {"start": HE}, None),
+        over_rates("From std 0.02 (the notebook's start)", {"start": NOTEBOOK}, None),
+        over_rates("From He initialization", {"start": HE}, None),
     )
 
 

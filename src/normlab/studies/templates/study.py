@@ -6,7 +6,17 @@
 The claims are hashed into the records before the first net is trained.
 """
 
-from normlab.studies import Claim, Grid, Lines, Measure, Quantity, Reason, Study, over_field, over_norms
+from normlab.studies import (
+    Claim,
+    Grid,
+    Lines,
+    Measure,
+    Quantity,
+    Reason,
+    Study,
+    over_field,
+    over_norms,
+)
 
 PLAIN, BATCH = {"norm": "no norm"}, {"norm": "batch norm"}
 OWN_RATE = {"best_of": "learning rate", "chosen_by": "best validation accuracy"}
@@ -28,19 +38,36 @@ STUDY = Study(
     question="Does batch norm stand larger learning rates than the plain net?",
     grids=(
         Grid(
-            # fields of NetSpec and TrainingSpec that all nets share; `test` also measures the test images
-            fixed={"hidden_dims": (100,) * 3, "num_epochs": 5, "start": "he", "inputs": "standardized", "test": True},
+            # fields of NetSpec and TrainingSpec that all nets share; `test` also measures the test
+            # images
+            fixed={
+                "hidden_dims": (100,) * 3,
+                "num_epochs": 5,
+                "start": "he",
+                "inputs": "standardized",
+                "test": True,
+            },
             axes=(
                 over_norms(None, "batchnorm"),  # also layernorm, rmsnorm, groupnorm, dyt, derf
-                over_field("learning rate", "learning_rate", (1e-3, 1e-2, 1e-1), "Learning rate", "rate {}"),
+                over_field(
+                    "learning rate", "learning_rate", (1e-3, 1e-2, 1e-1), "Learning rate", "rate {}"
+                ),
             ),
         ),
     ),
     # what the tables show: names of standard measures, and records of one's own
     measures=("test accuracy", "final loss", TIME_TO_HALF),
     figure=(
-        Lines("Test accuracy over the learning rate", "test accuracy", x="learning rate", x_log=True),
-        Lines("Training loss at the largest rate", "loss", x="step", y_log=True, where={"learning rate": 1e-1}),
+        Lines(
+            "Test accuracy over the learning rate", "test accuracy", x="learning rate", x_log=True
+        ),
+        Lines(
+            "Training loss at the largest rate",
+            "loss",
+            x="step",
+            y_log=True,
+            where={"learning rate": 1e-1},
+        ),
     ),
     claims=(
         Claim(
