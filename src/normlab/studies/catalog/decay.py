@@ -85,8 +85,8 @@ NORM_AND_PENALTY = Study(
         ),
         Claim(
             name="a strong penalty stops the plain net",
-            statement="At its own best rate, a penalty of 0.1 costs the plain net more test accuracy than it costs batch "
-            "norm.",
+            statement="At its own best rate, a penalty of 0.1 costs the plain net more test accuracy "
+            "than it costs batch norm.",
             left=Quantity(
                 TEST,
                 {"norm": "no norm", "penalty": 0.0},
