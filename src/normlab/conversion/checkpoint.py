@@ -12,10 +12,9 @@ from normlab import checkpoints
 from normlab.arguments import explained
 from normlab.conversion.net_parts import Parts, Take, parts_of, put_together, take_apart
 from normlab.errors import OptionError, RecordsError, UserError, not_one_of, quoted
-from normlab.layers.norms import BY_NAME
+from normlab.layers.norms import BY_NAME, RUNNING
 from normlab.nets import FullyConnectedNet
 from normlab.nets.settings import settings_of
-from normlab.solver import RUNNING
 from normlab.typing import Array, Generator
 
 _WITH_GROUPS = next(norm.name for norm in BY_NAME.values() if "num_groups" in norm.options)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from normlab.data.compressed import ByteStream
 from normlab.errors import DataError
@@ -43,7 +43,7 @@ def members(path: Path, wanted: Collection[str], largest: int) -> Iterator[tuple
         """A header whose extension, which tarfile reads into memory, is of a reasonable size."""
 
         @classmethod
-        def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> TarInfo:
+        def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
             header = super().frombuf(buf, encoding, errors)
             if header.type in _EXTENSIONS and header.size > _LARGEST_EXTENDED_HEADER:
                 raise DataError(f"{path}: an extended header claims {header.size:,} bytes")
@@ -53,7 +53,7 @@ def members(path: Path, wanted: Collection[str], largest: int) -> Iterator[tuple
     with ByteStream(path) as unbounded:
         stream = _Bounded(unbounded, path)
         try:
-            with tarfile.open(fileobj=stream, mode="r|", tarinfo=Header) as archive:
+            with tarfile.open(fileobj=cast(Any, stream), mode="r|", tarinfo=Header) as archive:
                 for count, member in enumerate(archive):
                     if count >= _MOST_MEMBERS:
                         raise DataError(
