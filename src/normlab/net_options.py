@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -22,6 +23,22 @@ NOT_OF_KIND = {
 KINDS = tuple(NOT_OF_KIND)
 RESIDUALS = (None, "pre-norm", "post-norm")
 STATISTICS = ("batch", "population")
+
+
+def image_shape_of(input_dim: int) -> tuple[int, int, int]:
+    """The shape (C, H, W) of square images of so many values: one channel if that is a square, else three.
+
+    >>> image_shape_of(64), image_shape_of(3072)
+    ((1, 8, 8), (3, 32, 32))
+    """
+    for channels in (1, 3):
+        side = math.isqrt(input_dim // channels)
+        if channels * side * side == input_dim and side:
+            return channels, side, side
+    raise OptionError(
+        f"images of {input_dim} values are not square in one channel or three; say "
+        f"image_shape=(channels, height, width)"
+    )
 
 
 def check_images(filters: Iterable[int], image_shape: Iterable[int], filter_size: int) -> None:

@@ -33,7 +33,13 @@ from normlab.errors import OptionError
 from normlab.history import History
 from normlab.layers.checks import EPS
 from normlab.layers.norm_record import MOMENTUM
-from normlab.net_options import KINDS, NOT_OF_KIND, check_images, check_net_options
+from normlab.net_options import (
+    KINDS,
+    NOT_OF_KIND,
+    check_images,
+    check_net_options,
+    image_shape_of,
+)
 from normlab.optim import UPDATE_RULES
 from normlab.validation import choice, finite_number, truth, whole_number, whole_numbers
 
@@ -124,7 +130,7 @@ class NetSpec:
         _set(self, "filter_size", whole_number("filter_size", self.filter_size, 1))
         _set(self, "per_pixel", truth("per_pixel", self.per_pixel))
         if self.kind == "convolutional":
-            check_images(self.filters, self.image_shape, self.filter_size)
+            check_images(self.filters, self.image_shape or (1, 1024, 1024), self.filter_size)
             whole_numbers("hidden_dims", self.hidden_dims, 1)
         others = NOT_OF_KIND[self.kind]
         usual = {item.name: item.default for item in fields(self)}
@@ -235,6 +241,9 @@ class RunSpec:
                     f"RunSpec(NetSpec(...), TrainingSpec(...), DataSpec(...), seed)"
                 )
         _set(self, "seed", whole_number("seed", self.seed, 0, 2**32 - 1))
+        if self.net.filters and not self.net.image_shape and self.data.input_dim:
+            shape = image_shape_of(self.data.input_dim)
+            check_images(self.net.filters, shape, self.net.filter_size)
         values = math.prod(self.net.image_shape)
         if self.net.image_shape and self.data.input_dim not in (0, values):
             raise OptionError(

@@ -194,6 +194,8 @@ def _check(
 def estimated_work(spec: RunSpec) -> float:
     """About how long a run takes, in multiplications, to order runs and to foresee the end."""
     net, training, data = spec.net, spec.training, spec.data
+    if net.filters:
+        return _convolutional_work(spec)
     dims = [data.input_dim, *net.hidden_dims, data.num_classes]
     weights = sum(fan_in * fan_out for fan_in, fan_out in pairwise(dims))
     steps = training.num_epochs * max(data.num_train // training.batch_size, 1)
@@ -202,6 +204,19 @@ def estimated_work(spec: RunSpec) -> float:
     step = weights * (3 * training.batch_size + 15) + 300_000 * len(dims)
     examples_measured = (training.num_epochs + 1) * (min(data.num_train, 1000) + data.num_val)
     return float(steps * step + examples_measured * weights)
+
+
+def _convolutional_work(spec: RunSpec) -> float:
+    """The same of a convolutional net, whose norms and pools cost about as much as its products."""
+    net, training, data = spec.net, spec.training, spec.data
+    pixels, window = data.input_dim, net.filter_size**2
+    channels, work = 1, 0.0
+    for filters in net.filters:
+        work += pixels * filters * (channels * window + 100)
+        channels, pixels = filters, pixels // 4
+    steps = training.num_epochs * max(data.num_train // training.batch_size, 1)
+    examples = (training.num_epochs + 1) * (min(data.num_train, 1000) + data.num_val)
+    return steps * (3 * training.batch_size * work + 3_000_000) + examples * work
 
 
 def _lost(lost: list[RunSpec], total: int, records: Records | None) -> str:

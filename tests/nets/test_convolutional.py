@@ -127,6 +127,15 @@ def test_what_makes_no_net_is_a_sentence(settings, words):
     assert words in str(caught.value)
 
 
+def test_the_shape_of_square_images_need_not_be_said(digits):
+    net = NetSpec((), kind="convolutional", filters=(4, 8))
+    spec = RunSpec(net, TrainingSpec(batch_size=20, num_epochs=1), digits.spec)
+    said = RunSpec(normlab.specs.replace(net, image_shape=(1, 8, 8)), spec.training, spec.data)
+    assert engines.train("reference", spec, digits) == engines.train("reference", said, digits)
+    with pytest.raises(OptionError, match="which 16 must divide"):
+        RunSpec(NetSpec((), kind="convolutional", filters=(1,) * 4), data=digits.spec)
+
+
 def test_images_that_do_not_fit(digits):
     net = NetSpec((), kind="convolutional", image_shape=(3, 8, 8), filters=(4,))
     with pytest.raises(OptionError, match="has 192 values, and an image of 'digits' has 64"):

@@ -14,6 +14,7 @@ from normlab.data.prepared import prepared
 from normlab.engines.engine import Engine
 from normlab.errors import NonFiniteWarning, OptionError
 from normlab.layers import norms
+from normlab.net_options import image_shape_of
 from normlab.nets import ConvolutionalNet, FullyConnectedNet, Net
 from normlab.solver import Solver
 from normlab.specs import History, RunSpec, added_settings
@@ -70,7 +71,7 @@ def net_for(spec: RunSpec, rng: Generator) -> Net:
     if net.filters:
         return ConvolutionalNet(
             net.filters,
-            net.image_shape,
+            net.image_shape or image_shape_of(spec.data.input_dim),
             net.hidden_dims,
             net.filter_size,
             spec.data.num_classes,

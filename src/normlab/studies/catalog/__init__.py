@@ -24,6 +24,7 @@ from normlab.studies.catalog.tuned import TUNED_SGD as TUNED_SGD
 from normlab.studies.catalog.ghost import GHOST_BATCHES as GHOST_BATCHES
 from normlab.studies.catalog.mismatch import TEST_MODE as TEST_MODE
 from normlab.studies.catalog.decay import NORM_AND_PENALTY as NORM_AND_PENALTY
+from normlab.studies.catalog.convolutions import CONVOLUTIONS as CONVOLUTIONS
 # isort: on
 
 STUDIES: dict[str, Study] = {
