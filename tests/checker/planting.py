@@ -26,8 +26,12 @@ STYLES = (
     ("layers_course", "nets_lists", "optim_inplace"),
     ("layers_library", "nets_plain", "optim_later"),
     ("layers_matrix", "nets_recent", "optim_later"),
+    ("layers_objects", "nets_sandwich", "optim_functional"),
+    ("layers_staged", "nets_inline", "optim_functional"),
+    ("layers_objects", "nets_inline", "optim_plain"),
+    ("layers_einsum", "nets_sandwich", "optim_functional"),
 )
-"""Correct code in ten styles of layers, three of nets, three of update rules."""
+"""Correct code in eleven styles of layers, five of nets, four of update rules."""
 
 BASE = ("layers_staged", "nets_plain", "optim_plain")
 

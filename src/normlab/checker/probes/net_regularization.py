@@ -36,10 +36,10 @@ def examine(case: Case, rng: np.random.Generator, d: NetDraw, ask: Ask, label: s
     _judge_gradients(case, d, dict(zip(d.keys, added[1:], strict=True)), evidence)
 
 
-def _scaled(rng: np.random.Generator, d: NetDraw) -> NetDraw:
-    """The draw with each parameter at another size of its own."""
+def _another(rng: np.random.Generator, d: NetDraw) -> NetDraw:
+    """The draw at other parameters, each of a size of its own."""
     return replace(
-        d, params={key: value * rng.uniform(0.5, 1.6) for key, value in d.params.items()}
+        d, params={k: rng.normal(size=v.shape) * rng.uniform(0.3, 0.9) for k, v in d.params.items()}
     )
 
 
@@ -74,7 +74,7 @@ def _regress(
 
 
 def _judge_loss(case: Case, rng: np.random.Generator, d: NetDraw, ask: Ask, evidence: str) -> None:
-    draws = [_scaled(rng, d) for _ in range(len(d.keys) + 3)]
+    draws = [_another(rng, d) for _ in range(len(d.keys) + 3)]
     seen = np.array([_penalty(each, ask) for each in draws])
     found = _regress(draws, seen, d.keys, lambda value: 0.5 * float((value**2).sum()))
     if found is None:

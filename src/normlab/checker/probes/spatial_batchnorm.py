@@ -186,7 +186,8 @@ def _examine_state(case: Case, draws: list[Images], shape: tuple[int, ...]) -> N
         told = "running_mean is what one channel after the other wrote over the same entry"
         case.wrong("shared_bn_param", told)
     elif running != () and blocked:
-        case.waiting(["batchnorm_forward"])
+        case.follows(["batchnorm_forward"])
+        _examine_composed(case, d, shape)
         return
     elif running != () and layout:
         report(case, running, "batchnorm_forward", "running statistics after a step")
