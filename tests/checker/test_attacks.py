@@ -53,7 +53,11 @@ def attacked(place: Path, text: str):
     file.write_text(filled)
     started = time.monotonic()
     report = check_path(
-        place / "submission", seed=1, limits=LIMITS, confine={"read": [str(place / "submission")]}, refused=REFUSED
+        place / "submission",
+        seed=1,
+        limits=LIMITS,
+        confine={"read": [str(place / "submission")]},
+        refused=REFUSED,
     )
     assert time.monotonic() - started < LIMITS.seconds_in_all + 5
     assert [entry.name for entry in outside.iterdir()] == ["canary"]
@@ -92,7 +96,9 @@ def test_an_attack_at_import_is_contained(name, place):
 @needs_sandbox
 def test_no_process_is_left_behind(place):
     attacked(place, GOOD + "def softmax_loss(x, y):\n    while True: pass\n")
-    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(
+        ["ps", "-eo", "args"], capture_output=True, text=True, check=True
+    ).stdout
     assert str(place) not in listed
 
 
@@ -104,10 +110,10 @@ def test_no_other_system_call_is_answered(place):
     known = sorted(SYSCALLS[os.uname().machine].values())
     known += [335, 336]  # uretprobe and uprobe: the kernel ends whoever calls them by itself
     text = (
-        f"import ctypes\nlibrary = ctypes.CDLL(None, use_errno=True)\nlibrary.syscall.restype = ctypes.c_long\n"
-        f"answered = []\nfor number in sorted(set(range(480)) - set({known})):\n"
-        "    if library.syscall(number, 0, 0, 0, 0, 0, 0) != -1 or ctypes.get_errno() != 1:\n"
-        "        answered.append(number)\nraise ValueError(f'answered: {{answered}}')"
+        "import ctypes\nlibrary = ctypes.CDLL(None, use_errno=True)\nlibrary.syscall.restype = "
+        f"ctypes.c_long\nanswered = []\nfor number in sorted(set(range(480)) - set({known})):\n    "
+        "if library.syscall(number, 0, 0, 0, 0, 0, 0) != -1 or ctypes.get_errno() != 1:\n        "
+        "answered.append(number)\nraise ValueError(f'answered: {{answered}}')"
     )
     report = attacked(place, GOOD + f"def softmax_loss(x, y):\n{indented(text)}\n")
     assert "answered: []" in report.to_json()
@@ -117,7 +123,9 @@ def test_the_number_of_attacks():
     assert len(IN_A_CALL) + len(AT_IMPORT) >= 120
 
 
-@pytest.mark.parametrize("hostile", ["../evil.py", "/tmp/evil-normlab.py", "a/../../evil.py", "C:/evil.py"])
+@pytest.mark.parametrize(
+    "hostile", ["../evil.py", "/tmp/evil-normlab.py", "a/../../evil.py", "C:/evil.py"]
+)
 def test_a_zip_that_climbs_writes_nothing_outside(hostile, tmp_path):
     with zipfile.ZipFile(tmp_path / "s.zip", "w") as archive:
         archive.writestr(hostile, "x = 1\n")
@@ -156,7 +164,9 @@ def test_without_a_sandbox_grading_refuses(tmp_path, monkeypatch):
         "try: confinement.apply({'read': []})\n"
         "except confinement.ConfinementError as error: print(error)\n"
     )
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    told = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
     assert "no sandbox" in told
 
     def refuses(*_, **__):

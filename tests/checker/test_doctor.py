@@ -1,4 +1,4 @@
-"""The doctor finds what is planted in a model, says nothing of a healthy one, and shows its evidence."""
+"""The doctor finds what is planted in a model, with evidence, and nothing in a healthy one."""
 
 import json
 

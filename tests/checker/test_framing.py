@@ -32,13 +32,26 @@ def frame(header, body=b""):
 
 @pytest.mark.parametrize(
     "value",
-    [None, True, 3, 2.5, float("inf"), "text", (1, [2, {"a": (None,)}]), Kept(3, "tuple"), Opaque("Thing"), np.float64],
+    [
+        None,
+        True,
+        3,
+        2.5,
+        float("inf"),
+        "text",
+        (1, [2, {"a": (None,)}]),
+        Kept(3, "tuple"),
+        Opaque("Thing"),
+        np.float64,
+    ],
 )
 def test_plain_values_come_back_equal(value):
     assert framing.read(taker(framing.encode(value))) == value
 
 
-@pytest.mark.parametrize("dtype", ["bool", "int8", "int64", "float16", "float32", "float64", "complex128"])
+@pytest.mark.parametrize(
+    "dtype", ["bool", "int8", "int64", "float16", "float32", "float64", "complex128"]
+)
 @pytest.mark.parametrize("shape", [(), (0, 3), (2, 3), (1, 2, 3, 4)])
 def test_arrays_come_back_to_the_bit(dtype, shape):
     array = np.random.default_rng(0).normal(size=shape).astype(dtype)

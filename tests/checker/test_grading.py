@@ -1,4 +1,4 @@
-"""Grading: points by a rubric, tables, other autograders, and work that continues where it stopped."""
+"""Grading: points by a rubric, tables, autograders, and work that continues."""
 
 import csv
 import io
@@ -20,12 +20,14 @@ from tests.checker.planting import namespace, planted, text_of
 
 SOURCE = text_of("layers_staged")
 HALVED = planted(SOURCE, {"batchnorm_backward": [("dvar * 2 * xmu", "dvar * xmu")]})
-RUBRIC = Rubric({"relu_forward": 1, "batchnorm_backward": 10, "adam": 2}, {"factor_two_missing": 0.5})
+RUBRIC = Rubric(
+    {"relu_forward": 1, "batchnorm_backward": 10, "adam": 2}, {"factor_two_missing": 0.5}
+)
 
 
 @pytest.fixture
 def handed_in(tmp_path):
-    """Three submissions: a folder that is right, a zip with a lost factor 2, a file that cannot be read."""
+    """Three submissions: a right folder, a zip with a lost factor 2, a file that does not parse."""
     folder = tmp_path / "in"
     (folder / "anna" / "cs682").mkdir(parents=True)
     (folder / "anna" / "cs682" / "layers.py").write_text(SOURCE)
@@ -37,7 +39,9 @@ def handed_in(tmp_path):
 
 def test_points_follow_the_rubric(handed_in, tmp_path):
     seen = []
-    graded = grade(handed_in, tmp_path / "out", rubric=RUBRIC, isolation="none", seed=5, progress=seen.append)
+    graded = grade(
+        handed_in, tmp_path / "out", rubric=RUBRIC, isolation="none", seed=5, progress=seen.append
+    )
     assert {one.name: dict(one.scores) for one in graded} == {
         "anna": {"relu_forward": 1, "batchnorm_backward": 10, "adam": 0},
         "ben__late": {"relu_forward": 1, "batchnorm_backward": 5, "adam": 0},
@@ -57,7 +61,15 @@ def test_points_follow_the_rubric(handed_in, tmp_path):
         "faults",
         "protections",
     ]
-    assert rows[2][:7] == ["ben__late", "1", "5", "0", "6", "13", "batchnorm_backward.factor_two_missing"]
+    assert rows[2][:7] == [
+        "ben__late",
+        "1",
+        "5",
+        "0",
+        "6",
+        "13",
+        "batchnorm_backward.factor_two_missing",
+    ]
     assert "factor 2" in (tmp_path / "out" / "misconceptions.csv").read_text("utf-8-sig")
     assert "ben__late" in (tmp_path / "out" / "index.html").read_text()
     results = json.loads((tmp_path / "out" / "gradescope" / "ben__late.json").read_text())
@@ -107,7 +119,9 @@ def test_a_record_that_is_damaged_is_made_again(handed_in, tmp_path):
     out = tmp_path / "out"
     first = grade(handed_in, out, isolation="none")
     (out / "records" / "anna.json").write_text("{")
-    assert [one.scores for one in grade(handed_in, out, isolation="none")] == [one.scores for one in first]
+    assert [one.scores for one in grade(handed_in, out, isolation="none")] == [
+        one.scores for one in first
+    ]
 
 
 def test_a_rubric_is_read_and_its_mistakes_are_told(tmp_path):
@@ -176,7 +190,9 @@ def test_a_notebook_is_a_submission(tmp_path):
     (tmp_path / "in" / "anna" / "hw.ipynb").write_text(json.dumps({"cells": cells}))
     (tmp_path / "in" / "ben.ipynb").write_text(json.dumps({"cells": cells}))
     (tmp_path / "in" / "carl.ipynb").write_text("{")
-    graded = grade(tmp_path / "in", tmp_path / "out", isolation="none", rubric=Rubric({"relu_forward": 1}))
+    graded = grade(
+        tmp_path / "in", tmp_path / "out", isolation="none", rubric=Rubric({"relu_forward": 1})
+    )
     assert [one.score for one in graded] == [1, 1, 0]
     assert graded[2].report.wrong
 
@@ -184,8 +200,20 @@ def test_a_notebook_is_a_submission(tmp_path):
 def test_stopped_while_grading_it_loses_nobody(handed_in, tmp_path):
     """A judge that is ended leaves no record: the next run judges that submission again."""
     out = tmp_path / "out"
-    (handed_in / "dora.py").write_text("import time\ntime.sleep(4)\ndef relu_forward(x):\n    return x * (x > 0), x\n")
-    command = [sys.executable, "-m", "normlab.cli", "grade", str(handed_in), "--out", str(out), "--isolation", "none"]
+    (handed_in / "dora.py").write_text(
+        "import time\ntime.sleep(4)\ndef relu_forward(x):\n    return x * (x > 0), x\n"
+    )
+    command = [
+        sys.executable,
+        "-m",
+        "normlab.cli",
+        "grade",
+        str(handed_in),
+        "--out",
+        str(out),
+        "--isolation",
+        "none",
+    ]
     process = subprocess.Popen([*command, "--workers", "1"], stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
     while len(list((out / "records").glob("*.json"))) < 3 and time.monotonic() < deadline:

@@ -1,4 +1,4 @@
-"""Whatever a function returns is a finding about that function, and the others are judged as ever."""
+"""Whatever a function returns is a finding about it, and the others are judged as ever."""
 
 import itertools
 
@@ -27,8 +27,10 @@ SLIPS = {
     "a generator": lambda v: (x for x in _tuple(v)),
     "another axis": lambda v: _each(v, lambda a: a[None]),
 }
-FUNCTIONS = ("relu_forward", "relu_backward", "softmax_loss", "svm_loss", "affine_backward", "dropout_forward",
-             "dropout_backward", "batchnorm_forward", "batchnorm_backward", "layernorm_backward", "adam",
+FUNCTIONS = ("relu_forward", "relu_backward", "softmax_loss", "svm_loss", "affine_backward",
+             "dropout_forward",
+             "dropout_backward", "batchnorm_forward", "batchnorm_backward", "layernorm_backward",
+             "adam",
              "max_pool_backward_naive", "spatial_groupnorm_backward")  # fmt: skip
 
 

@@ -59,7 +59,10 @@ def test_an_exception_tells_its_place(subject):
 
 
 def test_a_seed_is_set_before_the_call(subject):
-    first, second = (subject.call("softmax_loss", np.zeros(2), np.zeros(2), numpy_seed=4).value[0] for _ in range(2))
+    first, second = (
+        subject.call("softmax_loss", np.zeros(2), np.zeros(2), numpy_seed=4).value[0]
+        for _ in range(2)
+    )
     assert first == second == np.random.RandomState(4).rand()
 
 
@@ -93,7 +96,10 @@ def test_the_child_ends_with_its_parent(how, tmp_path):
     )
     parent = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 30
-    while not ((tmp_path / "pid").exists() and (tmp_path / "pid").read_text().strip()) and time.monotonic() < deadline:
+    while (
+        not ((tmp_path / "pid").exists() and (tmp_path / "pid").read_text().strip())
+        and time.monotonic() < deadline
+    ):
         time.sleep(0.02)
     child = int((tmp_path / "pid").read_text())
     os.kill(parent.pid, how)

@@ -121,10 +121,12 @@ def test_what_an_older_landlock_leaves_open_is_closed(abi, tmp_path):
         "rename": "import os; os.rename(__file__, __file__ + '2')",
     }
     body = "".join(
-        f"    try:\n        {text}\n        done.append({name!r})\n    except PermissionError:\n        pass\n"
+        f"    try:\n        {text}\n        done.append({name!r})\n    except PermissionError:\n   "
+        "     pass\n"
         for name, text in attacks.items()
     )
-    source = f"{GOOD}def softmax_loss(x, y):\n    done = []\n{body}    raise ValueError(f'done: {{done}}')\n"
+    source = f"{GOOD}def softmax_loss(x, y):\n    done = []\n{body}"
+    source += "    raise ValueError(f'done: {done}')\n"
     (tmp_path / "layers.py").write_text(source)
     confine = {"read": [str(tmp_path)], "highest_abi": abi}
     report = check_path(tmp_path, seed=1, limits=Limits(), confine=confine)
@@ -141,9 +143,10 @@ def test_no_capability_is_left_and_the_report_says_what_holds(tmp_path):
     assert "no capabilities" in report.held
     assert any("fcntl" in held for held in report.held)
     code = (
-        "import ctypes, platform; from normlab.checker.child import confinement as c\n"
-        "c._drop_capabilities(ctypes.CDLL(None, use_errno=True), platform.machine())\n"
-        "print([line for line in open('/proc/self/status') if line.startswith(('CapEff', 'CapPrm'))])"
+        "import ctypes, platform; from normlab.checker.child import confinement as "
+        "c\nc._drop_capabilities(ctypes.CDLL(None, use_errno=True), "
+        "platform.machine())\nprint([line for line in open('/proc/self/status') if "
+        "line.startswith(('CapEff', 'CapPrm'))])"
     )
     told = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
@@ -237,7 +240,10 @@ def test_links_lead_nowhere_out_of_a_submission(folder, tmp_path):
     (folder / "carol.py").write_text(
         "from submission.alice import relu_forward\nfrom alice import relu_forward\n"
     )
-    dave = "import sys\nsys.meta_path[:] = [f for f in sys.meta_path if 'child' not in type(f).__module__]\n"
+    dave = (
+        "import sys\n"
+        "sys.meta_path[:] = [f for f in sys.meta_path if 'child' not in str(type(f))]\n"
+    )
     (folder / "dave.py").write_text(f"{dave}from normlab.layers import relu_forward as r\n"
                                     "def relu_forward(x):\n    return r(x)\n")  # fmt: skip
     found = graded(folder, tmp_path / "out", isolation="container")

@@ -1,4 +1,7 @@
-"""The same layers written for PyTorch: on tensors, as autograd functions, as modules, as classes of a course."""
+"""The same layers written for PyTorch.
+
+On tensors, as autograd functions, as modules, as classes of a course.
+"""
 
 import pytest
 
@@ -39,7 +42,8 @@ class Linear(object):
     @staticmethod
     def backward(dout, cache):
         x, w, b = cache
-        return dout.mm(w.t()).reshape(x.shape), x.reshape(x.shape[0], -1).t().mm(dout), dout.sum(dim=0)
+        return dout.mm(w.t()).reshape(x.shape), x.reshape(x.shape[0], -1).t().mm(dout),
+        dout.sum(dim=0)
 class ReLU(object):
     @staticmethod
     def forward(x):
@@ -78,8 +82,9 @@ class BatchNormByHand(torch.nn.Module):
         mean, var = self.running_mean, self.running_var
         if self.training:
             mean, var = x.mean(0), x.var(0, unbiased=False)
-            self.running_mean = (1 - self.momentum) * self.running_mean + self.momentum * mean.detach()
-            self.running_var = (1 - self.momentum) * self.running_var + self.momentum * var.detach()
+            m = self.momentum
+            self.running_mean = (1 - m) * self.running_mean + m * mean.detach()
+            self.running_var = (1 - m) * self.running_var + m * var.detach()
         return (x - mean) / torch.sqrt(var + self.eps) * self.gamma + self.beta
 """
 
@@ -110,7 +115,8 @@ def test_functions_on_tensors(checked):
 def test_classes_of_static_methods(checked):
     report = checked(COURSE)
     assert report.functions == {
-        "affine_forward": "right", "affine_backward": "right", "relu_forward": "right", "relu_backward": "wrong",
+        "affine_forward": "right", "affine_backward": "right", "relu_forward": "right",
+        "relu_backward": "wrong",
     }  # fmt: skip
     assert not report.not_judged
 

@@ -25,14 +25,15 @@ def check(
     seed: int | None = None,
     limits: Limits | None = None,
 ) -> Report:
-    """Check a file, an assignment's folder, a module, or a namespace such as a notebook's `globals()`.
+    """Check a file, an assignment's folder, a module, or a namespace such as `globals()`.
 
-    `model.py:MyLayerNorm` is one layer of PyTorch in a file, a `torch.autograd.Function` or a `torch.nn.Module`,
-    judged as the assignment's function that its name holds.
+    `model.py:MyLayerNorm` is one layer of PyTorch in a file, a `torch.autograd.Function` or a
+    `torch.nn.Module`, judged as the assignment's function that its name holds.
 
-    Files and folders, and modules that have a file, are run from the disk in a process of their own, with
-    limits on time and memory: a guard against accidents, no sandbox against malice. A namespace is checked
-    here, as it is. The inputs are random; `seed` (kept in the report) repeats them.
+    Files and folders, and modules that have a file, are run from the disk in a process of their
+    own, with limits on time and memory: a guard against accidents, no sandbox against malice. A
+    namespace is checked here, as it is. The inputs are random; `seed` (kept in the report) repeats
+    them.
 
     Raises UserError for a path that does not exist, OptionError for anything that is none of these.
     """
@@ -81,7 +82,10 @@ def split_entry(target: str) -> tuple[Path, str]:
 
 
 def check_path(path: Path, *, seed: int, limits: Limits, **options: Any) -> Report:
-    """Check a file or folder; a process that is lost before anything can be asked is a finding too."""
+    """Check a file or folder.
+
+    A process that is lost before anything can be asked is a finding too.
+    """
     try:
         subject: Subject = ChildSubject(path, limits=limits, **options)
     except SubjectLost as lost:
@@ -97,7 +101,9 @@ def check_path(path: Path, *, seed: int, limits: Limits, **options: Any) -> Repo
             line=note.line,
         )
         for note in subject.notes
-        if note.kind == "failed" and note.function in NAMES and note.function not in subject.inventory
+        if note.kind == "failed"
+        and note.function in NAMES
+        and note.function not in subject.inventory
     )
     return replace(
         report,

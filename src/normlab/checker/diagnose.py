@@ -78,7 +78,7 @@ def diagnose(subject: Subject, name: str, *, seed: int = 0) -> Report:
 def _run(
     exam: Examination, probe: Callable[[Examination], None], functions: tuple[str, ...]
 ) -> None:
-    """One probe; where the process is lost, the function at fault is named and the others are asked again."""
+    """One probe; where the process is lost, one function is at fault, others are asked again."""
     while True:
         before = len(exam.findings)
         try:
@@ -104,7 +104,10 @@ def _run(
 
 
 def _take_failure(exam: Examination, functions: list[str], before: int, error: Exception) -> bool:
-    """A probe has failed on what it read. True: one function is set aside, and the others are to be asked again."""
+    """A probe has failed on what it read.
+
+    True: one function is set aside, and the others are to be asked again.
+    """
     done = {finding.function for finding in exam.findings[before:]}
     left = [function for function in functions if function not in done]
     name, value = exam.subject.latest

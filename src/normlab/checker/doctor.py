@@ -1,4 +1,6 @@
-"""A whole PyTorch model and its batch norm layers: what does not do what its author expects, with the evidence.
+"""A whole PyTorch model and its batch norm layers.
+
+What does not do what its author expects, with the evidence.
 
 The file runs in a process of its own, as in `check`: a guard against accidents, no sandbox.
 """
@@ -25,7 +27,9 @@ LOOKED_FOR = (
 
 @dataclass(frozen=True)
 class Trouble:
-    """One thing about a model: its kind, the layer (empty: the whole model), a sentence, what was measured.
+    """One thing about a model.
+
+    Its kind, the layer (empty: the whole model), a sentence, what was measured.
 
     `note` marks what is so by design, and harms only in a case that may not occur.
     """
@@ -69,7 +73,8 @@ class Checkup:
         for trouble in self.troubles:
             mark = "·" if trouble.note else "✗"
             lines.append(
-                f"{mark} {trouble.kind}{f' ({trouble.layer})' if trouble.layer else ''}: {trouble.sentence}"
+                f"{mark} {trouble.kind}{f' ({trouble.layer})' if trouble.layer else ''}: "
+                f"{trouble.sentence}"
             )
             lines += [f"    measured: {trouble.evidence}", ""]
         if not self.harmful:
@@ -87,9 +92,10 @@ def doctor(
 ) -> Checkup:
     """Examine the model that `model.py:build` is or makes.
 
-    `build` is a `torch.nn.Module`, or a function without arguments that returns one, or returns one with a batch
-    (a tensor or a data loader). `shape` is that of one example, where no batch is given and it cannot be seen.
-    With the number of training `examples` and the `batch_size` the last batch of an epoch is looked at too.
+    `build` is a `torch.nn.Module`, or a function without arguments that returns one, or returns one
+    with a batch (a tensor or a data loader). `shape` is that of one example, where no batch is
+    given and it cannot be seen. With the number of training `examples` and the `batch_size` the
+    last batch of an epoch is looked at too.
 
     Raises OptionError for a target without a name, UserError where the model cannot be examined.
     """

@@ -22,7 +22,10 @@ def register(shell: Any) -> None:
     """Give an IPython shell the magic."""
 
     def check_cell(line: str, cell: str) -> Hinted | None:
-        """%%check [names] [--hint 0..3] [--seed N]: run the cell and check what it defines (or those named)."""
+        """%%check [names] [--hint 0..3] [--seed N].
+
+        Run the cell and check what it defines (or those named).
+        """
         names, hint, seed = arguments(line)
         ran = shell.run_cell(cell)
         if not ran.success:
@@ -54,12 +57,19 @@ def arguments(line: str) -> tuple[list[str], int, int | None]:
 def defined(cell: str) -> list[str]:
     """The functions and classes that a cell defines, but those that begin with an underscore."""
     source = notebooks.without_magics(cell)
-    found = [node.name for node in ast.parse(source).body if isinstance(node, (ast.FunctionDef, ast.ClassDef))]
+    found = [
+        node.name
+        for node in ast.parse(source).body
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef))
+    ]
     return [name for name in found if not name.startswith("_")]
 
 
 def only(report: Report, names: list[str], named: Sequence[str] = ()) -> Report:
-    """The report on these alone. Those that nobody knows are listed, with the reason and a near name."""
+    """The report on these alone.
+
+    Those that nobody knows are listed, with the reason and a near name.
+    """
     missing = [NotJudged(name, not_known(name)) for name in names if name not in NAMES]
     missing += [NotJudged(name, "there is no such function") for name in named
                 if name in NAMES and name not in report.functions]  # fmt: skip

@@ -1,7 +1,8 @@
 """A file, folder or cell in a process of its own, under limits and, where asked for, confined.
 
-The process is started by `-I` from this package's own folder: nothing that lies beside the file, in the
-current folder or in the environment can be imported in the place of Python's modules or of ours.
+The process is started by `-I` from this package's own folder: nothing that lies beside the file, in
+the current folder or in the environment can be imported in the place of Python's modules or of
+ours.
 """
 
 from __future__ import annotations
@@ -39,7 +40,10 @@ class NoSandbox(UserError):
 
 @dataclass(frozen=True)
 class Limits:
-    """What a person's code may use. Seconds are wall-clock a call; memory and file size are bytes."""
+    """What a person's code may use.
+
+    Seconds are wall-clock a call; memory and file size are bytes.
+    """
 
     seconds_a_call: float = 5.0
     seconds_to_load: float = 30.0
@@ -159,7 +163,7 @@ class ChildSubject(Subject):
         return answer if isinstance(answer, dict) else {}
 
     def _send_and_read(self, request: dict[str, Any] | None, seconds: float, what: str) -> Any:
-        """Send a request (None: there is nothing to send) and read the next frame, within so many seconds."""
+        """Send a request (None: nothing to send) and read the next frame, within these seconds."""
         process = self._process
         assert process is not None
         deadline = min(time.monotonic() + seconds, self._ends + 1)

@@ -14,7 +14,10 @@ GRADIENTS = ("_backward", "_backward_alt", "_backward_naive", "_loss")
 
 
 def unreadable(name: str, value: Any) -> bool:
-    """Whether a gradient or a loss is something else than arrays and numbers. None is not: it may be unwritten."""
+    """Whether a gradient or a loss is something else than arrays and numbers.
+
+    None is not: it may be unwritten.
+    """
     if not name.endswith(GRADIENTS):
         return False
     several = type(value) in (tuple, list)
@@ -32,7 +35,10 @@ def unreadable(name: str, value: Any) -> bool:
 
 
 def odd(value: Any) -> str:
-    """What is odd about a returned value, in words; empty where it is an array or a tuple of arrays and numbers."""
+    """What is odd about a returned value, in words.
+
+    Empty where it is an array or a tuple of arrays and numbers.
+    """
     if type(value) in (tuple, list):
         parts = [_kind(item) for item in value]
         if all(part in READABLE for part in parts):

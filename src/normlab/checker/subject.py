@@ -1,7 +1,8 @@
 """The code under examination, seen from outside: names, calls and what came back.
 
-Probes are written once, against `Subject`. `ChildSubject` (process.py) runs a file or folder in a process of its
-own, under limits; `LocalSubject` serves a module that this process already holds (a notebook's own code).
+Probes are written once, against `Subject`. `ChildSubject` (process.py) runs a file or folder in a
+process of its own, under limits; `LocalSubject` serves a module that this process already holds (a
+notebook's own code).
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ from normlab.checker.names import NAMES
 
 
 class Raised(NamedTuple):
-    """An exception of the person's code: its type, message, and the innermost line that is theirs."""
+    """An exception of the person's code.
+
+    Its type, message, and the innermost line that is theirs.
+    """
 
     type: str
     message: str
@@ -33,7 +37,7 @@ class Raised(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What a call gave: its value, the arguments as they are afterwards, and which kept ones it changed."""
+    """What a call gave: its value, the arguments afterwards, and which kept ones it changed."""
 
     value: Any
     error: Raised | None
@@ -42,7 +46,10 @@ class Outcome(NamedTuple):
 
 
 class Known(NamedTuple):
-    """A function or class that is there: where, with which parameters (name, default as text), documented how."""
+    """A function or class that is there.
+
+    Where, with which parameters (name, default as text), documented how.
+    """
 
     file: str
     line: int
@@ -56,7 +63,10 @@ class Known(NamedTuple):
 
 
 class Note(NamedTuple):
-    """Something about the file itself: old Python, a missing module, a block that does not parse."""
+    """Something about the file itself.
+
+    Old Python, a missing module, a block that does not parse.
+    """
 
     kind: str
     file: str
@@ -110,7 +120,7 @@ class Subject:
         numpy_seed: int | None = None,
         **kwargs: Any,
     ) -> Outcome:
-        """Call a function; results at the positions in `keep` (or 'all' of it) stay there as `Kept`."""
+        """Call a function; results at the positions in `keep` (or 'all') stay there as `Kept`."""
         return self._ask("call", name, args, keep=keep, seed=numpy_seed, kwargs=kwargs)
 
     def method(

@@ -1,7 +1,10 @@
-"""What becomes of a probe that fails: a finding about the function that returned something odd, or a bug report.
+"""What becomes of a probe that fails.
 
-Probes read what a function returned. Where that is something no probe expects (None among the results, an array
-of objects, text), the function is at fault; where it is not, this program is, and says so.
+A finding about the function that returned something odd, or a bug report.
+
+Probes read what a function returned. Where that is something no probe expects (None among the
+results, an array of objects, text), the function is at fault; where it is not, this program is, and
+says so.
 """
 
 from __future__ import annotations
@@ -27,7 +30,7 @@ def wrong_result(exam: Examination, function: str, value: Any) -> None:
 
 
 def bug_report(exam: Examination, function: str, error: Exception) -> Finding:
-    """The row about a function that this program could not judge, with what its makers need to know."""
+    """The row about a function that could not be judged, with what a bug report needs."""
     steps = traceback.extract_tb(error.__traceback__)
     place = " < ".join(f"{_short(step.filename)}:{step.lineno}" for step in reversed(steps[-3:]))
     message = " ".join(str(error).split())[:200]
@@ -36,7 +39,8 @@ def bug_report(exam: Examination, function: str, error: Exception) -> Finding:
         function,
         "unjudged",
         sentence="could not be judged: this is a mistake of the checker, not of the function",
-        evidence=f"please report: normlab {_version()}, Python {platform.python_version()}, NumPy {np.__version__}, "
+        evidence=f"please report: normlab {_version()}, Python {platform.python_version()}, "
+        f"NumPy {np.__version__}, "
         f"seed {exam.seed}, {function}: {type(error).__name__}: {message} ({place})",
         severity="none",
     )

@@ -13,6 +13,7 @@ from normlab.cli.exit_codes import stoppable
 if TYPE_CHECKING:
     from normlab.checker import Report
 
+
 def check(
     path: Annotated[
         Path | None,
@@ -36,8 +37,9 @@ def check(
 ) -> None:
     """Name the term of the derivation that is wrong.
 
-    The code runs in a process of its own, with limits on time and memory: a guard against accidents, no sandbox.
-    Exit code: 0 all right, 1 something is wrong, 3 nothing is wrong but something is not written or not judged.
+    The code runs in a process of its own, with limits on time and memory: a guard against
+    accidents, no sandbox. Exit code: 0 all right, 1 something is wrong, 3 nothing is wrong but
+    something is not written or not judged.
     """
     if list_faults:
         _print_faults()

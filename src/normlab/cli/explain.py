@@ -14,7 +14,10 @@ def explain(
         typer.Argument(help="A function of the assignment, such as batchnorm_backward."),
     ] = None,
 ) -> None:
-    """Show the derivation of a function, with its graph; without a name, list those that there are."""
+    """Show the derivation of a function, with its graph.
+
+    Without a name, list those that there are.
+    """
     from normlab.checker.derivations import explain as explain_name
     from normlab.checker.derivations import titles
 

@@ -39,7 +39,8 @@ def grade(
     isolation: Annotated[
         str,
         typer.Option(
-            help="sandbox (Linux with Landlock and seccomp), container (you run this in one), none (you trust it)."
+            help="sandbox (Linux with Landlock and seccomp), container (you run this in one), "
+            "none (you trust it)."
         ),
     ] = "sandbox",
     hint: Annotated[
@@ -67,7 +68,9 @@ def grade(
 
     chosen = Rubric() if rubric is None else Rubric.read(rubric)
     chosen = chosen if hint is None else replace(chosen, hint=hint)
-    told = f"interrupted; what is judged is kept in {out}, and the same command continues from there"
+    told = (
+        f"interrupted; what is judged is kept in {out}, and the same command continues from there"
+    )
     with stoppable(lambda: print(told, file=sys.stderr)), shown(Console(stderr=True)) as show:
         graded = grade_all(
             submissions,
@@ -95,7 +98,12 @@ def _summary(graded: list[Graded], out: Path) -> None:
 
     average = sum(one.score for one in graded) / len(graded)
     print(f"{len(graded)} submissions, {average:.3g} of {graded[0].total:g} points on average")
-    lost = [(one.name, f.sentence) for one in graded for f in one.report.wrong if f.function == "(loading)"]
+    lost = [
+        (one.name, f.sentence)
+        for one in graded
+        for f in one.report.wrong
+        if f.function == "(loading)"
+    ]
     if lost:
         print(f"{len(lost)} of them could not be judged:")
     for name, reason in lost[:20]:

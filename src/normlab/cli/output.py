@@ -1,4 +1,7 @@
-"""Output that any terminal, pipe or file can take: where a letter has no code, plain letters stand for it."""
+"""Output that any terminal, pipe or file can take.
+
+Where a letter has no code, plain letters stand for it.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,16 @@ import sys
 import unicodedata
 
 PLAIN = {
-    "✓": "+", "✗": "x", "○": "o", "…": "...", "−": "-", "–": "-", "—": "-", "·": "*", "×": "x", "²": "^2", "½": "1/2",
-    "√": "sqrt ", "Σ": "sum ", "∂": "d", "∞": "inf", "≤": "<=", "≥": ">=", "≠": "!=", "≈": "~", "→": "->", "←": "<-",
-    "±": "+-", "∇": "grad ", "ᵀ": "^T", "ᵗ": "^t", "ₙ": "_n", "‖": "||", "∈": " in ", "α": "alpha", "β": "beta",
-    "γ": "gamma", "δ": "delta", "Δ": "Delta", "ε": "eps", "η": "eta", "λ": "lambda", "μ": "mu", "ρ": "rho",
-    "σ": "sigma", "Γ": "Gamma", "│": "|", "─": "-", "┌": "+", "┐": "+", "└": "+", "┘": "+", "├": "+", "┤": "+",
+    "✓": "+", "✗": "x", "○": "o", "…": "...", "−": "-", "–": "-", "—": "-", "·": "*", "×": "x",
+    "²": "^2", "½": "1/2",
+    "√": "sqrt ", "Σ": "sum ", "∂": "d", "∞": "inf", "≤": "<=", "≥": ">=", "≠": "!=", "≈": "~",
+    "→": "->", "←": "<-",
+    "±": "+-", "∇": "grad ", "ᵀ": "^T", "ᵗ": "^t", "ₙ": "_n", "‖": "||", "∈": " in ",
+    "α": "alpha", "β": "beta",
+    "γ": "gamma", "δ": "delta", "Δ": "Delta", "ε": "eps", "η": "eta", "λ": "lambda", "μ": "mu",
+    "ρ": "rho",
+    "σ": "sigma", "Γ": "Gamma", "│": "|", "─": "-", "┌": "+", "┐": "+", "└": "+", "┘": "+",
+    "├": "+", "┤": "+",
     "┬": "+", "┴": "+", "┼": "+", "━": "-", "•": "*",
     "“": '"', "”": '"', "‘": "'", "’": "'", "\N{COMBINING CIRCUMFLEX ACCENT}": "^",
     "\N{ZERO WIDTH SPACE}": "", "\N{NO-BREAK SPACE}": " ",
@@ -19,7 +27,7 @@ PLAIN = {
 
 
 def plain(text: str) -> str:
-    """The text in ASCII: known signs by their names, accents taken off, anything else a question mark.
+    """The text in ASCII: signs by their names, accents taken off, else a question mark.
 
     >>> plain("✗ ∂L/∂γ = Σ dout·x̂")
     'x dL/dgamma = sum  dout*x^'
@@ -42,7 +50,7 @@ def _handler(error: UnicodeError) -> tuple[str, int]:
 
 
 def fit_any_terminal() -> None:
-    """Let standard output and error write what their encoding lacks in plain letters, instead of failing."""
+    """Let standard output and error write what their encoding lacks in plain letters."""
     codecs.register_error("normlab-plain", _handler)
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(

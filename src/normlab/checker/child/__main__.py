@@ -1,4 +1,4 @@
-"""The child: reads requests from one pipe, answers on another, until the parent closes the first."""
+"""The child: reads requests from one pipe and answers on another, until the first is closed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import warnings
 def main() -> None:
     """Serve until the pipe closes: requests come on standard input, answers go to standard output.
 
-    Both are moved out of the way first, so that what the person's code prints or reads goes nowhere.
+    Both are moved out of the way first, so that what the person's code prints or reads goes
+    nowhere.
     """
     incoming, outgoing = os.dup(0), os.dup(1)
     nowhere = os.open(os.devnull, os.O_RDWR)
@@ -20,7 +21,9 @@ def main() -> None:
     here = os.path.dirname(os.path.abspath(__file__))
     sys.path.insert(0, os.path.dirname(here))
     sys.dont_write_bytecode = True
-    sys.path += [path for path in sys.argv[1:] if path not in sys.path]  # where NumPy lies, should -I hide it
+    sys.path += [
+        path for path in sys.argv[1:] if path not in sys.path
+    ]  # where NumPy lies, should -I hide it
     from child import framing, limits, loading, machine  # type: ignore[import-not-found]
 
     sys.path.remove(os.path.dirname(here))
@@ -42,8 +45,13 @@ def main() -> None:
         try:
             content = framing.encode(value)
         except framing.FrameError as error:
-            told = {"type": "ValueError", "message": f"it returned more than can be looked at: {error}"}
-            content = framing.encode({"value": None, "error": told, "args": (), "changed": (), "seconds": 0.0})
+            told = {
+                "type": "ValueError",
+                "message": f"it returned more than can be looked at: {error}",
+            }
+            content = framing.encode(
+                {"value": None, "error": told, "args": (), "changed": (), "seconds": 0.0}
+            )
         view = memoryview(content)
         while view:
             view = view[os.write(outgoing, view) :]

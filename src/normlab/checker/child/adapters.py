@@ -1,8 +1,8 @@
 """Other ways to write a layer, asked through the assignment's functions.
 
-`torch.autograd.Function` and `torch.nn.Module` become a forward and a backward function on arrays, whose backward
-is what PyTorch makes of the person's own; classes of static methods, as EECS 498 teaches them, become the
-functions that they hold.
+`torch.autograd.Function` and `torch.nn.Module` become a forward and a backward function on arrays,
+whose backward is what PyTorch makes of the person's own; classes of static methods, as EECS 498
+teaches them, become the functions that they hold.
 """
 
 from __future__ import annotations
@@ -18,13 +18,16 @@ from . import tensors
 
 # EECS 498's classes of static methods, and what their forward and backward are called here
 COURSE_CLASSES = {
-    "Linear": "affine_{}", "ReLU": "relu_{}", "Linear_ReLU": "affine_relu_{}", "BatchNorm": "batchnorm_{}",
-    "LayerNorm": "layernorm_{}", "Dropout": "dropout_{}", "SpatialBatchNorm": "spatial_batchnorm_{}",
+    "Linear": "affine_{}", "ReLU": "relu_{}", "Linear_ReLU": "affine_relu_{}",
+    "BatchNorm": "batchnorm_{}",
+    "LayerNorm": "layernorm_{}", "Dropout": "dropout_{}",
+    "SpatialBatchNorm": "spatial_batchnorm_{}",
     "MaxPool": "max_pool_{}_naive",
 }  # fmt: skip
 # a layer's kind by what its name holds, the longer names first
 KINDS = (
-    ("spatialbatchnorm", "spatial_batchnorm"), ("batchnorm2d", "spatial_batchnorm"), ("groupnorm", "spatial_groupnorm"),
+    ("spatialbatchnorm", "spatial_batchnorm"), ("batchnorm2d", "spatial_batchnorm"),
+    ("groupnorm", "spatial_groupnorm"),
     ("batchnorm", "batchnorm"), ("layernorm", "layernorm"), ("relu", "relu"), ("linear", "affine"),
     ("affine", "affine"), ("dense", "affine"),
 )  # fmt: skip
@@ -40,7 +43,7 @@ class AdapterError(Exception):
 
 
 def course_functions(namespace: dict[str, Any]) -> dict[str, Any]:
-    """The functions that a course's classes of static methods hold, under the assignment's names."""
+    """The functions that classes of static methods hold, under the assignment's names."""
     found = {}
     for name, pattern in COURSE_CLASSES.items():
         held = vars(namespace[name]) if isinstance(namespace.get(name), type) else {}
@@ -55,7 +58,10 @@ def course_functions(namespace: dict[str, Any]) -> dict[str, Any]:
 
 
 def functions(namespace: dict[str, Any], entry: str) -> dict[str, Any]:
-    """The assignment's functions for one layer of PyTorch, by its name. Raises AdapterError with the reason."""
+    """The assignment's functions for one layer of PyTorch, by its name.
+
+    Raises AdapterError with the reason.
+    """
     if entry not in namespace:
         raise AdapterError(f"there is no {entry} in the file")
     torch = tensors.library()
@@ -84,7 +90,10 @@ def functions(namespace: dict[str, Any], entry: str) -> dict[str, Any]:
 
 
 class _Layer:
-    """One of a person's layers: `run` computes its output from tensors; backward is PyTorch's way through it."""
+    """One of a person's layers: `run` computes its output from tensors.
+
+    Backward is PyTorch's way through it.
+    """
 
     def __init__(self, thing: Any, kind: str) -> None:
         self.thing, self.kind = thing, kind
@@ -180,7 +189,8 @@ class _Module(_Layer):
             target = next((n for n in named if n.rpartition(".")[2].lower() in NAMES[name]), None)
             if target is None:
                 raise AdapterError(
-                    f"{self.thing.__name__} has no parameter that could be {name}: it has {list(named)}"
+                    f"{self.thing.__name__} has no parameter that could be {name}: it has "
+                    f"{list(named)}"
                 )
             fits = (
                 tensor.t()

@@ -1,13 +1,16 @@
 # ruff: noqa: E501
 # the tables of system calls are kept compact
-"""Landlock and seccomp through ctypes: the child may read Python, NumPy and its own folder, and do arithmetic.
+"""Landlock and seccomp through ctypes.
 
-Linux on x86-64 and aarch64. Every capability is dropped, so that root is nobody special in here. Landlock takes
-away every file outside a list, and all writing. seccomp lets an allow-list of system calls through and answers
-EPERM to the rest: no new process or thread, no network, no signal to others, no ptrace. Of `open`, `fcntl`,
-`ioctl` and `madvise` it looks at the arguments too. What Landlock learned only in later kernels (truncation in
-ABI 3, the network in 4, devices in 5, signals and abstract sockets in 6) is thereby closed on the older ones as
-well. All of it lasts until the process ends and cannot be undone from inside.
+The child may read Python, NumPy and its own folder, and do arithmetic.
+
+Linux on x86-64 and aarch64. Every capability is dropped, so that root is nobody special in here.
+Landlock takes away every file outside a list, and all writing. seccomp lets an allow-list of system
+calls through and answers EPERM to the rest: no new process or thread, no network, no signal to
+others, no ptrace. Of `open`, `fcntl`, `ioctl` and `madvise` it looks at the arguments too. What
+Landlock learned only in later kernels (truncation in ABI 3, the network in 4, devices in 5, signals
+and abstract sockets in 6) is thereby closed on the older ones as well. All of it lasts until the
+process ends and cannot be undone from inside.
 
 Not covered: whether a path exists, its size and its times (`stat`) can be asked for any file.
 """
@@ -57,14 +60,16 @@ CAPSET = {"x86_64": 126, "aarch64": 91}
 CAPABILITIES_VERSION_3 = 0x20080522
 
 # A condition on one argument of a system call: its index, how it is compared, and the values.
-# "one of": allowed where it equals a value; "no bit of": where none of the bits is set; "below": where smaller.
+# "one of": allowed where it equals a value; "no bit of": where none of the bits is set; "below":
+# where smaller.
 WRITING = 0o1 | 0o2 | 0o100 | 0o1000 | 0o20000  # O_WRONLY, O_RDWR, O_CREAT, O_TRUNC, O_ASYNC
 CONDITIONS: dict[str, tuple[int, str, tuple[int, ...]]] = {
     "open": (1, "no bit of", (WRITING,)),
     "openat": (2, "no bit of", (WRITING,)),
     # F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_DUPFD_CLOEXEC: no owner, no signal, no lease, no lock
     "fcntl": (1, "one of", (0, 1, 2, 3, 1030)),
-    # TCGETS, TCGETS2, FIONCLEX, FIOCLEX: is it a terminal, and is it inherited; no attribute of a file
+    # TCGETS, TCGETS2, FIONCLEX, FIOCLEX: is it a terminal, and is it inherited; no attribute of a
+    # file
     "ioctl": (1, "one of", (0x5401, 0x802C542A, 0x5450, 0x5451)),
     "madvise": (2, "below", (100,)),  # 100 and 101 take pages out of the machine
 }
@@ -75,9 +80,12 @@ class ConfinementError(Exception):
 
 
 def apply(order: dict[str, Any]) -> list[str]:
-    """Confine this process for good: `order["read"]` are the folders it may read besides Python and NumPy.
+    """Confine this process for good.
 
-    `order["highest_abi"]` asks for no more of Landlock than an older kernel has, to see what holds there.
+    `order["read"]` are the folders it may read besides Python and NumPy.
+
+    `order["highest_abi"]` asks for no more of Landlock than an older kernel has, to see what holds
+    there.
 
     Returns what holds now. Raises ConfinementError where Landlock or seccomp is missing.
     """
@@ -114,7 +122,10 @@ def _drop_capabilities(library: ctypes.CDLL, machine: str) -> None:
 
 
 def python_folders() -> list[str]:
-    """What an ordinary import needs: the standard library without site-packages, NumPy, and two devices."""
+    """What an ordinary import needs.
+
+    The standard library without site-packages, NumPy, and two devices.
+    """
     import numpy
 
     own = os.path.dirname(numpy.__file__)
@@ -189,7 +200,10 @@ def _seccomp(library: ctypes.CDLL, machine: str) -> None:
 
 
 def _condition(index: int, how: str, values: tuple[int, ...]) -> list[bytes]:
-    """Steps that allow or refuse by an argument. The kernel reads 32 bits of each of these, and so does this."""
+    """Steps that allow or refuse by an argument.
+
+    The kernel reads 32 bits of each of these, and so does this.
+    """
     steps = [_step(LOAD, 0, 0, 16 + 8 * index)]
     for value in values:
         if how == "one of":

@@ -1,7 +1,7 @@
 """What a whole PyTorch model does with its batch norm layers, measured on the model itself.
 
-Each examination returns findings as plain values: a kind, the layer, a sentence, and the evidence. Nothing of
-the model is kept changed: examinations work on copies.
+Each examination returns findings as plain values: a kind, the layer, a sentence, and the evidence.
+Nothing of the model is kept changed: examinations work on copies.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ def examine(namespace: dict[str, Any], entry: str, order: dict[str, Any]) -> dic
     model, data = made if isinstance(made, tuple) and len(made) == 2 else (made, None)
     if not isinstance(model, torch.nn.Module):
         raise DoctorError(
-            f"{entry} gives {type(model).__name__}; give a torch.nn.Module or a function that makes one"
+            f"{entry} gives {type(model).__name__}; give a torch.nn.Module or a function that "
+            "makes one"
         )
     own = data is not None
     data = _one_batch(data) if own else _invented(model, order.get("shape"))
@@ -85,7 +86,8 @@ def frozen(
                 "frozen",
                 name,
                 "keeps no running statistics: in eval mode it uses the batch's own",
-                "track_running_stats is False: an answer depends on the other examples in its batch",
+                "track_running_stats is False: an answer depends on the other examples in its "
+                "batch",
             )
 
 
@@ -114,8 +116,8 @@ def shared(
                 "shared",
                 name,
                 f"is used {len(means)} times in one pass",
-                f"its inputs' means differ by {apart:.2g} on average between the first and the last use, "
-                "and it keeps one running mean for all of them",
+                f"its inputs' means differ by {apart:.2g} on average between the first and the "
+                "last use, and it keeps one running mean for all of them",
             )
 
 
@@ -167,15 +169,17 @@ def stale(
                 "stale",
                 name,
                 "has running statistics from before any training",
-                f"num_batches_tracked is 0; on this input its means are {away:.2g} standard deviations away",
+                f"num_batches_tracked is 0; on this input its means are {away:.2g} standard "
+                "deviations away",
             )
         elif away > STALE or not 0.5 < ratio < 2:
             yield _finding(
                 "stale",
                 name,
                 "has running statistics that are not those of this input",
-                f"running means are {away:.2g} standard deviations away on average, running standard "
-                f"deviations {ratio:.2g} times those of the input; momentum {old.momentum}, {count} batches seen",
+                f"running means are {away:.2g} standard deviations away on average, running "
+                f"standard deviations {ratio:.2g} times those of the input; momentum "
+                f"{old.momentum}, {count} batches seen",
             )
         if old.momentum is not None and not 0 < old.momentum <= 0.5:
             yield _finding(
@@ -213,7 +217,8 @@ def gap(
             "gap",
             "",
             "answers differently in train and in eval mode",
-            f"on the same {len(data)} examples the outputs differ by {apart:.2g} of their spread{same}",
+            f"on the same {len(data)} examples the outputs differ by {apart:.2g} of their "
+            f"spread{same}",
         )
 
 
@@ -238,16 +243,16 @@ def last_batch(
             "last batch",
             "",
             f"the last batch of an epoch has only {left} examples",
-            f"{examples} examples in batches of {size} leave {left}; its statistics move the running ones "
-            f"as much as those of {size} do: use drop_last=True",
+            f"{examples} examples in batches of {size} leave {left}; its statistics move the "
+            f"running ones as much as those of {size} do: use drop_last=True",
         )
     if size < FEW:
         yield _finding(
             "last batch",
             "",
             f"batches of {size} are too small for batch statistics",
-            f"a mean over {size} examples is off by 1/√{size} = {size**-0.5:.2g} standard deviations; "
-            "group norm or layer norm do not depend on the batch",
+            f"a mean over {size} examples is off by 1/√{size} = {size**-0.5:.2g} standard "
+            "deviations; group norm or layer norm do not depend on the batch",
         )
 
 

@@ -1,8 +1,9 @@
 """Frames on a pipe: values and raw arrays, with every length known before a byte is taken.
 
-A frame is the mark `NLF1`, the length of a header (4 bytes, little endian), the header as JSON, and the bytes
-of its arrays one after another. The header holds a tree of plain values and the exact dtype and shape of each
-array. Nothing is ever unpickled, and a reader never allocates what a header merely claims beyond `MAX_BYTES`.
+A frame is the mark `NLF1`, the length of a header (4 bytes, little endian), the header as JSON, and
+the bytes of its arrays one after another. The header holds a tree of plain values and the exact
+dtype and shape of each array. Nothing is ever unpickled, and a reader never allocates what a header
+merely claims beyond `MAX_BYTES`.
 """
 
 from __future__ import annotations
@@ -22,7 +23,22 @@ MAX_ARRAYS = 4096
 MAX_BYTES = 256 * 2**20
 MAX_DEPTH = 24
 FLOATS = {"float32": np.float32, "float64": np.float64}
-DTYPES = ("|b1", "|i1", "|u1", "<i2", "<u2", "<i4", "<u4", "<i8", "<u8", "<f2", "<f4", "<f8", "<c8", "<c16")
+DTYPES = (
+    "|b1",
+    "|i1",
+    "|u1",
+    "<i2",
+    "<u2",
+    "<i4",
+    "<u4",
+    "<i8",
+    "<u8",
+    "<f2",
+    "<f4",
+    "<f8",
+    "<c8",
+    "<c16",
+)
 
 
 UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -33,7 +49,10 @@ class FrameError(Exception):
 
 
 class Kept(NamedTuple):
-    """An object that stays in the child: a cache, a net. Only its number and the name of its type travel."""
+    """An object that stays in the child: a cache, a net.
+
+    Only its number and the name of its type travel.
+    """
 
     number: int
     kind: str
@@ -46,21 +65,28 @@ class Opaque(NamedTuple):
 
 
 def encode(value: Any) -> bytes:
-    """One frame for a tree of None, numbers, text, arrays, tuples, lists, dicts, `Kept` and `Opaque`."""
+    """One frame for a tree of plain values, arrays, containers, `Kept` and `Opaque`."""
     arrays: list[np.ndarray] = []
     tree = _to_tree(value, arrays, 0)
     described = [[array.dtype.str, list(array.shape)] for array in arrays]
     header = json.dumps({"tree": tree, "arrays": described}).encode()
-    if len(header) > MAX_HEADER or len(arrays) > MAX_ARRAYS or sum(array.nbytes for array in arrays) > MAX_BYTES:
+    if (
+        len(header) > MAX_HEADER
+        or len(arrays) > MAX_ARRAYS
+        or sum(array.nbytes for array in arrays) > MAX_BYTES
+    ):
         raise FrameError("the value is larger than a frame may be")
     body = b"".join(array.tobytes() for array in arrays)
     return MARK + struct.pack("<I", len(header)) + header + body
 
 
 def read(take: Callable[[int], bytes], *, strip: bool = False) -> Any:
-    """The value of the next frame; `take(n)` gives exactly n bytes. Raises FrameError for anything else.
+    """The value of the next frame; `take(n)` gives exactly n bytes.
 
-    `strip` takes out of every text what would act on a terminal or cannot be written: the parent reads so.
+    Raises FrameError for anything else.
+
+    `strip` takes out of every text what would act on a terminal or cannot be written: the parent
+    reads so.
     """
     start = take(8)
     if start[:4] != MARK:
@@ -92,7 +118,9 @@ def _size(dtype: Any, shape: Any) -> int:
     if dtype not in DTYPES:
         raise FrameError(f"arrays of dtype {str(dtype)[:40]} do not travel")
     if not (
-        isinstance(shape, list) and len(shape) <= 16 and all(type(n) is int and 0 <= n <= MAX_BYTES for n in shape)
+        isinstance(shape, list)
+        and len(shape) <= 16
+        and all(type(n) is int and 0 <= n <= MAX_BYTES for n in shape)
     ):
         raise FrameError("an array's shape is not a list of small whole numbers")
     return int(math.prod(shape) * np.dtype(dtype).itemsize)
@@ -124,7 +152,11 @@ def _to_tree(value: Any, arrays: list[np.ndarray], depth: int) -> Any:
     if isinstance(value, list):
         return {"l": [_to_tree(item, arrays, depth + 1) for item in value]}
     if isinstance(value, dict):
-        return {"d": [[str(key)[:200], _to_tree(item, arrays, depth + 1)] for key, item in value.items()]}
+        return {
+            "d": [
+                [str(key)[:200], _to_tree(item, arrays, depth + 1)] for key, item in value.items()
+            ]
+        }
     return {"o": type(value).__name__}
 
 
@@ -156,7 +188,7 @@ def _from_tree(tree: Any, arrays: list[np.ndarray], depth: int) -> Any:
 
 
 def plain(text: str) -> str:
-    """The text without control characters, halves of surrogate pairs, and marks that turn its direction."""
+    """The text without control characters, half surrogates, and marks that turn its direction."""
     return UNPRINTABLE.sub("\ufffd", text)
 
 

@@ -1,4 +1,7 @@
-"""Which of a person's files hold the assignment: of any package name, any year, one folder or several."""
+"""Which of a person's files hold the assignment.
+
+Of any package name, any year, one folder or several.
+"""
 
 from __future__ import annotations
 
@@ -26,14 +29,17 @@ SKIPPED = {
 WANTED = ("layers", "layer_utils", "optim", "fc_net")
 MAX_FILES = 2000
 # calls that a starter makes already: they are no sign that a function is written
-STARTER_CALLS = {"get", "pop", "setdefault", "zeros", "zeros_like", "seed", "astype", "copy", "items", "append",
-                 "format", "print", "ValueError", "NotImplementedError", "range", "len", "sorted"}  # fmt: skip
+STARTER_CALLS = {"get", "pop", "setdefault", "zeros", "zeros_like", "seed", "astype", "copy",
+                 "items", "append",
+                 "format", "print", "ValueError", "NotImplementedError", "range", "len",
+                 "sorted"}  # fmt: skip
 
 
 class Layout(NamedTuple):
     """Where the assignment's modules lie: by file stem, with the package's possible names.
 
-    `passed_over` are files that define functions of the assignment and belong to another copy of it.
+    `passed_over` are files that define functions of the assignment and belong to another copy of
+    it.
     """
 
     root: Path
@@ -80,7 +86,10 @@ class Layout(NamedTuple):
         return read(self.files[stem])
 
     def wanted(self, path: Path, names: list[str]) -> list[str]:
-        """The stems of the modules to load: the file itself, or those of a folder that define what is asked for."""
+        """The stems of the modules to load.
+
+        The file itself, or those of a folder that define what is asked for.
+        """
         if path.is_file():
             return [stem_of(path.resolve())]
         chosen = [stem for stem in WANTED if stem in self.files]
@@ -99,7 +108,7 @@ class Layout(NamedTuple):
         return list(dict.fromkeys([*chosen, *more]))
 
     def module_name(self, stem: str) -> str:
-        """The full name under which a module is imported, so that relative imports mean what they meant."""
+        """A module's full name, so that relative imports mean what they meant."""
         middle = (
             "classifiers."
             if self.files[stem].parent.name == "classifiers" or stem in ("fc_net", "cnn")
@@ -109,7 +118,10 @@ class Layout(NamedTuple):
 
 
 def stem_of(file: Path) -> str:
-    """The name a file is known by: its stem, or, where that is no name of Python's, the stem made into one."""
+    """The name a file is known by.
+
+    Its stem, or, where that is no name of Python's, the stem made into one.
+    """
     return file.stem if file.stem.isidentifier() else "file_" + re.sub(r"\W", "_", file.stem)
 
 
@@ -138,7 +150,10 @@ def installed(name: str) -> bool:
 
 
 def _code_files(root: Path, depth: int) -> Iterator[Path]:
-    """The Python files and notebooks below a folder, nearest first; what cannot be looked at is passed over."""
+    """The Python files and notebooks below a folder, nearest first.
+
+    What cannot be looked at is passed over.
+    """
     try:
         with os.scandir(root) as found:
             entries = sorted(found, key=lambda entry: entry.name)
@@ -159,7 +174,9 @@ def _code_files(root: Path, depth: int) -> Iterator[Path]:
 
 
 def _home(found: dict[str, list[Path]], names: list[str]) -> tuple[Path, tuple[list[Path], ...]]:
-    """The package's folder, and the files of each other one: the most functions that are written, then the fewest
+    """The package's folder, and the files of each other one.
+
+    The most functions that are written, then the fewest
     that are not, then a BatchNormalization notebook beside it."""
     folders: dict[Path, list[Path]] = {}
     for stem in WANTED:
@@ -181,7 +198,7 @@ def _home(found: dict[str, list[Path]], names: list[str]) -> tuple[Path, tuple[l
 
 
 def _written(text: str, names: list[str]) -> tuple[int, int]:
-    """How many of the assignment's functions a text defines with work in them, and how many without."""
+    """How many of the assignment's functions a text has with work in them, and without."""
     try:
         nodes = ast.parse(text).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):

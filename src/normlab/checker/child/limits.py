@@ -18,18 +18,25 @@ def end_with_parent() -> None:
 
 
 def refuse_answers(packages: tuple[str, ...]) -> None:
-    """No file of these installed packages is opened from now on; the hook cannot be taken out from Python.
+    """No file of these installed packages is opened from now on.
+
+    The hook cannot be taken out from Python.
 
     Confined, they cannot be read at all. This is for the isolations in which they could be.
     """
     folders = []
     for name in packages:
         spec = importlib.machinery.PathFinder.find_spec(name)
-        folders += [os.path.realpath(place) + os.sep for place in (spec and spec.submodule_search_locations) or ()]
+        folders += [
+            os.path.realpath(place) + os.sep
+            for place in (spec and spec.submodule_search_locations) or ()
+        ]
 
     def watch(event: str, args: tuple[Any, ...], folders: tuple[str, ...] = tuple(folders)) -> None:
         if event == "open" and isinstance(args[0], str) and realpath(args[0]).startswith(folders):
-            raise PermissionError("this file is not available here: a submission answers for itself")
+            raise PermissionError(
+                "this file is not available here: a submission answers for itself"
+            )
 
     realpath = os.path.realpath
     sys.addaudithook(watch)
@@ -38,7 +45,8 @@ def refuse_answers(packages: tuple[str, ...]) -> None:
 def apply(limits: dict[str, Any]) -> list[str]:
     """Set the limits the platform has; return the names of those that now hold.
 
-    `memory` and `file_size` are bytes, `seconds` processor time. Raises nothing: Windows has none of them.
+    `memory` and `file_size` are bytes, `seconds` processor time. Raises nothing: Windows has none
+    of them.
     """
     try:
         import resource

@@ -1,8 +1,10 @@
-"""A person's file or folder, imported as it was meant: any package name, any year, helpers present or not.
+"""A person's file or folder, imported as it was meant.
 
-Every import that belongs to the assignment's package is served from the folder given, wherever in it the file
-lies; modules that are not there are stood in for (standins.py). Each top-level statement runs by itself, so that
-one that fails does not take the rest with it.
+Any package name, any year, helpers present or not.
+
+Every import that belongs to the assignment's package is served from the folder given, wherever in
+it the file lies; modules that are not there are stood in for (standins.py). Each top-level
+statement runs by itself, so that one that fails does not take the rest with it.
 """
 
 from __future__ import annotations
@@ -27,7 +29,9 @@ from .layout import Layout
 from .standins import Importer, Package
 
 MAX_LISTED = 100
-EXPORTED = re.compile(r"^# In\[[ \d]*\]:", re.M)  # a notebook that was exported as a program: its cells train and plot
+EXPORTED = re.compile(
+    r"^# In\[[ \d]*\]:", re.M
+)  # a notebook that was exported as a program: its cells train and plot
 # what is there to test, plot or run, and what the starter itself brings
 TOOLS = re.compile(r"_|main$|test|check|grad_check|rel_error|eval_numerical|plot|show|print|demo|"
                    r"conv_(bn_)?relu_(pool_)?(forward|backward)$")  # fmt: skip
@@ -46,8 +50,9 @@ class Defined(NamedTuple):
 class Loaded(NamedTuple):
     """The names of all of a person's modules together, and what had to be done to get them.
 
-    `read` are the files that were run, `passed_over` those of another copy of the assignment, `strangers` the
-    public functions that nothing judged uses and that nobody asked for: their names, files and lines.
+    `read` are the files that were run, `passed_over` those of another copy of the assignment,
+    `strangers` the public functions that nothing judged uses and that nobody asked for: their
+    names, files and lines.
     """
 
     namespace: dict[str, Any]
@@ -95,7 +100,9 @@ def load(order: dict[str, Any]) -> Loaded:
         try:
             namespace = adapters.functions(namespace, order["entry"])
         except adapters.AdapterError as error:
-            running.notes.append({"kind": "import", "file": "", "line": 0, "function": "", "text": str(error)})
+            running.notes.append(
+                {"kind": "import", "file": "", "line": 0, "function": "", "text": str(error)}
+            )
             namespace = {}
     return Loaded(
         namespace,
@@ -107,7 +114,7 @@ def load(order: dict[str, Any]) -> Loaded:
 
 
 class Running(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds and runs a person's modules, for import statements of their own files and for nobody else."""
+    """Finds and runs a person's modules, for import statements of their own files alone."""
 
     def __init__(self, found: Layout, refused: tuple[str, ...]) -> None:
         self.layout, self.refused = found, refused
@@ -127,8 +134,10 @@ class Running(importlib.abc.MetaPathFinder, importlib.abc.Loader):
                 return importlib.import_module(name)
         except Exception as error:
             told = machine.describe_error(error)
-            self.notes.append({"kind": "import", "file": str(self.layout.files[stem]), "line": told.get("line", 0) or 0,
-                               "text": f"{told['type']}: {told['message']}", "function": ""})  # fmt: skip
+            self.notes.append({"kind": "import", "file": str(self.layout.files[stem]),
+                               "line": told.get("line", 0) or 0,
+                               "text": f"{told['type']}: {told['message']}",
+                               "function": ""})  # fmt: skip
             return None
 
     @contextlib.contextmanager
@@ -143,7 +152,7 @@ class Running(importlib.abc.MetaPathFinder, importlib.abc.Loader):
             self.asked.pop()
 
     def find_spec(self, fullname: str, *more: Any) -> Any:
-        """The person's own module or package of this name, if one of their own files asks for it."""
+        """The person's module or package of this name, if one of their own files asks for it."""
         del more
         if not (self.asked and fullname in self.asked[-1]):
             return None
@@ -236,7 +245,8 @@ class Running(importlib.abc.MetaPathFinder, importlib.abc.Loader):
                 told = machine.describe_error(error)
                 failed = f"{told['type']}: {told['message']}"
                 self.notes.append({"kind": "statement", "file": name, "line": node.lineno,
-                                   "function": getattr(node, "name", ""), "text": failed})  # fmt: skip
+                                   "function": getattr(node, "name", ""),
+                                   "text": failed})  # fmt: skip
             uses = frozenset(n.id for n in ast.walk(node) if isinstance(n, ast.Name))
             if isinstance(node, ast.Assign):
                 self.used |= uses
@@ -279,7 +289,7 @@ def _is_full(cell: Any) -> bool:
 
 
 def _failed(running: Running, namespace: dict[str, Any], names: list[str]) -> list[dict[str, Any]]:
-    """A note for each function of the assignment whose definition raised, so that it is there for nobody."""
+    """A note for each function of the assignment whose definition raised."""
     return [
         {"kind": "failed", "file": one.file, "line": one.line, "function": name, "text": one.failed}
         for own in running.defined.values()
@@ -289,7 +299,7 @@ def _failed(running: Running, namespace: dict[str, Any], names: list[str]) -> li
 
 
 def _strangers(running: Running, main: list[str], names: list[str]) -> list[tuple[str, str, int]]:
-    """Public functions and classes that are not asked about, and that nothing asked about stands on."""
+    """Public functions that are not asked about, and that nothing asked about stands on."""
     defined = {name: one for own in running.defined.values() for name, one in own.items()}
     used, waiting = set(running.used), [name for name in names if name in defined]
     waiting += [name for name in used if name in defined]

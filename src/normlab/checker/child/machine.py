@@ -1,8 +1,10 @@
-"""What the child can do: load, call a function or a method, read and set an attribute. Nothing else.
+"""What the child can do: load, call a function or a method, read and set an attribute.
 
-`Machine` answers requests (dicts) with answers (dicts). It works on plain objects, so that the same machine
-serves over a pipe in the child and directly for a module that a notebook already holds. Caches and nets stay
-here and are named by number.
+Nothing else.
+
+`Machine` answers requests (dicts) with answers (dicts). It works on plain objects, so that the same
+machine serves over a pipe in the child and directly for a module that a notebook already holds.
+Caches and nets stay here and are named by number.
 """
 
 from __future__ import annotations
@@ -39,8 +41,8 @@ class Machine:
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """The answer to one request; whatever the person's code raises becomes part of the answer.
 
-        Where PyTorch is there and the code does not take what it is given, the same is asked with tensors for
-        arrays, or with arrays for tensors; what works is kept to.
+        Where PyTorch is there and the code does not take what it is given, the same is asked with
+        tensors for arrays, or with arrays for tensors; what works is kept to.
         """
         answer = self._answer(request)
         error = answer["error"]
@@ -138,7 +140,10 @@ class Machine:
         return Kept(number, type(value).__name__)
 
     def _given(self, value: Any) -> Any:
-        """A private, writable copy of what the parent sent; numbers become the objects they stand for."""
+        """A private, writable copy of what the parent sent.
+
+        Numbers become the objects they stand for.
+        """
         if isinstance(value, Kept):
             return self.kept[value.number]
         if isinstance(value, np.ndarray):

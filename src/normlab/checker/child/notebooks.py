@@ -1,7 +1,8 @@
 """Notebooks as code: the definitions of their cells, without what the cells run, plot or train.
 
-A notebook is JSON; its code cells are Python with lines for IPython in between (`%timeit`, `!pip`). Definitions
-are imports, functions, classes, and assignments of constants: what a cell computes is not done again.
+A notebook is JSON; its code cells are Python with lines for IPython in between (`%timeit`, `!pip`).
+Definitions are imports, functions, classes, and assignments of constants: what a cell computes is
+not done again.
 """
 
 from __future__ import annotations
@@ -13,7 +14,17 @@ from typing import NamedTuple
 
 # what an assignment at the top of a cell may call and still be a definition
 PLAIN_CALLS = {
-    *("np", "numpy", "math", "functools", "collections", "typing", "partial", "namedtuple", "TypeVar"),
+    *(
+        "np",
+        "numpy",
+        "math",
+        "functools",
+        "collections",
+        "typing",
+        "partial",
+        "namedtuple",
+        "TypeVar",
+    ),
     *("float", "int", "str", "bool", "tuple", "list", "dict", "set", "range", "len", "frozenset"),
     "staticmethod",
 }
@@ -31,7 +42,10 @@ class Cell(NamedTuple):
 
 
 def cells(text: str, name: str) -> list[Cell]:
-    """The code cells of a notebook, named `work.ipynb, cell 3` and so on. Raises ValueError for another file."""
+    """The code cells of a notebook, named `work.ipynb, cell 3` and so on.
+
+    Raises ValueError for another file.
+    """
     try:
         content = json.loads(text)
         found = content["cells"] if "cells" in content else content["worksheets"][0]["cells"]

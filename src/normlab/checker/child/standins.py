@@ -1,7 +1,10 @@
-"""Import statements of a person's own files: what is not there is stood in for, so that the rest can run.
+"""Import statements of a person's own files.
 
-Only they see it. Their modules have builtins of their own, whose `__import__` this is; a library that asks for
-a module that is not there gets Python's ImportError, and so does a `try` that handles it.
+What is not there is stood in for, so that the rest can run.
+
+Only they see it. Their modules have builtins of their own, whose `__import__` this is; a library
+that asks for a module that is not there gets Python's ImportError, and so does a `try` that handles
+it.
 """
 
 from __future__ import annotations
@@ -56,7 +59,10 @@ class Package(types.ModuleType):
 
 
 class Missing:
-    """A name of a module that is not there. It may be named, decorated with its parts, and inherited from."""
+    """A name of a module that is not there.
+
+    It may be named, decorated with its parts, and inherited from.
+    """
 
     def __init__(self, name: str, module: str) -> None:
         self._name, self._module = name, module
@@ -82,12 +88,15 @@ class Missing:
 
 
 class Importer:
-    """Serves the import statements of a person's own modules, and hands out the builtins that do so."""
+    """Serves the import statements of a person's own modules, by builtins of their own."""
 
     def __init__(
         self, say: Callable[[str], None], open_to: Callable[[str, tuple[str, ...]], Any]
     ) -> None:
-        """`say` is told of each module that is not there; `open_to` lets the person's own modules be found."""
+        """`say` is told of each module that is not there.
+
+        `open_to` lets the person's own modules be found.
+        """
         self.say, self.open_to = say, open_to
         self.made: dict[str, StandIn] = {}
         self.handled: dict[str, list[tuple[int, int]]] = {}
@@ -100,7 +109,7 @@ class Importer:
     def import_(
         self, name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0
     ) -> Any:
-        """Python's own `__import__`, and a stand-in where a module is not there and nobody handles that."""
+        """Python's own `__import__`, and a stand-in for what is missing and not handled."""
         frame = sys._getframe(1)
         whole = _absolute(name, globals, level)
         try:
@@ -123,7 +132,10 @@ class Importer:
         return module
 
     def _stand_in(self, name: str, last: bool) -> Any:
-        """Stand-ins for each part of a dotted name that is not there; the first or the last of them."""
+        """Stand-ins for each part of a dotted name that is not there.
+
+        The first or the last of them.
+        """
         modules: list[Any] = []
         parts = name.split(".")
         for count in range(1, len(parts) + 1):

@@ -1,7 +1,7 @@
 """PyTorch's tensors among a person's values: some courses write the same functions on tensors.
 
-PyTorch is never imported here. Where the person's code has done so, arrays go in as tensors of the same numbers,
-and tensors come out as arrays.
+PyTorch is never imported here. Where the person's code has done so, arrays go in as tensors of the
+same numbers, and tensors come out as arrays.
 """
 
 from __future__ import annotations
@@ -49,7 +49,10 @@ def as_tensors(value: Any) -> Any:
 
 
 def are_meant(namespace: dict[str, Any], names: list[str]) -> bool:
-    """Whether the functions asked about are written on tensors: they name PyTorch, or nothing names NumPy."""
+    """Whether the functions asked about are written on tensors.
+
+    They name PyTorch, or nothing names NumPy.
+    """
     torch = library()
     if torch is None:
         return False

@@ -1,6 +1,9 @@
-"""Archives of a submission, read entry by entry under bounds: zip, and tar in its usual compressions.
+"""Archives of a submission, read entry by entry under bounds.
 
-Nothing is unpacked to the place its name asks for: names are taken apart, and those that climb are left out.
+Zip, and tar in its usual compressions.
+
+Nothing is unpacked to the place its name asks for: names are taken apart, and those that climb are
+left out.
 """
 
 from __future__ import annotations
@@ -30,7 +33,8 @@ UNREAD = {
     ".gz": "it is one compressed file; hand in a zip, a folder or a .py file",
     ".pyc": "it is compiled code; hand in the .py file",
 }
-DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError,
+DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, NotImplementedError,
+          RuntimeError,
           OSError, EOFError, ValueError, MemoryError, OverflowError)  # fmt: skip
 
 
@@ -41,15 +45,22 @@ class Collected(NamedTuple):
     left_out: list[str]
 
     def leave_out(self, reason: str) -> None:
-        """Say why something was not read. Names are the submission's own: nothing in them reaches a terminal."""
+        """Say why something was not read.
+
+        Names are the submission's own: nothing in them reaches a terminal.
+        """
         if len(self.left_out) < MAX_REASONS:
             self.left_out.append(plain(reason.replace("\n", " ")))
 
     def add(self, parts: tuple[str, ...], shown: str, content: Callable[[int], bytes]) -> None:
-        """Add one file; `content(n)` gives at most n of its bytes. Raises DataError beyond the bounds in all."""
+        """Add one file; `content(n)` gives at most n of its bytes.
+
+        Raises DataError beyond the bounds in all.
+        """
         if len(self.files) >= MAX_ENTRIES:
             raise DataError(
-                f"it has more than {MAX_ENTRIES} Python files, which is more than a submission may hold"
+                f"it has more than {MAX_ENTRIES} Python files, which is more than a submission may "
+                "hold"
             )
         if any(len(part.encode("utf-8", "replace")) > 200 for part in parts) or len(shown) > 1000:
             self.leave_out(f"{shown[:80]}… has too long a name")
@@ -57,9 +68,7 @@ class Collected(NamedTuple):
         try:
             whole = content(MAX_FILE + 1)
         except DAMAGE as error:
-            self.leave_out(
-                f"{shown} cannot be read: {getattr(error, 'strerror', None) or error}"
-            )
+            self.leave_out(f"{shown} cannot be read: {getattr(error, 'strerror', None) or error}")
             return
         if len(whole) > MAX_FILE:
             self.leave_out(
@@ -100,7 +109,10 @@ def why_not(name: str) -> str:
 
 
 def unpack(archive: Path) -> Collected:
-    """The Python files and notebooks of an archive. Raises DataError where it is damaged or beyond the bounds."""
+    """The Python files and notebooks of an archive.
+
+    Raises DataError where it is damaged or beyond the bounds.
+    """
     found = Collected({}, [])
     try:
         if archive.name.lower().endswith(".zip"):

@@ -1,4 +1,4 @@
-"""Other autograders: Gradescope's results.json, and assertions that otter and nbgrader cells can make."""
+"""Other autograders: Gradescope's results.json, and assertions for otter and nbgrader."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from normlab.checker.show_text import WORDS, of_findings
 
 
 def gradescope(graded: Graded, rubric: Rubric) -> str:
-    """Gradescope's results.json for one submission: a test a function, with the finding as its output."""
+    """Gradescope's results.json for one submission.
+
+    A test a function, with the finding as its output.
+    """
     tests = []
     for name, most in rubric.points.items():
         findings = of_function(graded.report.findings, name)
@@ -25,7 +28,13 @@ def gradescope(graded: Graded, rubric: Rubric) -> str:
         output = told or (WORDS[verdict] if verdict else "not in the submission")
         status = "passed" if verdict == "right" else "failed"
         tests.append(
-            {"name": name, "score": graded.scores[name], "max_score": most, "output": output, "status": status}
+            {
+                "name": name,
+                "score": graded.scores[name],
+                "max_score": most,
+                "output": output,
+                "status": status,
+            }
         )
     values = {
         "score": graded.score,
@@ -37,7 +46,9 @@ def gradescope(graded: Graded, rubric: Rubric) -> str:
     return json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False)
 
 
-def require(target: str | Path | ModuleType | Mapping[str, Any], *names: str, seed: int | None = None) -> None:
+def require(
+    target: str | Path | ModuleType | Mapping[str, Any], *names: str, seed: int | None = None
+) -> None:
     """Raise an AssertionError, with the finding as its message, unless each function is right.
 
     For a test cell of otter or nbgrader: `require(globals(), "batchnorm_backward")`.
@@ -46,5 +57,7 @@ def require(target: str | Path | ModuleType | Mapping[str, Any], *names: str, se
     for name in names:
         verdict = report.functions.get(name, "")
         if verdict != "right":
-            told = " ".join(f"{f.sentence}." for f in of_function(report.findings, name) if f.verdict != "right")
+            told = " ".join(
+                f"{f.sentence}." for f in of_function(report.findings, name) if f.verdict != "right"
+            )
             raise AssertionError(f"{name}: {told or 'there is no such function'}")

@@ -1,4 +1,7 @@
-"""`grade`: a folder of submissions, each judged by a fresh process in a sandbox; interrupted, it continues."""
+"""`grade`: a folder of submissions, each judged by a fresh process in a sandbox.
+
+Interrupted, it continues.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,7 @@ ONE = Path(__file__).with_name("one.py")
 
 
 class Progress(NamedTuple):
-    """How far grading is: submissions done, in all, and the seconds that the rest will take (None at first)."""
+    """How far grading is: submissions done, in all, and the seconds left (None at first)."""
 
     done: int
     total: int
@@ -57,10 +60,11 @@ def grade(
 
     Every entry of the folder is a submission, but `out` itself and those in `leave_out`.
 
-    Submissions whose record is already there, for the same content, rubric and seed, are not judged again.
-    `isolation` is 'sandbox' (Landlock and seccomp; an error where the machine lacks them), 'container' (you say
-    that this whole program runs in one) or 'none' (you trust the code). Without a seed the folder's own is used:
-    drawn at the first run and kept in `out`, so that all submissions are asked the same questions.
+    Submissions whose record is already there, for the same content, rubric and seed, are not judged
+    again. `isolation` is 'sandbox' (Landlock and seccomp; an error where the machine lacks them),
+    'container' (you say that this whole program runs in one) or 'none' (you trust the code).
+    Without a seed the folder's own is used: drawn at the first run and kept in `out`, so that all
+    submissions are asked the same questions.
     """
     if isolation not in ISOLATIONS:
         raise OptionError(f"isolation={isolation!r} is not one of {', '.join(ISOLATIONS)}")
@@ -143,18 +147,21 @@ def require_sandbox() -> tuple[str, ...]:
                 return subject.held
         except NoSandbox as error:
             raise UserError(
-                f"grading runs other people's code, and this machine has no sandbox for it: {error}. "
-                "Run it on Linux with "
-                "Landlock and seccomp; or inside a container, with --isolation container; or, for code that you "
-                "trust, with --isolation none"
+                "grading runs other people's code, and this machine has no sandbox for it: "
+                f"{error}. Run it on Linux with Landlock and seccomp; or inside a container, with "
+                "--isolation container; or, for code that you trust, with --isolation none"
             ) from None
 
 
 def _judge_all(
-    waiting: list[tuple[Submission, str]], kept: Path, rubric: Rubric, workers: int, isolation: str, seed: int,
+    waiting: list[tuple[Submission, str]], kept: Path, rubric: Rubric, workers: int,
+    isolation: str, seed: int,
     graded: dict[str, Graded], total: int, progress: Callable[[Progress], None] | None,
 ) -> None:  # fmt: skip
-    """Each in an interpreter of its own, several at a time; each record is on the disk before the next begins."""
+    """Each in an interpreter of its own, several at a time.
+
+    Each record is on the disk before the next begins.
+    """
     started, before = time.monotonic(), len(graded)
     packages = os.pathsep.join(dict.fromkeys([str(Path(normlab.__file__).parents[1]), PACKAGES]))
     rubric_text = json.dumps(rubric.as_values())

@@ -1,7 +1,9 @@
-"""One submission, judged in an interpreter of its own; `grade` starts this file by its path, with `-I`.
+"""One submission, judged in an interpreter of its own.
 
-Neither the current folder nor the environment says where modules come from: only Python's own installation and
-the folders that `grade` names.
+`grade` starts this file by its path, with `-I`.
+
+Neither the current folder nor the environment says where modules come from: only Python's own
+installation and the folders that `grade` names.
 """
 
 from __future__ import annotations
@@ -13,8 +15,9 @@ from pathlib import Path
 
 MEMORY = 3 * 2**30
 
+
 def main() -> None:
-    """Arguments: folders of packages, path, name, folder of records, rubric as JSON, isolation, seed, fingerprint."""
+    """Arguments: packages, path, name, records, rubric as JSON, isolation, seed, fingerprint."""
     packages, path, name, folder, rubric, isolation, seed, content = sys.argv[1:]
     sys.path += [place for place in packages.split(os.pathsep) if place not in sys.path]
     _limit_memory()

@@ -1,4 +1,7 @@
-"""What grading one submission leaves: a frozen record, one JSON file each, so that work can be continued."""
+"""What grading one submission leaves.
+
+A frozen record, one JSON file each, so that work can be continued.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ VERSION = 2
 
 @dataclass(frozen=True)
 class Graded:
-    """One submission: its points by function, the report, and under which protections its code ran."""
+    """One submission: points by function, the report, and the protections its code ran under."""
 
     name: str
     content: str
@@ -41,14 +44,19 @@ class Graded:
     def to_json(self) -> str:
         """The record as strict JSON; docs/checker.md describes the fields."""
         values = {
-            "version": VERSION, "name": self.name, "content": self.content, "score": self.score, "total": self.total,
-            "scores": dict(self.scores), "protections": list(self.protections), "report": self.report.as_dict(),
+            "version": VERSION, "name": self.name, "content": self.content, "score": self.score,
+            "total": self.total,
+            "scores": dict(self.scores), "protections": list(self.protections),
+            "report": self.report.as_dict(),
         }  # fmt: skip
         return json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False)
 
 
 def from_json(text: str) -> Graded:
-    """The record that `to_json` wrote; raises ValueError, KeyError or TypeError for anything else."""
+    """The record that `to_json` wrote.
+
+    Raises ValueError, KeyError or TypeError for anything else.
+    """
     values: dict[str, Any] = json.loads(text)
     if values["version"] != VERSION:
         raise ValueError("another version's record")
@@ -66,7 +74,12 @@ def from_json(text: str) -> Graded:
         not_judged=tuple(NotJudged(**one) for one in told["not_judged"]),
     )
     return Graded(
-        values["name"], values["content"], values["scores"], values["total"], tuple(values["protections"]), report
+        values["name"],
+        values["content"],
+        values["scores"],
+        values["total"],
+        tuple(values["protections"]),
+        report,
     )
 
 
@@ -81,7 +94,7 @@ def save(graded: Graded, folder: Path) -> None:
 
 
 def load(name: str, folder: Path, content: str) -> Graded | None:
-    """The record of an earlier run, if the submission and the way of judging it are still the same."""
+    """The record of an earlier run, if the submission and who judges it are still the same."""
     try:
         graded = from_json((folder / f"{name}.json").read_text(encoding="utf-8"))
     except (OSError, ValueError, KeyError, TypeError):
@@ -96,7 +109,7 @@ def fingerprint(path: Path, salt: str) -> str:
 
 @cache
 def judge() -> str:
-    """Who judges: the versions of this package and of NumPy, and a digest of the checker's own source.
+    """Who judges: the versions of this package and of NumPy, and a digest of the checker.
 
     After an upgrade every submission is judged anew.
     """
@@ -106,7 +119,9 @@ def judge() -> str:
         place = package / part
         for file in sorted(place.rglob("*.py")) if place.is_dir() else [place] * place.is_file():
             hasher.update(file.read_bytes())
-    return f"normlab {version('normlab')}, NumPy {np.__version__}, checker {hasher.hexdigest()[:12]}"
+    return (
+        f"normlab {version('normlab')}, NumPy {np.__version__}, checker {hasher.hexdigest()[:12]}"
+    )
 
 
 def as_values(graded: Graded) -> dict[str, Any]:

@@ -21,7 +21,9 @@ from normlab.errors import (
 )
 
 USUAL = tuple(
-    name for name in NAMES if not name.startswith(("spatial", "max_pool", "conv", "affine_relu", "ThreeLayer"))
+    name
+    for name in NAMES
+    if not name.startswith(("spatial", "max_pool", "conv", "affine_relu", "ThreeLayer"))
 )
 FOLLOW_ON = ("own", "waits")
 
@@ -47,12 +49,13 @@ def _unfilled(sentence: str) -> str:
 class Rubric:
     """Points a function that is right, and the share of them that a named mistake leaves.
 
-    `keeps` maps a fault (`batchnorm_backward.factor_two_missing`, or only `factor_two_missing` for any function)
-    to a share from 0 to 1; of several faults the smallest share counts. Faults that are not listed leave nothing.
+    `keeps` maps a fault (`batchnorm_backward.factor_two_missing`, or only `factor_two_missing` for
+    any function) to a share from 0 to 1; of several faults the smallest share counts. Faults that
+    are not listed leave nothing.
 
-    `follow_on` says what becomes of a function that stands on a wrong one: "own", it is judged against the
-    student's own function and has its points; "waits", it has none before the other is right. `hint` (0 to 3) is
-    the most that pages and Gradescope's output say to a student.
+    `follow_on` says what becomes of a function that stands on a wrong one: "own", it is judged
+    against the student's own function and has its points; "waits", it has none before the other is
+    right. `hint` (0 to 3) is the most that pages and Gradescope's output say to a student.
     """
 
     points: Mapping[str, float] = field(default_factory=lambda: dict.fromkeys(USUAL, 1.0))
@@ -81,7 +84,10 @@ class Rubric:
 
     @classmethod
     def read(cls, path: Path) -> Rubric:
-        """A rubric from a TOML file: [points], and, if wanted, [keeps], and above them follow_on and hint."""
+        """A rubric from a TOML file.
+
+        [points], and, if wanted, [keeps], and above them follow_on and hint.
+        """
         try:
             values: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -97,7 +103,8 @@ class Rubric:
     def as_values(self) -> dict[str, Any]:
         """The rubric as plain values, as its file has them."""
         return {
-            "points": dict(self.points), "keeps": dict(self.keeps), "follow_on": self.follow_on, "hint": self.hint,
+            "points": dict(self.points), "keeps": dict(self.keeps), "follow_on": self.follow_on,
+            "hint": self.hint,
         }  # fmt: skip
 
     @property

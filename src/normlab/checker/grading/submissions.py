@@ -1,7 +1,10 @@
-"""Submissions as they are handed in: every entry of a folder, and the Python files and notebooks in each.
+"""Submissions as they are handed in.
 
-Whatever an entry is called and whatever it holds, it becomes a `Submission` or a sentence that says why not.
-Folders and archives are read under the same bounds, and nothing is followed out of a submission.
+Every entry of a folder, and the Python files and notebooks in each.
+
+Whatever an entry is called and whatever it holds, it becomes a `Submission` or a sentence that says
+why not. Folders and archives are read under the same bounds, and nothing is followed out of a
+submission.
 """
 
 from __future__ import annotations
@@ -22,8 +25,10 @@ from normlab.errors import DataError
 MAX_DEPTH = 24
 MAX_ARCHIVE = 256 * 2**20  # the bytes of a packed file that tell it from another
 MAX_NAME = 120  # bytes of a submission's name: a file's name may have 255, and records add to it
-SYSTEM = {".DS_Store", "Thumbs.db", "desktop.ini", "__MACOSX", "__pycache__", ".git", ".gitignore", ".gitattributes",
-          ".ipynb_checkpoints", ".directory", ".localized", ".Spotlight-V100", ".Trashes"}  # fmt: skip
+SYSTEM = {".DS_Store", "Thumbs.db", "desktop.ini", "__MACOSX", "__pycache__", ".git",
+          ".gitignore", ".gitattributes",
+          ".ipynb_checkpoints", ".directory", ".localized", ".Spotlight-V100",
+          ".Trashes"}  # fmt: skip
 
 
 class Submission(NamedTuple):
@@ -34,7 +39,9 @@ class Submission(NamedTuple):
 
 
 def find(folder: Path, leave_out: Collection[Path] = ()) -> list[Submission]:
-    """Every entry of a folder, by name: each is a submission, whatever it is, except what systems leave behind.
+    """Every entry of a folder, by name.
+
+    Each is a submission, whatever it is, except what systems leave behind.
 
     `leave_out` are entries that are known to be none: the results' own folder, the rubric.
     """
@@ -99,7 +106,10 @@ def collect(path: Path) -> Collected:
 
 
 def digest(path: Path) -> str:
-    """SHA-256 of what `collect` would read. Archives count by their bytes: nothing is unpacked here."""
+    """SHA-256 of what `collect` would read.
+
+    Archives count by their bytes: nothing is unpacked here.
+    """
     hasher = hashlib.sha256()
     try:
         kind = _kind(path)
@@ -176,7 +186,10 @@ def _walk(root: Path, found: Collected) -> None:
 
 
 def _unpack_inner(root: Path, found: Collected) -> None:
-    """A folder that holds nothing but archives, as learning platforms hand them over: those are read."""
+    """A folder that holds nothing but archives, as learning platforms hand them over.
+
+    Those are read.
+    """
     for entry in _entries(os.fspath(root), found):
         if archives.is_archive(entry.name) and not entry.is_symlink():
             try:
@@ -203,7 +216,10 @@ def _entries(folder: str, found: Collected) -> Iterator[os.DirEntry[str]]:
 
 
 def _content(path: Path, limit: int) -> bytes:
-    """At most `limit` bytes of a plain file; a pipe or device that has taken its place is never waited for."""
+    """At most `limit` bytes of a plain file.
+
+    A pipe or device that has taken its place is never waited for.
+    """
     flags = (
         os.O_RDONLY
         | getattr(os, "O_NONBLOCK", 0)

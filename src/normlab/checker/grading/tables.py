@@ -1,4 +1,7 @@
-"""The tables of a class: CSV, one HTML page, the misconceptions counted, and Gradescope's results."""
+"""The tables of a class.
+
+CSV, one HTML page, the misconceptions counted, and Gradescope's results.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ from normlab.files import write_atomically
 
 
 def write_all(graded: Sequence[Graded], rubric: Rubric, out: Path) -> None:
-    """table.csv, misconceptions.csv, index.html, and pages/ and gradescope/ with a file a submission."""
+    """Write the tables and index.html, and pages/ and gradescope/ with a file a submission."""
     write_atomically(out / "table.csv", as_csv(graded, rubric).encode("utf-8-sig"))
     write_atomically(out / "misconceptions.csv", misconceptions_csv(graded).encode("utf-8-sig"))
     for folder in ("pages", "gradescope"):
@@ -49,7 +52,10 @@ def as_csv(graded: Sequence[Graded], rubric: Rubric) -> str:
 
 
 def misconceptions(graded: Sequence[Graded]) -> list[tuple[Finding, list[str]]]:
-    """Each fault with the submissions that have it, the commonest first; what was not read has none."""
+    """Each fault with the submissions that have it, the commonest first.
+
+    What was not read has none.
+    """
     who: dict[str, list[str]] = defaultdict(list)
     example: dict[str, Finding] = {}
     for one in graded:
@@ -81,7 +87,10 @@ def misconceptions_csv(graded: Sequence[Graded]) -> str:
 
 
 def as_page(graded: Sequence[Graded], rubric: Rubric) -> str:
-    """The class on one page: the misconceptions with who has them, then a table that can be sorted."""
+    """The class on one page.
+
+    The misconceptions with who has them, then a table that can be sorted.
+    """
     common = "".join(_misconception(finding, names) for finding, names in misconceptions(graded))
     head = "".join(f"<th><span>{escape(name)}</span></th>" for name in rubric.points)
     legend = ", ".join(f"{MARKS[verdict]} {WORDS[verdict]}" for verdict in MARKS)
@@ -93,7 +102,8 @@ def as_page(graded: Sequence[Graded], rubric: Rubric) -> str:
         f"<body class='normlab-page'><main class='normlab-check'><h1>{len(graded)} submissions</h1>"
         f"<h2>Misconceptions</h2>{common or '<p>none</p>'}<h2>Functions</h2>"
         f"<p><small>{legend}, – not there. A click on a head sorts by it.</small></p>"
-        f"<div class='wide'><table id='class'><thead><tr><th>submission</th>{head}<th>points</th><th>remark</th>"
+        f"<div class='wide'><table id='class'><thead><tr><th>submission</th>{head}<th>points</th>"
+        "<th>remark</th>"
         f"</tr></thead><tbody>{rows}</tbody></table></div></main><script>{SORT}</script></body></html>"
     )
 
@@ -110,7 +120,8 @@ def _row(one: Graded, rubric: Rubric) -> str:
     verdicts = one.report.functions
     cells = "".join(
         f"<td class='{verdicts.get(name, 'absent')}' title='{escape(name)}: "
-        f"{escape(WORDS.get(verdicts.get(name, ''), 'not there'))}'>{MARKS.get(verdicts.get(name, ''), '–')}</td>"
+        f"{escape(WORDS.get(verdicts.get(name, ''), 'not there'))}'>"
+        f"{MARKS.get(verdicts.get(name, ''), '–')}</td>"
         for name in rubric.points
     )
     remark = next((f.sentence for f in one.report.findings if f.function == "(loading)"), "")
@@ -121,24 +132,31 @@ def _row(one: Graded, rubric: Rubric) -> str:
 
 
 TABLE = """
-table { border-collapse: collapse; } td, th { border-bottom: 1px solid #8884; padding: .2rem .5rem; text-align: left; }
+table { border-collapse: collapse; }
+td, th { border-bottom: 1px solid #8884; padding: .2rem .5rem; text-align: left; }
 thead th { cursor: pointer; vertical-align: bottom; } .wide { overflow-x: auto; }
-th span { writing-mode: vertical-rl; font-weight: normal; } td.right { color: #2e7d32; } td.wrong { color: #c62828; }
+th span { writing-mode: vertical-rl; font-weight: normal; }
+td.right { color: #2e7d32; } td.wrong { color: #c62828; }
 .normlab-check { max-width: none; margin: 1rem; } .normlab-check details { margin: .3rem 0; }
 """
 SORT = """
-document.querySelectorAll('#class thead th').forEach((head, column) => head.addEventListener('click', () => {
+const heads = document.querySelectorAll('#class thead th');
+heads.forEach((head, column) => head.addEventListener('click', () => {
   const body = document.querySelector('#class tbody'), down = head.dataset.down !== '1';
   head.dataset.down = down ? '1' : '0';
   const by = row => row.cells[column].dataset.by || row.cells[column].textContent;
-  const compare = (a, b) => by(a).localeCompare(by(b), undefined, {numeric: true}) * (down ? 1 : -1);
+  const sign = down ? 1 : -1;
+  const compare = (a, b) => by(a).localeCompare(by(b), undefined, {numeric: true}) * sign;
   [...body.rows].sort(compare).forEach(row => body.append(row));
 }));
 """
 
 
 def _reasons(one: Graded) -> str:
-    """Why points are missing where no fault says it: `adam.unimplemented`, `adam.not_there`; otherwise `none`."""
+    """Why points are missing where no fault says it: `adam.unimplemented`, `adam.not_there`.
+
+    Otherwise `none`.
+    """
     verdicts = one.report.functions
     missing = [
         f"{name}.{verdicts.get(name, 'not_there')}"
