@@ -116,5 +116,5 @@ def losses_in_block(
             sums = sums + exp(load(scores, s0 + c * EXAMPLES + e) - largest)
         store(norms, e, log(sums) + largest)
     for e in range(count):
-        score = np.float64(scores[s0 + labels[first + e] * EXAMPLES + e])
-        losses[first + e] = norms[e] - score
+        of_label = np.float64(scores[s0 + labels[first + e] * EXAMPLES + e])
+        losses[first + e] = norms[e] - of_label

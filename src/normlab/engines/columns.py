@@ -49,22 +49,22 @@ def standardize_columns(
             store(statistics, mean + place + j, m)
             store(statistics, rstd + place + j, var)
     for j in range(d):
-        m, var = 0.0, 0.0
+        centre, variance = 0.0, 0.0
         for piece in range(pieces):
-            m += statistics[mean + piece * step + j]
-            var += statistics[rstd + piece * step + j]
             v = statistics[rstd + piece * step + j]
+            centre += statistics[mean + piece * step + j]
+            variance += v
             statistics[rstd + piece * step + j] = 1.0 / math.sqrt(v + eps)
-        m, var = m / pieces, var / pieces
-        finite = math.isfinite(m) and math.isfinite(var)
+        centre, variance = centre / pieces, variance / pieces
+        finite = math.isfinite(centre) and math.isfinite(variance)
         if population == 1:
             if not begun and finite:
-                running[r0 + j], running[r0 + step + j] = m, var
+                running[r0 + j], running[r0 + step + j] = centre, variance
             statistics[mean + j] = running[r0 + j]
             statistics[rstd + j] = 1.0 / math.sqrt(running[r0 + step + j] + eps)
         if finite:
-            running[r0 + j] = keep * running[r0 + j] + rest * m
-            running[r0 + step + j] = keep * running[r0 + step + j] + rest * var
+            running[r0 + j] = keep * running[r0 + j] + rest * centre
+            running[r0 + step + j] = keep * running[r0 + step + j] + rest * variance
 
 
 @njit(error_model="numpy", _nrt=False)

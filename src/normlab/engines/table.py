@@ -32,10 +32,8 @@ def fields(record: Any) -> dict[str, str]:
 
 @functools.cache
 def _fields(kind: type) -> dict[str, str]:
-    return {
-        name: getattr(annotation, "__forward_arg__", annotation)
-        for name, annotation in kind.__annotations__.items()
-    }
+    annotations: dict[str, Any] = kind.__annotations__
+    return {name: getattr(kind, "__forward_arg__", kind) for name, kind in annotations.items()}
 
 
 def slots(*records: Any) -> int:
