@@ -20,10 +20,10 @@ from typing import Any
 from normlab.cli.exit_codes import STOPPED
 from normlab.selftest.lean_process import lean_process
 from normlab.selftest.measured import Measured
-from proof.commands import BOOK, Circumstances, Said, table_of
+from proof.commands import REFERENCE, Circumstances, Said, table_of
 
 Table = list[dict[str, Any]]
-_JOB = ("reproduce", "--seeds", "1", "--quiet", *BOOK)
+_JOB = ("reproduce", "--seeds", "1", "--quiet", *REFERENCE)
 
 
 def rows(full: bool) -> Iterator[Measured]:

@@ -1,11 +1,12 @@
-"""How far the fast engine's histories are from the book's, over the studies that the assignment's notebook asks for.
+"""How far the compiled engine's histories are from the reference's, over the notebook's studies.
 
     python -m proof.agreement [--studies NAMES] [--data digits] [--data-dir FOLDER] [--seeds 1]
 
-float64 runs must agree to the bit. float32 runs cannot: the engine adds in another order, and Adam under a norm
-amplifies a last bit into the first digits within some hundred steps. So the same is asked of the book itself: how far
-does it go from its own history when the weight scale is changed in its last bit? An engine that strays as far as that
-is as right as the book, and no engine can be righter.
+float64 runs must agree to the bit. float32 runs cannot: the engine adds in another order, and Adam
+under a norm amplifies a last bit into the first digits within some hundred steps. So the same is
+asked of the reference itself: how far does it go from its own history when the weight scale is
+changed in its last bit? An engine that strays as far as that is as right as the reference, and no
+engine can be righter.
 """
 
 from __future__ import annotations
@@ -34,25 +35,25 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     arguments = parser.parse_args()
     data = normlab.data.load(arguments.data, arguments.data_dir)
-    table = Table(title=f"fast engine against the book, {arguments.data}, {arguments.seeds} seed(s)")
+    table = Table(title=f"compiled engine against the reference, {arguments.data}, {arguments.seeds} seed(s)")
     for title in (
         "study", "runs", "float64: losses that differ", "float32: first step", f"first {EARLY} steps",
-        "median step", "the book, nudged", "mean best val. accuracy", "the book, nudged", "diverged alike",
+        "median step", "the reference, nudged", "mean best val. accuracy", "the reference, nudged", "diverged alike",
     ):  # fmt: skip
         table.add_column(title, justify="left" if title == "study" else "right")
     for study in studies(tuple(arguments.studies.split(","))):
         specs = grid.runs(study, data.spec, arguments.seeds)
         double = [replace(spec, net=replace(spec.net, dtype="float64")) for spec in specs]
         nudged = [replace(spec, net=replace(spec.net, weight_scale=_next(spec.net.weight_scale))) for spec in specs]
-        book, moved, exact = (normlab.train(each, data, engine="reference") for each in (specs, nudged, double))
+        reference, moved, exact = (normlab.train(each, data, engine="reference") for each in (specs, nudged, double))
         fast, fast_exact = (normlab.train(each, data, engine="compiled") for each in (specs, double))
-        table.add_row(study.name, *_figures(specs, book, moved, fast, exact, fast_exact))
+        table.add_row(study.name, *_figures(specs, reference, moved, fast, exact, fast_exact))
     Console(width=170).print(table)
 
 
 def _figures(
     specs: list[RunSpec],
-    book: list[History],
+    reference: list[History],
     moved: list[History],
     fast: list[History],
     exact: list[History],
@@ -62,9 +63,9 @@ def _figures(
     differing = sum(
         a != b and not np.isnan([a, b]).all() for x, y in pairs for a, b in zip(x.loss, y.loss, strict=True)
     )
-    ours, control = _distances(fast, book), _distances(moved, book)
-    accuracy, accuracy_moved = (_accuracies(each, book) for each in (fast, moved))
-    alike = sum(a.diverged == b.diverged for a, b in zip(fast, book, strict=True))
+    ours, control = _distances(fast, reference), _distances(moved, reference)
+    accuracy, accuracy_moved = (_accuracies(each, reference) for each in (fast, moved))
+    alike = sum(a.diverged == b.diverged for a, b in zip(fast, reference, strict=True))
     return [
         str(len(specs)),
         f"{differing} of {sum(len(x.loss) for x in exact)}",

@@ -21,7 +21,7 @@ from proof import small_study
 from proof.forking import in_a_child
 
 NOBODY = 65534
-BOOK = ("--engine", "reference", "--workers", "1")
+REFERENCE = ("--engine", "reference", "--workers", "1")
 
 
 class Circumstances(TypedDict, total=False):
@@ -64,7 +64,7 @@ def command(words: list[str], circumstances: Circumstances) -> Said:
 @functools.cache
 def _warm_up() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        for words in (["reproduce", "--out", folder, "--quiet", *BOOK], ["results", folder], ["report", folder]):
+        for words in (["reproduce", "--out", folder, "--quiet", *REFERENCE], ["results", folder], ["report", folder]):
             with open(os.devnull, "w") as nowhere:
                 ended = _run(words, {}, (nowhere.fileno(), nowhere.fileno()))
             if ended != 0:

@@ -21,7 +21,7 @@ from normlab.selftest.lean_process import lean_process
 from normlab.selftest.measured import Measured
 from normlab.solver import Solver
 from proof import kills
-from proof.commands import BOOK
+from proof.commands import REFERENCE
 from proof.forking import CAN_FORK, NO_FORK
 
 PROMISE = "a {} cut short or with a flipped bit is refused in a sentence, or gives the very same content"
@@ -75,7 +75,7 @@ def command_row(times: int) -> Measured:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "results", "records.sqlite")
         with lean_process("proof.commands:command", folder, {"PYTHONWARNINGS": "ignore"}) as call:
-            call(["reproduce", "--seeds", "1", "--quiet", "--out", "results", *BOOK], {})
+            call(["reproduce", "--seeds", "1", "--quiet", "--out", "results", *REFERENCE], {})
             words = [["results", "results"]] * 9 + [["report", "results"]]
             whole = [call(each, {}) for each in words]
             turns = iter(range(10 * times))

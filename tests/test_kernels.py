@@ -1,4 +1,4 @@
-"""The fused norms keep the book's promises: its results, its accuracy, its errors, whatever the number of threads."""
+"""The fused norms keep the reference's promises: results, accuracy, errors, on any number of threads."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FUSED = {
     "batch norm": (kernels.batchnorm_forward, kernels.batchnorm_backward),
     "layer norm": (kernels.layernorm_forward, kernels.layernorm_backward),
 }
-BOOK = {
+REFERENCE = {
     "batch norm": (layers.batchnorm_forward, layers.batchnorm_backward_alt),
     "layer norm": (layers.layernorm_forward, layers.layernorm_backward),
 }
@@ -53,14 +53,14 @@ def error(ours, theirs, scale=None):
 @pytest.mark.parametrize(("dtype", "tolerance"), [(np.float32, 1.2e-7), (np.float64, 4e-15)])
 @pytest.mark.parametrize("mean", [0.0, 1e4])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_the_results_are_the_books(norm, shape, mean, dtype, tolerance):
+def test_the_results_are_the_reference_s(norm, shape, mean, dtype, tolerance):
     given = arguments(shape, dtype, mean)
     x, gamma, _, dout = given
     # dx is a small difference of terms of this size: of two examples, it is eps / var of them
     spread = np.var(x.astype(np.float64), axis=0 if norm == "batch norm" else 1)
     size_of_dx = np.max(np.abs(gamma)) * np.max(np.abs(dout)) / np.sqrt(spread.min() + 1e-5)
     scales = (None, size_of_dx, np.sqrt(len(x)) * np.max(np.abs(dout)) * 3, None)
-    for ours, theirs, scale in zip(run(FUSED[norm], *given), run(BOOK[norm], *given), scales, strict=True):
+    for ours, theirs, scale in zip(run(FUSED[norm], *given), run(REFERENCE[norm], *given), scales, strict=True):
         assert ours.dtype == dtype
         assert error(ours, theirs, scale) < tolerance
 
@@ -122,7 +122,7 @@ def test_large_arrays_go_past_the_caches_to_the_same_bits(norm):
     few = slice(0, 64)
     ours = run(FUSED[norm], x, gamma, beta, dout)
     if norm == "batch norm":  # a column does not know its neighbours; but it does know how many rows are added at once
-        theirs = run(BOOK[norm], x[:, few].copy(), gamma[few], beta[few], dout[:, few].copy())
+        theirs = run(REFERENCE[norm], x[:, few].copy(), gamma[few], beta[few], dout[:, few].copy())
         for a, b in zip(ours, theirs, strict=True):
             assert error(a[..., few], b) < 1.2e-7
     else:
@@ -174,7 +174,7 @@ def test_what_the_book_is_left_with_goes_where_it_is_told(norm):
     target = np.zeros_like(x)
     out, _ = FUSED[norm][0](x, gamma, beta, {"mode": "train"}, out=target)
     assert out is target
-    assert np.array_equal(out, BOOK[norm][0](x, gamma, beta, {"mode": "train"})[0], equal_nan=True)
+    assert np.array_equal(out, REFERENCE[norm][0](x, gamma, beta, {"mode": "train"})[0], equal_nan=True)
 
 
 @pytest.mark.parametrize("n", [2, 15, 17, 50, 67, 300, 1100])
@@ -188,10 +188,10 @@ def test_every_row_is_counted_once_whatever_the_chunks(n):
 
 @pytest.mark.filterwarnings("ignore::normlab.errors.NonFiniteWarning")  # such a variance is no number to keep
 @pytest.mark.parametrize("scale", [1e-200, 1e-160, 1e200, 1e300])
-def test_squares_beyond_float64_are_the_books(norm, scale):
+def test_squares_beyond_float64_are_the_reference_s(norm, scale):
     x, gamma, beta, _ = arguments((9, 20), np.float64)
     out, _ = FUSED[norm][0](x * scale, gamma, beta, {"mode": "train", "eps": 0})
-    assert error(out, BOOK[norm][0](x, gamma, beta, {"mode": "train", "eps": 0})[0]) < 1e-14
+    assert error(out, REFERENCE[norm][0](x, gamma, beta, {"mode": "train", "eps": 0})[0]) < 1e-14
 
 
 def test_inputs_are_untouched_and_results_are_their_own(norm):
@@ -228,14 +228,15 @@ def test_results_go_where_they_are_told(norm):
     ],
     ids=["columns first", "strides", "whole numbers", "float16", "other end first", "plain"],
 )
-def test_other_inputs_are_the_books(norm, x):
+def test_other_inputs_are_the_reference_s(norm, x):
     gamma, beta, dout = np.full(4, 2.0), np.full(4, 0.5), np.random.RandomState(1).randn(6, 4)
-    for ours, theirs in zip(run(FUSED[norm], x, gamma, beta, dout), run(BOOK[norm], x, gamma, beta, dout), strict=True):
+    ways = (run(functions[norm], x, gamma, beta, dout) for functions in (FUSED, REFERENCE))
+    for ours, theirs in zip(*ways, strict=True):
         assert ours.dtype == theirs.dtype
         np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-12)
 
 
-def test_errors_are_the_books():
+def test_errors_are_the_reference_s():
     x, gamma, beta, dout = arguments((5, 4), np.float64)
     with pytest.raises(MissingKeyError, match="mode"):
         kernels.batchnorm_forward(x, gamma, beta, {})
@@ -319,7 +320,8 @@ def test_no_digits_of_the_gradients_are_lost_where_dout_is_nearly_constant(norm)
     x[:] = 536671.44
     x[0, 0] = x[3, 4] = np.nextafter(x[0, 0], np.float32(np.inf))
     dout = 1 + 1e-3 * dout
-    for ours, theirs in zip(run(FUSED[norm], x, gamma, beta, dout), run(BOOK[norm], x, gamma, beta, dout), strict=True):
+    ways = (run(functions[norm], x, gamma, beta, dout) for functions in (FUSED, REFERENCE))
+    for ours, theirs in zip(*ways, strict=True):
         assert error(ours, theirs) < 1.2e-7
 
 
@@ -339,7 +341,7 @@ def test_no_digits_are_lost_to_a_sum_whose_terms_all_round_alike(norm, length):
 def test_the_gradient_keeps_its_digits_where_the_square_of_the_std_is_near_the_end_of_float64(norm):
     x, gamma, beta, dout = arguments((2, 8), np.float64)
     x, dout = x * 1e153, 1 + 1e-3 * dout
-    ours, theirs = (run(functions, x, gamma, beta, dout, eps=1e-3)[1] for functions in (FUSED[norm], BOOK[norm]))
+    ours, theirs = (run(functions, x, gamma, beta, dout, eps=1e-3)[1] for functions in (FUSED[norm], REFERENCE[norm]))
     assert error(ours, theirs, np.abs(gamma).max() / x.std()) < 1e-15
 
 

@@ -67,7 +67,7 @@ def studies(
     data_dir: Folder = None,
     out: Out = RESULTS,
 ) -> None:
-    """Whole studies, side by side with the book, the course's way, PyTorch and JAX."""
+    """Whole studies, side by side with the reference, the course's way, PyTorch and JAX."""
     from proof.bench.parts import Wanted
 
     folder = None if data_dir is None else str(data_dir)

@@ -1,4 +1,4 @@
-"""Conformance: other people's suites, checkers and samples, run against the book and the fused kernels.
+"""Conformance: other people's suites, checkers and samples, run against the reference and the fused kernels.
 
 `rows` is what `normlab selftest` shows of it; `python -m proof.conformance FOLDER` writes the published
 pages. ONNX, PyTorch and JAX are loaded where they are installed, and where one is not its rows say so.
@@ -54,7 +54,7 @@ def _onnx() -> Iterator[Measured]:
         ("losses, dropout, Gemm, ReLU, Momentum, Adam, Adagrad", rest),
     ):
         told = {case.name: outcomes[case.name] for case in chosen}
-        yield _counted(f"{ONNX}, by the book: {what}", told)
+        yield _counted(f"{ONNX}, by the reference: {what}", told)
     if importlib.util.find_spec("numba") is None:
         note = "the kernels need Numba, which is not installed"
         yield Measured("conformance", f"{ONNX}, by the kernels", "all", "not run", None, 0, note=note)
@@ -63,7 +63,7 @@ def _onnx() -> Iterator[Measured]:
     by_kernels = onnx_suite.run(onnx_backend.ByTheKernels, fused)
     handed = [name for name, told in by_kernels.items() if told.endswith(onnx_backend.HANDED_OVER)]
     told = {name: text for name, text in by_kernels.items() if name not in handed}
-    note = f"{len(handed)} more are one row alone, which the kernels hand to the book" if handed else ""
+    note = f"{len(handed)} more are one row alone, which the kernels hand to the reference" if handed else ""
     yield _counted(f"{ONNX}, by the fused kernels: batch and layer norm", told, note)
 
 

@@ -1,8 +1,8 @@
-"""normlab as a backend of ONNX's own: small models run node by node, by the book or by the fused kernels.
+"""normlab as a backend of ONNX's own: small models run node by node, by the reference or by the fused kernels.
 
 The backends exist for ONNX's `BackendTest`, and do what it asks of one; they are no way to run nets. `ByTheBook` knows
 every normalization, loss and update rule that ONNX and normlab have in common; `ByTheKernels` knows what the kernels
-compute, and refuses an input that they would hand to the book.
+compute, and refuses an input that they would hand to the reference.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ PLUMBING: dict[str, Operator] = {"Constant": lambda attributes, _: (onnx.numpy_h
 """What computes nothing, and is there only to feed another node."""
 
 
-HANDED_OVER = "which the kernels hand to the book"
+HANDED_OVER = "which the kernels hand to the reference"
 
 
 class ByTheBook(Backend):
@@ -70,7 +70,7 @@ class ByTheKernels(ByTheBook):
 
     @classmethod
     def prepare(cls, model: onnx.ModelProto, device: str = "CPU", **kwargs: Any) -> BackendRep:
-        """As for the book; the kernels are loaded on first use."""
+        """As for the reference; the kernels are loaded on first use."""
         from normlab import kernels
 
         forward = Norms(
@@ -82,7 +82,7 @@ class ByTheKernels(ByTheBook):
 
 
 def _refusing(forward: Callable[..., tuple[Array, Any]], fused_cache: type) -> Callable[..., tuple[Array, Any]]:
-    """The kernel's forward pass, which raises OptionError where it would let the book compute."""
+    """The kernel's forward pass, which raises OptionError where it would let the reference compute."""
 
     def by_the_kernel(*arguments: Any) -> tuple[Array, Any]:
         out, cache = forward(*arguments)

@@ -1,7 +1,8 @@
-"""ONNX's normalization operators in terms of the book: an operator takes attributes and inputs, and returns outputs.
+"""ONNX's normalization operators, each from attributes and inputs to outputs, by the reference.
 
-ONNX puts channels on axis 1 and may normalize over any trailing axes; the book's batch and layer norm take rows of
-features. So arrays are reshaped on the way in and out, and nothing else is computed here.
+ONNX puts channels on axis 1 and may normalize over any trailing axes; the reference's batch and
+layer norm take rows of features. So arrays are reshaped on the way in and out, and nothing else is
+computed here.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ ONNX_EPS = 1e-5
 
 
 class Norms(NamedTuple):
-    """Who computes: the book's forward passes, or the kernels'."""
+    """Who computes: the reference's forward passes, or the kernels'."""
 
     batchnorm: Callable[..., tuple[Array, Any]]
     layernorm: Callable[..., tuple[Array, Any]]
@@ -40,7 +41,7 @@ def norm_operators(norms: Norms) -> dict[str, Operator]:
 
 
 def _batch(norms: Norms, attributes: Attributes, inputs: Inputs) -> tuple[Array, ...]:
-    """ONNX keeps the biased variance and weights the old running value by `momentum`: the book's own convention."""
+    """ONNX keeps the biased variance and weights the old running value by `momentum`, as we do."""
     x, gamma, beta, running_mean, running_var = inputs
     bn_param = {
         "mode": "train" if attributes.get("training_mode", 0) else "test",
@@ -69,7 +70,7 @@ def _layer(norms: Norms, attributes: Attributes, inputs: Inputs) -> tuple[Array,
 
 
 def _row_statistics(rows: Array, cache: Any) -> tuple[Array, Array]:
-    """Each row's mean and 1 / std: the fused cache holds both, the book's leaves the mean to its statistics."""
+    """Each row's mean and 1 / std: the fused cache holds both, the reference's leaves the mean to its statistics."""
     if isinstance(cache, layers.LayerNormCache):
         return centred_moments(rows, -1).mean, cache.rstd
     return cache.statistics[0] + cache.statistics[1], cache.statistics[2]
@@ -89,7 +90,8 @@ def group(attributes: Attributes, inputs: Inputs) -> tuple[Array, ...]:
     x, gamma, beta = inputs
     if gamma.shape != x.shape[1:2]:
         raise OptionError(
-            f"GroupNormalization got scale of shape {gamma.shape}, expected one a channel: opset 21 or later"
+            f"GroupNormalization got scale of shape {gamma.shape}, expected one a channel: opset "
+            "21 or later"
         )
     gn_param = {"eps": attributes.get("epsilon", ONNX_EPS)}
     return (layers.groupnorm_forward(x, gamma, beta, attributes["num_groups"], gn_param)[0],)
@@ -109,7 +111,7 @@ def lp(attributes: Attributes, inputs: Inputs) -> tuple[Array, ...]:
 
 
 def local_response(attributes: Attributes, inputs: Inputs) -> tuple[Array, ...]:
-    """LRN, whose alpha multiplies the mean of the squares over the window's full size, where the book's has the sum."""
+    """LRN, whose alpha multiplies the mean of squares over the full window, where ours has the sum."""
     n = attributes["size"]
     lrn_param = {
         "n": n,
@@ -121,7 +123,7 @@ def local_response(attributes: Attributes, inputs: Inputs) -> tuple[Array, ...]:
 
 
 def mean_variance(attributes: Attributes, inputs: Inputs) -> tuple[Array, ...]:
-    """MeanVarianceNormalization; the 1e-9 that ONNX adds to the standard deviation is left out: the book needs none."""
+    """MeanVarianceNormalization, without the 1e-9 that ONNX adds to the standard deviation."""
     axes = {"axes": tuple(attributes.get("axes", (0, 2, 3)))}
     return (layers.meanvariance_forward(inputs[0], axes)[0],)
 

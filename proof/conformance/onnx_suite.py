@@ -50,13 +50,13 @@ class Case:
 
     @property
     def is_ours(self) -> bool:
-        """Whether the book knows every operator."""
+        """Whether the reference knows every operator."""
         operators = set(self.operators) - PLUMBING.keys()
         return bool(operators) and operators <= BY_THE_BOOK.keys()
 
     @property
     def skipped(self) -> str | None:
-        """Why it is not run by the book; None for a case that is."""
+        """Why it is not run by the reference; None for a case that is."""
         if self.kind == "real":
             return WHOLE_NET
         if self.is_ours:
@@ -110,7 +110,7 @@ def _outcome(test: unittest.TestCase) -> str:
 
 
 def skipped_table() -> str:
-    """Every case that the book does not run, as Markdown: by reason, kind and operator."""
+    """Every case that the reference does not run, as Markdown: by reason, kind and operator."""
     by_reason: dict[str, dict[tuple[str, str], list[str]]] = defaultdict(lambda: defaultdict(list))
     for case in cases():
         if case.skipped is not None:

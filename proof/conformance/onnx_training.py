@@ -1,6 +1,7 @@
-"""ONNX's operators around training in terms of the book: losses, dropout, Gemm, ReLU and three update rules.
+"""ONNX's operators around training in terms of the reference: losses, dropout, Gemm, ReLU and three update rules.
 
-Where ONNX's conventions differ from the book's, the difference is undone in the arguments, and said beside it.
+Where ONNX's conventions differ from the reference's, the difference is undone in the arguments, and
+said beside it.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def negative_log_likelihood(attributes: Attributes, inputs: Inputs) -> tuple[Arr
 
 
 def _loss(loss: Any, attributes: Attributes, inputs: Inputs) -> Array:
-    """The loss with ONNX's reduction, class weights and ignored label, which the book has not."""
+    """The loss with ONNX's reduction, class weights and ignored label, which the reference has not."""
     x, labels, *rest = inputs
     weights = rest[0] if rest else None
     reduction, ignored = attributes.get("reduction", b"mean").decode(), attributes.get("ignore_index")
@@ -58,7 +59,7 @@ def _examples(x: Array) -> Array:
 
 
 class MirroredDraws:
-    """Uniform draws u as 1 - u: ONNX's reference keeps a unit where u >= ratio, the book where u < p = 1 - ratio."""
+    """Uniform draws u as 1 - u: ONNX's own keeps a unit where u >= ratio, ours where u < p = 1 - ratio."""
 
     def __init__(self, seed: int) -> None:
         self.generator = np.random.RandomState(seed)
@@ -101,8 +102,9 @@ def relu(_attributes: Attributes, inputs: Inputs) -> tuple[Array, ...]:
 def momentum(attributes: Attributes, inputs: Inputs) -> tuple[Array, ...]:
     """Momentum: V = alpha V + beta G, and X - R V; or, in Nesterov's mode, X - R (G + alpha V).
 
-    ONNX keeps the velocity as a sum of gradients, the book as a step: -R V. At rate 1 they differ by the sign alone;
-    plain descent then takes the step. At T = 0 the gradient enters with weight 1 instead of beta.
+    ONNX keeps the velocity as a sum of gradients, the reference as a step: -R V. At rate 1 they
+    differ by the sign alone; plain descent then takes the step. At T = 0 the gradient enters with
+    weight 1 instead of beta.
     """
     rate, t, tensors = _split(inputs, 3)
     alpha, beta = attributes["alpha"], attributes["beta"] if t > 0 else 1.0
@@ -127,7 +129,7 @@ def adam(attributes: Attributes, inputs: Inputs) -> tuple[Array, ...]:
     for x, g, v, h in tensors:
         g = attributes.get("norm_coefficient", 0.0) * x + g
         config = {"learning_rate": rate, "beta1": alpha, "beta2": beta, "epsilon": epsilon, "m": v, "v": h}
-        config["t"] = (t if t > 0 else CORRECTED) - 1  # the book increments t before it uses it
+        config["t"] = (t if t > 0 else CORRECTED) - 1  # the reference increments t before it uses it
         x, config = optim.adam(x, g, config)
         new_x.append(shrink * x)
         new_v.append(config["m"])

@@ -1,8 +1,9 @@
 """PyTorch's own samples (OpInfo and ModuleInfo) as inputs for both: PyTorch's result and gradients, and ours.
 
-Each sample becomes a `Question`: what PyTorch computes, what the book computes, and what extended precision says. Where
-the two differ by more than rounding, the answer nearer to the truth is named. Samples that normlab refuses on purpose
-(an empty batch, a negative eps, a norm with p < 1) are counted with the refusal. PyTorch is loaded on first use.
+Each sample becomes a `Question`: what PyTorch computes, what the reference computes, and what
+extended precision says. Where the two differ by more than rounding, the answer nearer to the truth
+is named. Samples that normlab refuses on purpose (an empty batch, a negative eps, a norm with p <
+1) are counted with the refusal. PyTorch is loaded on first use.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from normlab.errors import UserError
 from normlab.typing import Array
 from proof.conformance import opinfo_norms
 
-# two right answers may differ by a rounding each, and PyTorch sums in the type itself: 16 units of it, of max |truth|
+# two right answers may differ by a rounding each, and PyTorch sums in the type itself: 16 units of
+# it, of max |truth|
 ROUNDING = {dtype: 16 * float(np.finfo(dtype).eps) for dtype in ("float16", "float32", "float64")}
 
 OPERATORS = {

@@ -14,7 +14,7 @@ from proof.conformance.extended import Results
 
 
 class Question(NamedTuple):
-    """One sample: the input, and y, dx, dgamma, dbeta by PyTorch, by the book, and in extended precision."""
+    """One sample: the input, and y, dx, dgamma, dbeta by PyTorch, by the reference, and in extended precision."""
 
     x: Array
     theirs: Callable[[], Results]
@@ -222,7 +222,7 @@ def local_response_module(module: Any, x: Any) -> Question:
 
 
 def _local_response(compute: Any, x: Any, size: int, alpha: float, beta: float, k: float) -> Question:
-    """PyTorch's alpha is times the mean, and an even window's longer half lies before the channel, the book's after."""
+    """PyTorch's alpha is times the mean; an even window's longer half lies before, ours after."""
     array = _array(x)
     lrn_param = {"n": size, "k": k, "alpha": alpha / size, "beta": beta}
 

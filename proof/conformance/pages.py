@@ -30,23 +30,24 @@ ONNX = """
 ## ONNX's suite, operator by operator
 
 `onnx.backend.test.BackendTest`, as it comes with ONNX, runs a backend (`proof.conformance.onnx_backend`)
-that calls the book's forward passes and update rules, with ONNX's own tolerances. Of {total} cases {run} are run and
-{skipped} are not; each of these is listed by name with its reason in [conformance-skipped.md](conformance-skipped.md).
+that calls the reference's forward passes and update rules, with ONNX's own tolerances. Of {total} cases {run} are run
+and {skipped} are not; each of these is listed by name with its reason in
+[conformance-skipped.md](conformance-skipped.md).
 
 """
 
 SKIPPED = """# What of ONNX's conformance suite is not run
 
-Every case of `onnx.backend.test.BackendTest` (onnx {version}) that normlab's book does not run, by reason, kind and
+Every case of `onnx.backend.test.BackendTest` (onnx {version}) that normlab does not run, by reason, kind and
 operator; "test_" is left out of the names. A test compares this list with the suite, case by case: one skipped case
 more, or less, and it fails. What is run, and how it ended, stands in [conformance.md](conformance.md).
 
 """
 
 CONVENTIONS = """
-Where ONNX's conventions differ from the book's, the adapter undoes the difference in the arguments:
+Where ONNX's conventions differ from the reference's, the adapter undoes the difference in the arguments:
 
-| ONNX | the book |
+| ONNX | the reference |
 |---|---|
 | LRN: alpha times the mean of the squares over the full window | alpha times their sum, as in AlexNet's paper |
 | MeanVarianceNormalization adds 1e-9 to the standard deviation | adds nothing; a constant input gives 0 |
@@ -56,7 +57,7 @@ Where ONNX's conventions differ from the book's, the adapter undoes the differen
 | losses: reduction, class weights, an ignored label | the mean over all; the adapter weights single losses |
 
 The fused kernels are run on the same batch and layer norm cases, and refuse six, `layer_normalization_*` over all
-axes: one row alone, which the kernels hand to the book.
+axes: one row alone, which the kernels hand to the reference.
 """
 
 SAMPLES = """
@@ -75,7 +76,7 @@ The samples that are not compared, and who refuses them:
 
 {refusals}
 Samples of `native_layer_norm` and its like are the same kernels under another signature, and are left out; so are
-`masked.normalize`, whose masks normlab has not, and complex and bfloat16 numbers, which the book does not take.
+`masked.normalize`, whose masks normlab has not, and complex and bfloat16 numbers, which the reference does not take.
 """
 
 

@@ -142,7 +142,7 @@ SUBJECTS: dict[str, Subject] = {
 
 
 def all_subjects() -> dict[str, Subject]:
-    """The book's layers, and batch and layer norm by the kernels where Numba is."""
+    """The reference's layers, and batch and layer norm by the kernels where Numba is."""
     return SUBJECTS | (_fused_subjects() if importlib.util.find_spec("numba") is not None else {})
 
 

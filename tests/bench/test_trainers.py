@@ -1,4 +1,4 @@
-"""Every trainer does the book's work: from the same draws, the same losses, and accuracies as often."""
+"""Every trainer does the reference's work: from the same draws, the same losses, and accuracies as often."""
 
 import numpy as np
 import pytest

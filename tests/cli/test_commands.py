@@ -21,7 +21,7 @@ from normlab.studies.catalog import STUDIES
 
 from .conftest import Run, only_tiny
 
-BOOK = ("--engine", "reference", "--workers", "1")
+REFERENCE = ("--engine", "reference", "--workers", "1")
 
 
 @pytest.fixture(scope="module")
@@ -50,20 +50,20 @@ def test_version_and_help(normlab: Run) -> None:
 @pytest.mark.usefixtures("tiny")
 def test_reproduce_ends_with_records_figures_and_page(normlab: Run, tmp_path: Path) -> None:
     out = tmp_path / "results"
-    said = normlab("reproduce", "--out", str(out), *BOOK)
+    said = normlab("reproduce", "--out", str(out), *REFERENCE)
     assert said.code == 0
     assert sorted(path.name for path in out.iterdir()) == ["figures", "index.html", "records.sqlite"]
     assert "20 of 20 runs" in said.out
     assert "1 claims on digits" in said.out
     assert str(out / "index.html") in said.out
     assert "normlab reproduce --data digits" in (out / "index.html").read_text(encoding="utf-8")
-    again = normlab("reproduce", "--out", str(out), *BOOK)
+    again = normlab("reproduce", "--out", str(out), *REFERENCE)
     assert "20 of 20 runs (20 from before)" in again.out
 
 
 @pytest.mark.usefixtures("tiny")
 def test_quiet_prints_nothing(normlab: Run, tmp_path: Path) -> None:
-    said = normlab("study", "run", "depth", "--seeds", "1", "--quiet", "--out", str(tmp_path / "r"), *BOOK)
+    said = normlab("study", "run", "depth", "--seeds", "1", "--quiet", "--out", str(tmp_path / "r"), *REFERENCE)
     assert said == (0, "", "")
     assert (tmp_path / "r" / "index.html").exists()
 
@@ -213,7 +213,7 @@ def test_records_of_a_newer_version_are_left_alone(normlab: Run, tmp_path: Path)
         connection.execute(f"PRAGMA user_version = {VERSION + 1}")
     connection.close()
     before = (tmp_path / "records.sqlite").read_bytes()
-    said = normlab("reproduce", "--out", str(tmp_path), *BOOK)
+    said = normlab("reproduce", "--out", str(tmp_path), *REFERENCE)
     assert said.code == 2
     assert "update normlab" in said.err
     assert (tmp_path / "records.sqlite").read_bytes() == before
@@ -222,7 +222,7 @@ def test_records_of_a_newer_version_are_left_alone(normlab: Run, tmp_path: Path)
 @pytest.mark.usefixtures("tiny")
 def test_a_folder_that_cannot_be_made_is_a_sentence(normlab: Run, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    said = normlab("reproduce", "--out", str(tmp_path / "file" / "results"), *BOOK)
+    said = normlab("reproduce", "--out", str(tmp_path / "file" / "results"), *REFERENCE)
     assert said.code == 2
     assert "cannot be made" in said.err
     assert "--out" in said.err

@@ -1,4 +1,4 @@
-"""ONNX's own conformance suite, by the book and by the fused kernels; what is skipped is named, and nothing else is."""
+"""ONNX's own conformance suite, by the reference and the fused kernels; what is skipped is named."""
 
 import re
 from collections import Counter
@@ -40,7 +40,7 @@ RUN = {
     "pytorch-operator": {"Gemm": 1, "Constant Gemm": 1, "InstanceNormalization": 1},
 }
 
-# one row alone: the kernels take batches of at least two rows, and hand others to the book
+# one row alone: the kernels take batches of at least two rows, and hand others to the reference
 NOT_BY_THE_KERNELS = {
     "test_layer_normalization_2d_axis0",
     "test_layer_normalization_2d_axis_negative_2",
@@ -123,7 +123,7 @@ def test_an_unknown_operator_is_refused_by_name():
 
 
 def test_dropout_draws_what_onnx_draws():
-    """ONNX keeps where u >= ratio: the mirrored draws of the book's u < 1 - ratio must be the same units."""
+    """ONNX keeps where u >= ratio: the mirrored draws of the reference's u < 1 - ratio must be the same units."""
     u = np.random.RandomState(3).rand(40, 50)
     _, mask = onnx_training.dropout(
         {"seed": 3}, [np.ones((40, 50), np.float32), np.float32(0.3).reshape(()), np.array(True)]

@@ -22,7 +22,7 @@ def test_complements_are_decimal_and_undo_each_other(millionths):
 
 
 def test_unbiased_is_what_pytorch_s_rule_collects_from_the_same_batches():
-    """PyTorch: running = (1 - m) * running + m * var with N - 1, m = 1 - momentum; here begun at 0 as the book does."""
+    """PyTorch: running = (1 - m) * running + m * var with N - 1, m = 1 - momentum; begun at 0 here."""
     rng, bn_param, theirs = randomness.generator(0), {"mode": "train", "momentum": 0.8}, np.zeros(3)
     for _ in range(50):
         x = rng.randn(7, 3) * [1, 10, 0.1] + 5

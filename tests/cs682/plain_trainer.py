@@ -1,4 +1,4 @@
-"""The assignment's training, written down a second time in the plainest way: the book is held against it.
+"""The assignment's training, written down a second time in the plainest way: the reference is held against it.
 
 Nothing here comes from normlab. One net, float64, each norm as its computation graph with one node a line, one
 array of scores for all validation images at once, Adam as its paper has it.

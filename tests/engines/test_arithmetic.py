@@ -47,7 +47,7 @@ def batch(rng):
     return x, dout, *(rng.randn(D).astype(np.float32) for _ in range(2))
 
 
-# The result is rounded to float32 once, as in the book; before that all is float64.
+# The result is rounded to float32 once, as in the reference; before that all is float64.
 def assert_same(ours, theirs):
     assert ours.dtype == np.float32
     np.testing.assert_allclose(ours, theirs, rtol=1.2e-7, atol=1e-6 * np.abs(theirs).max())

@@ -1,7 +1,7 @@
 """All norms that take statistics under one signature, and an independent slow definition of each in 50 digits.
 
-The definition shares nothing with the book: it walks over index groups, sums with mpmath, and differentiates by the
-full Jacobian, δ_ij - 1/K - xhat_i xhat_j / K, entry by entry.
+The definition shares nothing with the reference: it walks over index groups, sums with mpmath, and
+differentiates by the full Jacobian, δ_ij - 1/K - xhat_i xhat_j / K, entry by entry.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The exact reference is exact: against Python's fractions, and against fifty digits on the book's own test norms."""
+"""The exact reference is exact: against Python's fractions, and against fifty digits on the tests' own norms."""
 
 from __future__ import annotations
 

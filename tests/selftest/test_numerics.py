@@ -9,7 +9,7 @@ import pytest
 
 from normlab import layers
 from normlab.selftest import numerics
-from normlab.selftest.implementations import BOOK, Results
+from normlab.selftest.implementations import REFERENCE, Results
 from normlab.selftest.inputs import Case, cases
 
 
@@ -35,7 +35,7 @@ def naive(case: Case) -> Results:
         return Results(xhat * case.gamma + case.beta, dx, (case.dout * xhat).sum(axis=0), case.dout.sum(axis=0))
 
 
-def test_the_books_own_rows_hold():
+def test_the_reference_layers_own_rows_hold():
     rows = list(numerics.table(cases(60)))
     assert len(rows) == 38
     assert all(row.holds for row in rows), [row.note for row in rows if not row.holds]
@@ -63,7 +63,7 @@ PLANTED = {
 def test_a_fault_in_one_result_breaks_its_row_and_no_other(quantity):
     def run(case):
         with np.errstate(all="ignore"):
-            return PLANTED[quantity](case, BOOK["layer norm"](case))
+            return PLANTED[quantity](case, REFERENCE["layer norm"](case))
 
     broken = {promise for promise, holds in verdicts(run).items() if not holds}
     assert broken == {f"layer norm, {dtype}: error of {quantity}" for dtype in ("float32", "float64")}

@@ -59,12 +59,12 @@ def _batch(call: Callable[[], object], calls: int) -> float:
 
 
 def errors(given: Inputs, norm: str, y: Array, dx: Array) -> tuple[float, float]:
-    """The largest errors of y and of dx, over the largest of each, against the book in float64 on the same inputs."""
-    right_y, right_dx = _by_the_book(Inputs(*(array.astype(np.float64) for array in given)), norm)
+    """The largest errors of y and dx, over the largest of each, against the reference in float64."""
+    right_y, right_dx = _by_the_reference(Inputs(*(array.astype(np.float64) for array in given)), norm)
     return _error(y, right_y), _error(dx, right_dx)
 
 
-def _by_the_book(given: Inputs, norm: str) -> tuple[Array, Array]:
+def _by_the_reference(given: Inputs, norm: str) -> tuple[Array, Array]:
     x, dout, gamma, beta = given
     if norm == "batchnorm":
         y, columns = layers.batchnorm_forward(x, gamma, beta, {"mode": "train", "eps": EPS})

@@ -1,7 +1,7 @@
 """What every trainer is given: the data as float32, and each run's own draws, made ahead.
 
-They are the book's draws to the bit, so that all trainers start from the same weights, see the same minibatches, and
-must come to the same losses.
+They are the reference's draws to the bit, so that all trainers start from the same weights, see the
+same minibatches, and must come to the same losses.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Draws(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What a training came to, for a comparison with the book's."""
+    """What a training came to, for a comparison with the reference's."""
 
     first_loss: float
     final_loss: float  # the mean of the last 100 steps, as History has it
@@ -70,7 +70,7 @@ def images(data: Dataset) -> Images:
 
 
 def draws(spec: RunSpec) -> Draws:
-    """The weights and minibatches that the book would draw for a run without dropout."""
+    """The weights and minibatches that the reference would draw for a run without dropout."""
     rng = randomness.generator(spec.seed)
     dims = [spec.data.input_dim, *spec.net.hidden_dims, spec.data.num_classes]
     weights = [

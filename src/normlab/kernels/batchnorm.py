@@ -10,7 +10,7 @@ from normlab import layers
 from normlab.errors import OptionError, ShapeError
 from normlab.kernels import columns
 from normlab.kernels.lanes import COUNT
-from normlab.kernels.sharing import by_the_book, destination, fits, past_caches, plain, shared, threads_for
+from normlab.kernels.sharing import by_the_reference, destination, fits, past_caches, plain, shared, threads_for
 from normlab.layers.checks import check_eps, check_mode, check_upstream
 from normlab.typing import Array
 
@@ -39,17 +39,18 @@ def batchnorm_forward(
 ) -> tuple[Array, Any]:
     """`layers.batchnorm_forward`, fused: the same arguments, results, running statistics and errors.
 
-    x (N, D) of float32 or float64 is the kernels', and copied first unless it lies row after row in memory; everything
-    else, also a batch with NaN, infinity, or numbers whose squares overflow, is the book's. The cache keeps x itself:
-    leave it as it is until the backward pass. `threads`, by default all cores for large inputs, does not change a bit
-    of the result; `out` takes it, instead of a new array.
+    x (N, D) of float32 or float64 is the kernels', and copied first unless it lies row after row in
+    memory; everything else, also a batch with NaN, infinity, or numbers whose squares overflow, is
+    the reference's. The cache keeps x itself: leave it as it is until the backward pass. `threads`,
+    by default all cores for large inputs, does not change a bit of the result; `out` takes it,
+    instead of a new array.
 
     >>> out, cache = batchnorm_forward(np.array([[1.0], [3.0]]), np.ones(1), np.zeros(1), {"mode": "train", "eps": 0})
     >>> print(out.T)
     [[-1.  1.]]
     """
     if not fits(x, gamma, beta):
-        return by_the_book(layers.batchnorm_forward(x, gamma, beta, bn_param), out)
+        return by_the_reference(layers.batchnorm_forward(x, gamma, beta, bn_param), out)
     mode, eps = check_mode("batch norm", bn_param), check_eps(bn_param)
     n, d = x.shape
     given, x = x, np.ascontiguousarray(x)
@@ -74,7 +75,7 @@ def batchnorm_forward(
             d, COUNT, threads,
         )  # fmt: skip
         if not all(finite) or (eps == 0 and _squares_lost(x, statistics[2])):
-            return by_the_book(layers.batchnorm_forward(given, gamma, beta, bn_param), given_out)
+            return by_the_reference(layers.batchnorm_forward(given, gamma, beta, bn_param), given_out)
         bn_param["running_mean"], bn_param["running_var"] = running
     return out, FusedBatchNormCache(x, statistics, gamma, mode == "test")
 
@@ -91,7 +92,7 @@ def batchnorm_backward(
     [ 0.1763 -0.2204  0.0441] [-0.9258] [1.]
     """
     if not isinstance(cache, FusedBatchNormCache):
-        return by_the_book(layers.batchnorm_backward_alt(dout, cache), out)
+        return by_the_reference(layers.batchnorm_backward_alt(dout, cache), out)
     x, statistics, gamma, fixed = cache
     check_upstream("batch norm's backward pass", dout, x.shape)
     n, d = x.shape
@@ -125,7 +126,7 @@ def _momentum(bn_param: dict[str, Any]) -> float:
 
 
 def _running(bn_param: dict[str, Any], d: int) -> Array:
-    """The running statistics, (2, D), zeros before the first batch. Raises ShapeError, by the book's sentence."""
+    """The running statistics, (2, D), zeros before the first batch. Raises ShapeError, by the reference's sentence."""
     running = np.zeros((2, d))
     for row, name in enumerate(RUNNING):
         given = bn_param.get(name)

@@ -10,7 +10,7 @@ import numpy as np
 from normlab import layers
 from normlab.kernels import rows
 from normlab.kernels.lanes import COUNT
-from normlab.kernels.sharing import by_the_book, destination, fits, past_caches, shared, threads_for
+from normlab.kernels.sharing import by_the_reference, destination, fits, past_caches, shared, threads_for
 from normlab.layers.checks import check_eps, check_upstream
 from normlab.typing import Array
 
@@ -38,7 +38,7 @@ def layernorm_forward(
      [-1.  1.]]
     """
     if not fits(x, gamma, beta):
-        return by_the_book(layers.layernorm_forward(x, gamma, beta, ln_param), out)
+        return by_the_reference(layers.layernorm_forward(x, gamma, beta, ln_param), out)
     eps = check_eps(ln_param)
     n, d = x.shape
     statistics = np.empty((3, n))
@@ -51,7 +51,7 @@ def layernorm_forward(
         n, 1, threads_for(x.size, threads, WORTH_A_THREAD),
     )  # fmt: skip
     if not all(finite) or (eps == 0 and _squares_lost(x, statistics[2])):
-        return by_the_book(layers.layernorm_forward(x, gamma, beta, ln_param), given)
+        return by_the_reference(layers.layernorm_forward(x, gamma, beta, ln_param), given)
     return out, FusedLayerNormCache(x, statistics, gamma)
 
 
@@ -66,7 +66,7 @@ def layernorm_backward(
     [ 0.1763 -0.2204  0.0441]
     """
     if not isinstance(cache, FusedLayerNormCache):
-        return by_the_book(layers.layernorm_backward(dout, cache), out)
+        return by_the_reference(layers.layernorm_backward(dout, cache), out)
     x, statistics, gamma = cache
     check_upstream("layer norm's backward pass", dout, x.shape)
     n, d = x.shape

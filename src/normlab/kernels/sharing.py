@@ -68,7 +68,7 @@ def past_caches(out: Array) -> bool:
 
 def fits(x: Any, gamma: Array, beta: Array) -> bool:
     """Whether the kernels take this input: a batch of at least two rows, in the machine's own floats, with parameters
-    of one number a feature. The book takes all others, or says why not."""
+    of one number a feature. The reference takes all others, or says why not."""
     return (
         isinstance(x, np.ndarray)
         and x.ndim == 2
@@ -107,8 +107,8 @@ def destination(given: Array | None, x: Array) -> Array:
     return given
 
 
-def by_the_book(results: tuple[Any, ...], out: Array | None) -> Any:
-    """What the book returned, its first array put where the caller wants it."""
+def by_the_reference(results: tuple[Any, ...], out: Array | None) -> Any:
+    """What the reference returned, its first array put where the caller wants it."""
     if out is None:
         return results
     np.copyto(destination(out, results[0]), results[0])

@@ -1,4 +1,4 @@
-"""The book: every layer as a forward/backward pair, each formula beside its derivation.
+"""The reference layers: every layer as a forward/backward pair, each formula beside its derivation.
 
 Forward passes return `(out, cache)`; backward passes take `(dout, cache)` and return gradients in the order of the
 forward pass's arguments. Batch is axis -2, features axis -1, and parameters enter as `gamma[..., None, :]`, so the

@@ -1,6 +1,6 @@
 """Mean-variance normalization: mean 0 and variance 1 over any axes, and nothing learned.
 
-It is what all centred norms of this book do before gamma and beta; as a layer of its own it prepares inputs. Viikki and
+It is what all centred norms here do before gamma and beta; as a layer of its own it prepares inputs. Viikki and
 Laurila, "Cepstral domain segmental feature vector normalization for noise robust speech recognition", Speech
 Communication 25, 1998; Caffe and ONNX have it as a layer for images.
 

@@ -1,6 +1,6 @@
 """Mean, variance and sums that can be trusted: the same bits in any order, no digits lost, no overflow.
 
-Three ideas carry every normalization layer of this book.
+Three ideas carry every normalization layer here.
 
 *Sums without an order.* Floating-point addition is not associative, so a plain sum depends on the order of
 its terms, and with it on memory layout and on how a batch was shuffled. Adding and subtracting a large

@@ -50,7 +50,7 @@ def settings(full: bool) -> dict[str, dict[str, str]]:
 
 
 def bits_under(environment: dict[str, str]) -> Found:
-    """What `bits.everything` finds in such a process, by the book's engine."""
+    """What `bits.everything` finds in such a process, by the reference engine."""
     with (
         tempfile.TemporaryDirectory() as folder,
         lean_process("normlab.selftest.bits:everything", folder, environment) as everything,

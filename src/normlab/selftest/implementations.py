@@ -1,4 +1,4 @@
-"""Who is measured: the book, the fused kernels, and PyTorch where it is installed, each asked for all four results."""
+"""Who is measured: the reference layers, the fused kernels, and PyTorch where it is installed."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ FUSED = ("batch norm", "layer norm")
 
 def ours(norm: str) -> dict[str, Implementation]:
     """This package's implementations of a norm, by name; the fused ones where Numba is installed."""
-    found = {"book": BOOK[norm]}
+    found = {"reference layers": REFERENCE[norm]}
     if norm == "batch norm":
-        found["book, staged"] = _by(layers.batchnorm_forward, layers.batchnorm_backward, _train)
+        found["reference layers, staged"] = _by(layers.batchnorm_forward, layers.batchnorm_backward, _train)
     if norm in FUSED and has_numba():
         found["fused"] = fused(norm)
     return found
@@ -84,7 +84,7 @@ def _rms_backward(dout: Array, cache: Any) -> tuple[Array, Array, None]:
     return (*layers.rmsnorm_backward(dout, cache), None)
 
 
-BOOK: dict[str, Implementation] = {
+REFERENCE: dict[str, Implementation] = {
     "batch norm": _by(layers.batchnorm_forward, layers.batchnorm_backward_alt, _train),
     "layer norm": _by(layers.layernorm_forward, layers.layernorm_backward, _eps),
     "group norm": _by(

@@ -1,8 +1,8 @@
 """How far the norms are from the truth: y, dx, dgamma and dbeta on ten thousand adversarial inputs.
 
-Every input of `selftest.inputs` goes through the book, the fused kernels and PyTorch, and each result is compared with
-`selftest.reference`, which rounds nothing. A row is one norm, one type and one result; it shows the worst input of the
-worst implementation of this package.
+Every input of `selftest.inputs` goes through the reference layers, the fused kernels and PyTorch,
+and each result is compared with `selftest.reference`, which rounds nothing. A row is one norm, one
+type and one result; it shows the worst input of the worst implementation of this package.
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ def table(inputs: Iterable[Case], chosen: Callable[[str], dict[str, Implementati
         counts[case.norm, case.x.dtype.name] += 1
         for name, run in chosen(case.norm).items():
             _count(mine, case, run, true, f"{name}: {case.words}")
-        # where var + eps is 0 the result is a convention, which nobody else is measured by; and PyTorch's batch norm
-        # refuses eps = 0
+        # where var + eps is 0 the result is a convention, which nobody else is measured by; and
+        # PyTorch's batch norm refuses eps = 0
         if peer is not None and not true.undefined and (case.eps > 0 or case.norm != "batch norm"):
             _count(peers, case, peer, true, case.words)
     for norm in NORMS:
