@@ -19,7 +19,7 @@ from normlab.specs import History, replace
 from normlab.sweep import train
 from normlab.typing import Array, Generator
 
-SHAPES = ((2, 1), (5, 3), (64, 100), (257, 33), (1000, 64))
+SHAPES = ((2, 2), (5, 3), (64, 100), (257, 33), (1000, 64))
 
 
 def settings() -> dict[str, Any]:
