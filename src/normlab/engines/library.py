@@ -211,9 +211,11 @@ def make(isa: str, folder: Path, linked: bool = True) -> Path:
 
     Raises LibraryError where the compiler fails, OSError where the folder takes no file.
     """
-    command = [sys.executable, "-m", "normlab.engines.build", *([] if linked else ["--object"])]
-    paths = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
-    environment = os.environ | {VARIABLE: isa, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    # from where this package lies, whatever else the other process would find first
+    code = f"import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r})"
+    code += "; from normlab.engines import build; build.main()"
+    command = [sys.executable, "-c", code, *([] if linked else ["--object"])]
+    environment = os.environ | {VARIABLE: isa}
     if sys.stderr is not None and sys.stderr.isatty():
         print(
             "normlab: compiling the engine for this machine, once: half a minute", file=sys.stderr
@@ -247,3 +249,15 @@ def provenance() -> dict[str, Any]:
         "library": found.digest,
         "origin": found.origin,
     }
+
+
+def make_all(folder: Path, isas: list[str]) -> None:
+    """Linked libraries for these instruction sets, by default this machine's: for an installation.
+
+    Raises LibraryError where nothing links, too.
+    """
+    for isa in isas or [instruction_set() or "x86-64-v3"]:
+        library = make(isa, folder)
+        if library.suffix != ".so":
+            library.unlink()
+            raise LibraryError("nothing links here: no cc, gcc or clang, and no ziglang package")
