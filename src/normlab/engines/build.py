@@ -24,8 +24,12 @@ from normlab.engines.processor import ISA
 CPUS = {"aarch64": "generic"}  # LLVM's name, where it is not ours
 
 
-def object_code(isa: str) -> bytes:
-    """The object file of the engine's functions."""
+def object_code(cpu: str) -> bytes:
+    """The object file of the engine's functions for a processor by LLVM's name.
+
+    Tiles are those of this process's instruction set; a narrower processor computes the same with
+    what registers it has.
+    """
     functions = interface.compiled()
     texts = [function._library.get_llvm_str() for function in functions.values()]
     module = binding.parse_assembly(texts[0])
@@ -41,7 +45,7 @@ def object_code(isa: str) -> bytes:
         if not variable.is_declaration:
             variable.linkage = "internal"
     machine = binding.Target.from_default_triple().create_target_machine(
-        cpu=CPUS.get(isa, isa), features="", opt=3, reloc="pic", codemodel="default"
+        cpu=CPUS.get(cpu, cpu), features="", opt=3, reloc="pic", codemodel="default"
     )
     options = binding.create_pipeline_tuning_options(speed_level=3)
     builder = binding.create_pass_builder(machine, options)
@@ -71,9 +75,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--object", action="store_true", help="do not link")
+    parser.add_argument("--cpu", default=ISA, help="compile the same for this processor")
     arguments = parser.parse_args()
     source = arguments.folder / "engine.o"
-    source.write_bytes(object_code(ISA))
+    source.write_bytes(object_code(arguments.cpu))
     if not arguments.object:
         link(source, arguments.folder / "engine.so")
 

@@ -30,12 +30,14 @@ VERSION = 2
 """Of the engine's arithmetic: it moves when the same run would have other bits than before."""
 
 SOURCES = (
-    "accuracy", "activations", "arithmetic", "build", "columns", "functions", "interface", "lanes", "layout",
-    "passes", "processor", "products", "rows", "table", "tiles", "training",
+    "accuracy", "activations", "arithmetic", "build", "columns", "compiling", "functions",
+    "interface", "lanes", "layout", "passes", "processor", "products", "rows", "table", "tiles",
+    "training", "../optim",
 )  # fmt: skip
-"""The modules that a library is made of."""
+"""The modules that a library is made of: what the compiler reads."""
 
 PACKAGED = Path(__file__).parent / "lib"
+KEPT = 8
 NAME = "normlab-{isa}-{sources}-{content}.{kind}"
 
 
@@ -168,7 +170,7 @@ def _made_here(isa: str) -> Functions:
     for folder in _folders():
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with _alone(folder / f"{isa}.lock"):
+            with _alone(folder / f"{isa}-{sources_digest()}.lock"):
                 found = _find(folder, isa) or make(isa, folder)
             return _load(found, isa, "made here")
         except OSError as error:
@@ -205,16 +207,17 @@ def _alone(path: Path) -> Iterator[None]:
         yield
 
 
-def make(isa: str, folder: Path, linked: bool = True) -> Path:
+def make(isa: str, folder: Path, *options: str) -> Path:
     """Make a library for an instruction set and put it into the folder, in a process of its own, so
-    that this one stays free of the compiler. Without a linker it is an object file.
+    that this one stays free of the compiler. Without a linker it is an object file. The options are
+    those of `build`.
 
     Raises LibraryError where the compiler fails, OSError where the folder takes no file.
     """
     # from where this package lies, whatever else the other process would find first
     code = f"import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r})"
     code += "; from normlab.engines import build; build.main()"
-    command = [sys.executable, "-c", code, *([] if linked else ["--object"])]
+    command = [sys.executable, "-c", code, *options]
     environment = os.environ | {VARIABLE: isa}
     if sys.stderr is not None and sys.stderr.isatty():
         print(
@@ -237,7 +240,17 @@ def make(isa: str, folder: Path, linked: bool = True) -> Path:
         # a linked library comes first: '.so' sorts behind '.o'
         content, kind = max(made).read_bytes(), max(made).suffix[1:]
     name = NAME.format(isa=isa, sources=sources_digest(), content=_digest(content), kind=kind)
-    return write_atomically(folder / name, content)
+    made_here = write_atomically(folder / name, content)
+    _forget_old(folder)
+    return made_here
+
+
+def _forget_old(folder: Path) -> None:
+    """Keep the last few libraries: other versions of normlab may use the folder too."""
+    with contextlib.suppress(OSError):
+        there = sorted(folder.glob("normlab-*.*o"), key=lambda path: path.stat().st_mtime)
+        for path in there[:-KEPT]:
+            path.unlink(missing_ok=True)
 
 
 def provenance() -> dict[str, Any]:
