@@ -34,7 +34,7 @@ def whole():
 
 
 @pytest.fixture
-def fresh(monkeypatch, tmp_path):
+def fresh(whole, monkeypatch, tmp_path):  # noqa: ARG001  (found before there is none)
     """No library is installed, and the cache folder is an empty one."""
     monkeypatch.setattr(library, "PACKAGED", tmp_path / "none")
     monkeypatch.setattr(library, "functions", library.functions.__wrapped__)

@@ -9,12 +9,11 @@ import numpy as np
 from numba import njit
 
 from normlab import optim
-from normlab.engines.compiling import COMPILED_RULES
 from normlab.engines.functions import exp, log
 from normlab.engines.lanes import COUNT, first, load, multiply_add, spread, store, total
+from normlab.engines.layout import RULES
 from normlab.typing import Array
 
-RULES = {rule: number for number, rule in enumerate(COMPILED_RULES)}
 SGD, SGD_MOMENTUM, RMSPROP, ADAM = (
     RULES[rule] for rule in ("sgd", "sgd_momentum", "rmsprop", "adam")
 )

@@ -22,13 +22,20 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from normlab import randomness, starts
-from normlab.engines.compiling import COMPILED_ACTIVATIONS, COMPILED_NORMS, RESIDUALS, SQUASHED
+from normlab.engines.compiling import (
+    COMPILED_ACTIVATIONS,
+    COMPILED_NORMS,
+    COMPILED_RULES,
+    RESIDUALS,
+    SQUASHED,
+)
 from normlab.engines.processor import TALLEST
 from normlab.engines.table import Doubles, Flags, Floats, Wholes
 from normlab.layers import norms
 from normlab.specs import RunSpec
 from normlab.typing import Array, Generator
 
+RULES = {rule: number for number, rule in enumerate(COMPILED_RULES)}
 STRIP, NARROW = 16, 8
 TERMS = 192
 """A sum of more terms is a sum of sums of so many: float32 then loses less."""
@@ -196,8 +203,6 @@ def out_of_strips(flat: Array, fan_in: int, units: int) -> Array:
 
 def describe(spec: RunSpec) -> Net:
     """The net of a run as the kernels see it."""
-    from normlab.engines.arithmetic import RULES
-
     dims = np.array(
         [spec.data.input_dim, *spec.net.hidden_dims, spec.data.num_classes], dtype=np.int64
     )
