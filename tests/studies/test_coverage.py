@@ -2,7 +2,7 @@
 
 Each simulation makes a claim's observations, weighs them as a study does (ten seeds, and more while
 the claim is open), and asks whether the interval printed in the end holds the truth. `python -m
-tests.studies.test_coverage` prints the table of docs/studies.md from 4,000 repetitions each; here
+tests.studies.test_coverage` prints the table of docs/studies.md from 1,000 repetitions each; here
 200 must reach 0.93 within their own scatter.
 """
 
@@ -182,5 +182,5 @@ def test_divergence_is_decided_at_the_default() -> None:
 if __name__ == "__main__":
     print("| effects | ten seeds | ten, twenty or forty | share that learns |\n|---|---|---|---|")
     for name in SHAPES:
-        (once, _), (looked, shared) = coverage(name, LOOKS[:1], 4000), coverage(name, LOOKS, 4000)
+        (once, _), (looked, shared) = coverage(name, LOOKS[:1], 1000), coverage(name, LOOKS, 1000)
         print(f"| {name} | {once:.3f} | {looked:.3f} | {shared:.3f} |", flush=True)

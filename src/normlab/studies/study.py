@@ -52,6 +52,9 @@ class Study:
             listed = "\n".join(f"- {problem}" for problem in problems)
             raise OptionError(f"the study {self.name!r} has {count} to mend:\n{listed}")
 
+    def __str__(self) -> str:
+        return self.name
+
     @functools.cached_property
     def known(self) -> dict[str, Measure | Curve]:
         """Every measure and curve that this study may name: the standard ones, its probes' and its own."""
