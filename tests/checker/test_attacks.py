@@ -161,7 +161,7 @@ def test_without_a_sandbox_grading_refuses(tmp_path, monkeypatch):
         "import platform; platform.machine = lambda: 'riscv64'\n"
         f"import sys; sys.path.insert(0, {str(Path(confinement.__file__).parents[1])!r})\n"
         "from child import confinement\n"
-        "try: confinement.apply({'read': []})\n"
+        "try: confinement.apply({'read': []}, [])\n"
         "except confinement.ConfinementError as error: print(error)\n"
     )
     told = subprocess.run(

@@ -1,6 +1,7 @@
 """Grading: points by a rubric, tables, autograders, and work that continues."""
 
 import csv
+import importlib.util
 import io
 import json
 import os
@@ -17,6 +18,7 @@ from normlab.checker.grading.records import from_json
 from normlab.checker.grading.submissions import find
 from normlab.errors import DataError, OptionError
 from tests.checker.planting import namespace, planted, text_of
+from tests.checker.test_attacks import needs_sandbox
 
 SOURCE = text_of("layers_staged")
 HALVED = planted(SOURCE, {"batchnorm_backward": [("dvar * 2 * xmu", "dvar * xmu")]})
@@ -225,3 +227,49 @@ def test_stopped_while_grading_it_loses_nobody(handed_in, tmp_path):
     assert "the same command continues" in told
     graded = grade(handed_in, out, isolation="none")
     assert {one.name: one.scores["relu_forward"] for one in graded}["dora"] == 1
+
+
+SCIPY = """import numpy as np
+from scipy.special import log_softmax
+def softmax_loss(x, y):
+    logp, rows = log_softmax(x, axis=1), np.arange(len(x))
+    grad = np.exp(logp)
+    grad[rows, y] -= 1
+    return -logp[rows, y].mean(), grad / len(x)
+"""
+FOLLOWS = """import numpy as np
+def batchnorm_forward(x, gamma, beta, bn_param):
+    eps = bn_param.get("eps", 1e-5)
+    mean, var = x.mean(0), x.var(0, ddof=1)
+    xhat = (x - mean) / np.sqrt(var + eps)
+    return gamma * xhat + beta, (xhat, x - mean, np.sqrt(var + eps), gamma)
+def batchnorm_backward(dout, cache):
+    xhat, xmu, std, gamma = cache
+    N = len(xhat)
+    dxhat = dout * gamma
+    dvar = (dxhat * xmu).sum(0) * -0.5 / std**3
+    dx = dxhat / std - (dxhat / std).mean(0) + dvar * 2 * xmu / (N - 1)
+    return dx, (dout * xhat).sum(0), dout.sum(0)
+"""
+
+
+@needs_sandbox
+@pytest.mark.skipif(importlib.util.find_spec("scipy") is None, reason="SciPy is not installed")
+def test_a_rubric_allows_packages(tmp_path):
+    (tmp_path / "anna.py").write_text(SCIPY)
+    points = {"softmax_loss": 1}
+    assert grade_one(tmp_path / "anna.py", rubric=Rubric(points)).score == 0
+    allowed = Rubric(points, packages=["scipy"])
+    assert grade_one(tmp_path / "anna.py", rubric=allowed).score == 1
+    with pytest.raises(OptionError, match="packages has 'normlab'"):
+        Rubric(packages=["normlab"])
+
+
+def test_a_right_derivation_of_a_wrong_layer_has_its_points_unless_it_waits(tmp_path):
+    (tmp_path / "anna.py").write_text(FOLLOWS)
+    points = {"batchnorm_forward": 1, "batchnorm_backward": 1}
+    own = grade_one(tmp_path / "anna.py", rubric=Rubric(points), isolation="none", seed=1)
+    assert dict(own.scores) == {"batchnorm_forward": 0, "batchnorm_backward": 1}
+    waits = Rubric(points, follow_on="waits")
+    waiting = grade_one(tmp_path / "anna.py", rubric=waits, isolation="none", seed=1)
+    assert dict(waiting.scores) == {"batchnorm_forward": 0, "batchnorm_backward": 0}

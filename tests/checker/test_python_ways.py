@@ -36,6 +36,8 @@ WAYS = {
     "suppressed": f"import contextlib\nimport numpy as np\nwith contextlib.suppress(ImportError):\n    import cupy as np\n{RELU}",
     "njit or not": "import numpy as np\ntry:\n    from nowhere import njit\nexcept:\n    def njit(f): return f\n"
     f"@njit\n{RELU}",
+    "numba or not": "import numpy as np\ntry:\n    from numba import njit\nexcept ImportError:\n    def njit(f): return f\n"
+    "def relu_forward(x):\n    return np.maximum(0, x), x\n",
     "the course's own try": "import numpy as np\ntry:\n    from .im2col_cython import col2im_cython\nexcept ImportError:\n    col2im_cython = None\n"
     "assert col2im_cython is None\n" + RELU,
     "errstate": f"import numpy as np\n@np.errstate(divide='ignore', invalid='ignore')\n{RELU}",

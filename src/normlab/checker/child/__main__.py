@@ -60,10 +60,13 @@ def main() -> None:
     limits.end_with_parent()
     held = limits.apply(order["limits"])
     if order.get("confine"):
-        from child import confinement
+        from child import allowed, confinement
 
+        confine = order["confine"]
+        found = allowed.find(confine.get("packages", ()), confine["read"])
+        sys.meta_path.append(found)
         try:
-            held += confinement.apply(order["confine"])
+            held += confinement.apply(confine, found.readable())
         except (confinement.ConfinementError, OSError) as error:
             give({"refused": str(error)})
             return

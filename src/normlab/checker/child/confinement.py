@@ -79,7 +79,7 @@ class ConfinementError(Exception):
     """The kernel does not offer what is asked for."""
 
 
-def apply(order: dict[str, Any]) -> list[str]:
+def apply(order: dict[str, Any], more: list[str]) -> list[str]:
     """Confine this process for good.
 
     `order["read"]` are the folders it may read besides Python and NumPy.
@@ -96,7 +96,7 @@ def apply(order: dict[str, Any]) -> list[str]:
     library.syscall.restype = ctypes.c_long
     if library.prctl(SET_NO_NEW_PRIVILEGES, 1, 0, 0, 0) != 0:
         raise ConfinementError("new privileges cannot be given up")
-    folders = [*python_folders(), *order["read"]]
+    folders = [*python_folders(), *more, *order["read"]]
     _drop_capabilities(library, machine)
     for path in folders:
         if os.path.isdir(path) and not os.access(path, os.R_OK | os.X_OK):

@@ -55,7 +55,7 @@ class Layout(NamedTuple):
         if path.is_file() and root.name == "classifiers":
             root = root.parent
         found: dict[str, list[Path]] = {}
-        for count, file in enumerate(_code_files(root, depth=5 if path.is_dir() else 2)):
+        for count, file in enumerate(code_files(root, depth=5 if path.is_dir() else 2)):
             if count >= MAX_FILES:
                 break
             found.setdefault(stem_of(file), []).append(file)
@@ -149,7 +149,7 @@ def installed(name: str) -> bool:
     )
 
 
-def _code_files(root: Path, depth: int) -> Iterator[Path]:
+def code_files(root: Path, depth: int) -> Iterator[Path]:
     """The Python files and notebooks below a folder, nearest first.
 
     What cannot be looked at is passed over.
@@ -170,7 +170,7 @@ def _code_files(root: Path, depth: int) -> Iterator[Path]:
             continue
     for entry in folders:
         if depth and entry.name not in SKIPPED and entry.name[0] != ".":
-            yield from _code_files(Path(entry.path), depth - 1)
+            yield from code_files(Path(entry.path), depth - 1)
 
 
 def _home(found: dict[str, list[Path]], names: list[str]) -> tuple[Path, tuple[list[Path], ...]]:

@@ -81,6 +81,9 @@ class Missing:
     def __getitem__(self, _: Any) -> Any:  # Float[Array, "N D"] in an annotation
         return self
 
+    def __setitem__(self, _: Any, __: Any) -> None:  # plt.rcParams["image.cmap"] = "gray"
+        pass
+
     def __or__(self, _: Any) -> Any:
         return self
 

@@ -22,7 +22,7 @@ import normlab
 from normlab.checker.api import check_path, lost_before_start, not_read
 from normlab.checker.grading import records, submissions, tables
 from normlab.checker.grading.records import Graded
-from normlab.checker.grading.rubric import Rubric
+from normlab.checker.grading.rubric import OWN, Rubric
 from normlab.checker.grading.submissions import Submission
 from normlab.checker.process import HOME, ONE_THREAD, PACKAGES, ChildSubject, Limits, NoSandbox
 from normlab.errors import DataError, OptionError, UserError
@@ -32,7 +32,7 @@ ISOLATIONS = ("sandbox", "container", "none")
 LIMITS = Limits(
     seconds_a_call=4.0, seconds_to_load=15.0, seconds_in_all=60.0, memory=2 * 2**30, processes=None
 )
-REFUSED = ("normlab", "cs682")
+REFUSED = OWN
 ONE = Path(__file__).with_name("one.py")
 
 
@@ -114,11 +114,12 @@ def grade_one(
             report = not_read(name, str(error), seed)
             return Graded(name, content, rubric.score(report), rubric.total, (), report)
         only = [place.joinpath(*parts) for parts in found.files]
+        confine = {"read": [str(place.resolve())], "packages": list(rubric.packages)}
         report = check_path(
             only[0] if len(only) == 1 and only[0].parent == place else place,
             seed=seed,
             limits=LIMITS,
-            confine={"read": [str(place.resolve())]} if isolation == "sandbox" else None,
+            confine=confine if isolation == "sandbox" else None,
             refused=REFUSED,
             working_folder=place,
         )

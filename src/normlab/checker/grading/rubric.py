@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -56,12 +56,14 @@ class Rubric:
     `follow_on` says what becomes of a function that stands on a wrong one: "own", it is judged
     against the student's own function and has its points; "waits", it has none before the other is
     right. `hint` (0 to 3) is the most that pages and Gradescope's output say to a student.
+    `packages` are installed packages that submissions may import besides NumPy, such as "scipy".
     """
 
     points: Mapping[str, float] = field(default_factory=lambda: dict.fromkeys(USUAL, 1.0))
     keeps: Mapping[str, float] = field(default_factory=dict)
     follow_on: str = "own"
     hint: int = 3
+    packages: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         refuse_unknown_keywords("the rubric's [points]", self.points, NAMES)
@@ -81,6 +83,12 @@ class Rubric:
             raise not_one_of("the rubric's follow_on", self.follow_on, FOLLOW_ON)
         if type(self.hint) is not int or not 0 <= self.hint <= 3:
             raise OptionError(f"the rubric's hint={self.hint!r} is not one of 0, 1, 2, 3")
+        for name in self.packages:
+            if not (isinstance(name, str) and name.isidentifier()) or name in OWN:
+                raise OptionError(
+                    f"the rubric's packages has {name!r}; give names of installed packages, such as "
+                    f"['scipy'], but not {' or '.join(OWN)}"
+                )
 
     @classmethod
     def read(cls, path: Path) -> Rubric:
@@ -105,6 +113,7 @@ class Rubric:
         return {
             "points": dict(self.points), "keeps": dict(self.keeps), "follow_on": self.follow_on,
             "hint": self.hint,
+            "packages": list(self.packages),
         }  # fmt: skip
 
     @property
@@ -134,7 +143,8 @@ class Rubric:
         return float(self.keeps.get(fault, self.keeps.get(fault.partition(".")[2], 0.0)))
 
 
-RUBRIC_FIELDS = ("points", "keeps", "follow_on", "hint")
+RUBRIC_FIELDS = ("points", "keeps", "follow_on", "hint", "packages")
+OWN = ("normlab", "cs682")  # whose answers no submission may import
 
 
 def _is_number(value: object) -> bool:
