@@ -8,6 +8,7 @@ is known for it and takes no other along; then the pool goes on with the rest.
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
 import os
 import signal
 import threading
@@ -51,14 +52,15 @@ def finished_tasks(
     in `retries` further attempts, is set aside in `losses`. An exception in a task ends everything
     and is raised here. Closing the iterator ends the workers at once.
     """
-    if workers == 1:
+    # a daemonic process may have no children: it does the work itself
+    if workers == 1 or multiprocessing.current_process().daemon:
         for task in tasks:
             yield task, _pinned(function, task, shared)
         return
     pending = dict(enumerate(tasks))
     attempts: Counter[int] = Counter()  # those made alone, that ended with a lost worker
     suspects: list[int] = []
-    with handed_over(shared) as given:
+    with handed_over(shared) as given, _no_idle_workers():
         while pending:
             alone = suspects[:1]
             started: list[int] = []
@@ -128,6 +130,25 @@ def _pool(
                 "ignore"
             )  # joblib warns that tasks are cut off, which is what closing means
             results.close()
+
+
+@contextlib.contextmanager
+def _no_idle_workers() -> Iterator[None]:
+    """At the end, no worker waits for another task where that would keep somebody waiting.
+
+    joblib keeps its workers for five minutes, for the next call. A program that asked another process
+    or thread to train (a pool of its own, a server) would wait for them at its end.
+    """
+    try:
+        yield
+    finally:
+        main = threading.current_thread() is threading.main_thread()
+        if multiprocessing.parent_process() is not None or not main:
+            from joblib.externals.loky import get_reusable_executor
+
+            executor = get_reusable_executor(max_workers=1, reuse=True)
+            # joblib's own executor also removes its folder in memory
+            getattr(executor, "terminate", executor.shutdown)(kill_workers=True)
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,11 @@ from normlab.records.schema import (
 from normlab.records.updates import UPDATES
 
 MODES = ("a", "r")
+SILENT_WAIT = 2_000  # milliseconds
+
+
+class WaitingWarning(UserWarning):
+    """Somebody else writes the same records, and this program waits."""
 
 
 def open_records(path: Path, mode: str, timeout: float) -> sqlite3.Connection:
@@ -47,7 +53,9 @@ def open_records(path: Path, mode: str, timeout: float) -> sqlite3.Connection:
     address = f"{path.absolute().as_uri()}?mode={'rwc' if mode == 'a' else 'rw'}"
     with in_sentences(path):
         # isolation_level=None: transactions are ours to begin and end, not the module's to guess
-        connection = sqlite3.connect(address, uri=True, timeout=timeout, isolation_level=None)
+        connection = sqlite3.connect(
+            address, uri=True, timeout=timeout, isolation_level=None, check_same_thread=False
+        )
     try:
         with in_sentences(path):
             # SQLite's default rollback journal, not the faster write-ahead log: between
@@ -74,7 +82,7 @@ def open_records(path: Path, mode: str, timeout: float) -> sqlite3.Connection:
 @contextlib.contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     """All of the block's changes or, when anything stops it, none."""
-    connection.execute("BEGIN IMMEDIATE")  # take the writer's place now, waiting for it if need be
+    _begin(connection)
     try:
         yield
         connection.execute("COMMIT")
@@ -82,6 +90,28 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         if connection.in_transaction:  # a full disk may already have ended it
             connection.execute("ROLLBACK")
         raise
+
+
+def _begin(connection: sqlite3.Connection) -> None:
+    """Take the writer's place now, waiting for it if need be; a longer wait is said."""
+    patience = _pragma(connection, "busy_timeout")
+    try:
+        connection.execute(f"PRAGMA busy_timeout = {min(patience, SILENT_WAIT)}")
+        connection.execute("BEGIN IMMEDIATE")
+        return
+    except sqlite3.OperationalError as error:
+        if not error.sqlite_errorname.startswith("SQLITE_BUSY") or patience <= SILENT_WAIT:
+            raise
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {patience}")
+    (file,) = (row[2] for row in connection.execute("PRAGMA database_list") if row[1] == "main")
+    warnings.warn(
+        f"the records {file} are being written by another process; waiting for it, up to "
+        f"{(patience - SILENT_WAIT) / 1000:g} s",
+        WaitingWarning,
+        stacklevel=2,
+    )
+    connection.execute("BEGIN IMMEDIATE")
 
 
 def _is_empty(connection: sqlite3.Connection) -> bool:
@@ -159,7 +189,7 @@ def _copy_of_today(connection: sqlite3.Connection, version: int) -> sqlite3.Conn
 
 def _try_writing(connection: sqlite3.Connection) -> None:
     """Touch the first page and take it back, which makes SQLite open its journal."""
-    connection.execute("BEGIN IMMEDIATE")
+    _begin(connection)
     try:
         connection.execute(f"PRAGMA user_version = {VERSION}")
     finally:

@@ -8,6 +8,7 @@ import math
 import os
 import sqlite3
 import sys
+import threading
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -56,6 +57,7 @@ class Records:
         self.mode = mode
         self._connection = open_records(self.path, mode, timeout)
         self._connection.row_factory = sqlite3.Row
+        self._one_thread = threading.RLock()  # any thread may use the records, one at a time
 
     def __enter__(self) -> Self:
         return self
@@ -193,7 +195,7 @@ class Records:
         for key, kind, spec_json, value_json in measurements:
             _check_json(spec_json=spec_json, value_json=value_json)
             rows.append((key, {"kind": kind, "spec": spec_json, "value": value_json, **made}))
-        with in_sentences(self.path), transaction(self._connection):
+        with self._one_thread, in_sentences(self.path), transaction(self._connection):
             return sum(self._insert_row("measurements", key, values) for key, values in rows)
 
     def get_measurement(self, key: str) -> str | None:
@@ -243,9 +245,10 @@ class Records:
 
     def forget(self, keys: Iterable[str]) -> int:
         """Delete the runs with these keys, all or none, so that they are trained again; how many there were."""
-        with in_sentences(self.path), transaction(self._connection):
+        with self._one_thread, in_sentences(self.path), transaction(self._connection):
             return sum(
-                self._connection.execute("DELETE FROM runs WHERE key = ?", (key,)).rowcount for key in keys
+                self._connection.execute("DELETE FROM runs WHERE key = ?", (key,)).rowcount
+                for key in keys
             )
 
     def digest(self) -> str:
@@ -268,7 +271,7 @@ class Records:
 
     def _insert(self, table: str, key: str | None, values: Mapping[str, Any]) -> bool:
         """Add a row in a transaction of its own; False where its key is there already."""
-        with in_sentences(self.path), transaction(self._connection):
+        with self._one_thread, in_sentences(self.path), transaction(self._connection):
             return self._insert_row(table, key, values)
 
     def _insert_row(self, table: str, key: str | None, values: Mapping[str, Any]) -> bool:
@@ -312,7 +315,7 @@ class Records:
         return [key for (key,) in self._fetch(f"SELECT key FROM {table} ORDER BY rowid")]
 
     def _fetch(self, statement: str, *values: Any) -> list[sqlite3.Row]:
-        with in_sentences(self.path):
+        with self._one_thread, in_sentences(self.path):
             return self._connection.execute(statement, values).fetchall()
 
 
