@@ -55,5 +55,10 @@ def test_names_that_nobody_knows_are_listed(check):
 
 @pytest.mark.parametrize("line", ["--hint 7", "--hint x", "--hints 2", "'"])
 def test_wrong_words_are_a_sentence(line, check):
-    with pytest.raises(OptionError, match="%%check"):
+    with pytest.raises(OptionError, match=r"^%%check: (?!%%check)"):
         check(line, RELU)
+
+
+def test_a_terminal_shows_the_text(check):
+    lib = pytest.importorskip("IPython.lib.pretty", reason="IPython is not installed")
+    assert "1 right" in lib.pretty(check("--hint 1", RELU))

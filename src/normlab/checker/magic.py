@@ -13,6 +13,7 @@ from normlab.checker.api import check
 from normlab.checker.child import notebooks
 from normlab.checker.findings import NotJudged, Report
 from normlab.checker.names import NAMES, not_known
+from normlab.checker.printed import PrintedReport
 from normlab.checker.show_html import fragment
 from normlab.checker.show_text import as_text
 from normlab.errors import OptionError
@@ -49,7 +50,9 @@ def arguments(line: str) -> tuple[list[str], int, int | None]:
     words.add_argument("--seed", type=int)
     try:
         given = words.parse_intermixed_args(shlex.split(line))
-    except ValueError as error:
+    except OptionError:
+        raise
+    except ValueError as error:  # a quotation mark that is not closed
         raise OptionError(f"%%check: {error}") from None
     return given.names, given.hint, given.seed
 
@@ -78,7 +81,7 @@ def only(report: Report, names: list[str], named: Sequence[str] = ()) -> Report:
 
 
 @dataclass(frozen=True, repr=False)
-class Hinted(Report):
+class Hinted(PrintedReport):
     """A report that shows itself with so many hints."""
 
     hint: int = 0
