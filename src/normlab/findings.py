@@ -14,6 +14,8 @@ __all__ = [
     "VERDICTS",
     "ClaimFinding",
     "Column",
+    "ComparisonRow",
+    "ComparisonTable",
     "Datasheet",
     "DatasheetCell",
     "DatasheetColumn",
@@ -161,6 +163,8 @@ class ClaimFinding:
     expect: Literal["above", "below"] = "above"
     step: float = 0.0
     looks: tuple[int, ...] = ()
+    unit: str = ""
+    """Of the effect: 'accuracy' and 'share' are shares of 1, 'decades' powers of ten, others plain numbers."""
 
     @property
     def close(self) -> bool:
@@ -185,6 +189,32 @@ class Table:
 
 
 @dataclass(frozen=True)
+class ComparisonRow:
+    """A norm in one setting, as it is read: its test accuracy with interval, and how it was reached.
+
+    `accuracy`, `low` and `high` are shares of 1; NaN where nothing is finished.
+    """
+
+    setting: str
+    norm: str
+    accuracy: float
+    low: float
+    high: float
+    learned: int
+    seeds: int
+    rate: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class ComparisonTable:
+    """The arms of a comparison, and the sentence that recommends one of them or says why none can be."""
+
+    rows: tuple[ComparisonRow, ...]
+    recommendation: str
+
+
+@dataclass(frozen=True)
 class StudyFindings:
     """A study's section of the page."""
 
@@ -206,6 +236,10 @@ class StudyFindings:
     literature: tuple[str, ...] = ()
     design: str = ""
     """What the records say about when its claims were written down."""
+    command: str = ""
+    """What anyone can type to run this study again."""
+    comparison: ComparisonTable | None = None
+    """Of a comparison: its arms, and what it recommends."""
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,21 @@ def test_rows_say_the_value_its_interval_and_its_runs() -> None:
     assert (first["runs"], first["beyond"]) == ("3", False)
 
 
+def test_accuracies_near_100_per_cent_stand_on_a_logarithmic_axis_of_errors() -> None:
+    high = panel(series(centre=(0.9, 0.99, 1.0)), percent=True)
+    scale, axis = (y_channel(high).to_dict()[part] for part in ("scale", "axis"))
+    assert scale["type"] == "log"
+    assert scale["domain"][0] > scale["domain"][1]  # the larger error is below
+    rows = line_rows(high)
+    assert [row["y"] for row in rows[:2]] == [10.0, 1.0]
+    assert rows[2]["y"] == scale["domain"][1]  # no error at all: at the top
+    assert axis["values"][-1] == rows[2]["y"]
+    assert rows[1]["text"].startswith("99.0 %")  # said as what it is
+    assert rows[0]["low"] > rows[0]["y"] > rows[0]["high"]
+    low = panel(series(centre=(0.2, 0.9)), percent=True)
+    assert "type" not in y_channel(low).to_dict()["scale"]
+
+
 def test_a_diverged_setting_is_marked_and_an_infinite_one_stands_at_the_top() -> None:
     rows = line_rows(panel(series(centre=(0.2, math.inf), diverged=2)))
     assert [row["diverged"] for row in rows] == [2, 2]
@@ -96,7 +111,7 @@ def test_a_line_leaves_the_picture_for_a_place_near_by() -> None:
 
 def test_cells_keep_what_was_not_measured() -> None:
     assert [row["value"] for row in heat_rows(HEAT)] == [0.0, -3.0, None, 2.0]
-    assert [row["text"] for row in heat_rows(HEAT)] == ["10^0.0", "10^-3.0", "not finite", "10^2.0"]
+    assert [row["text"] for row in heat_rows(HEAT)] == ["1", "0.001", "not finite", "1e+02"]
 
 
 def test_no_two_lines_share_colour_shape_and_dash() -> None:

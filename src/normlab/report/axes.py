@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import altair as alt
@@ -11,6 +11,12 @@ import altair as alt
 from normlab.findings import LinePanel
 
 PLAIN_POWERS = range(-3, 4)  # 0.001 to 1000 are written out, others as powers
+
+CROWDED = 0.95
+"""From this accuracy on, an axis is logarithmic in the error."""
+ERRORS = (95, 80, 50, 20, 10, 5, 2, 1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
+"""Errors in per cent at which an axis may have a tick."""
+SMALLEST_ERROR = 1e-6
 
 
 def x_channel(panel: LinePanel) -> Any:
@@ -31,7 +37,17 @@ def x_channel(panel: LinePanel) -> Any:
 
 def y_channel(panel: LinePanel, name: str = "y") -> Any:
     """The vertical channel of a panel, for the field of this name."""
-    if panel.percent:
+    title = panel.y_title
+    if crowded(panel):
+        low, high = error_range(panel)
+        values = [error for error in ERRORS if high <= error <= low]
+        if _reaches_all(panel):
+            values.append(high)
+        scale = alt.Scale(type="log", domain=[low, high], nice=False)
+        label = f"datum.value == {high!r} ? '100' : format(100 - datum.value, '.4~g')"
+        axis = alt.Axis(values=values, labelExpr=label)
+        title += ", log scale of the error"
+    elif panel.percent:
         low, high = percent_range(panel)
         headroom = high + 0.03 * (high - low)  # so that marks at the top stay whole
         scale, axis = alt.Scale(domain=[low, headroom], nice=False), alt.Axis(tickCount=6)
@@ -47,14 +63,46 @@ def y_channel(panel: LinePanel, name: str = "y") -> Any:
     else:
         low, high = _extent(panel, lambda _: True)
         room = 0.05 * (high - low) or abs(high) or 1.0
-        scale, axis = alt.Scale(domain=[low - room, high + room], nice=True, zero=False), alt.Axis(tickCount=6)
-    return alt.Y(f"{name}:Q", title=panel.y_title, scale=scale, axis=axis)
+        scale, axis = (
+            alt.Scale(domain=[low - room, high + room], nice=True, zero=False),
+            alt.Axis(tickCount=6),
+        )
+    return alt.Y(f"{name}:Q", title=title, scale=scale, axis=axis)
+
+
+def crowded(panel: LinePanel) -> bool:
+    """Whether accuracies come so near to 100 % that their errors are shown, on a logarithmic axis."""
+    centres = [y for series in panel.series for y in series.centre if math.isfinite(y)]
+    return panel.percent and panel.y_range is None and max(centres, default=0.0) >= CROWDED
+
+
+def error_range(panel: LinePanel) -> tuple[float, float]:
+    """The largest and the smallest error in per cent that a crowded panel shows; smaller ones lie at its top."""
+    low, _ = _extent(panel, lambda _: True)
+    errors = [1 - y for series in panel.series for y in series.centre if 1 - y > SMALLEST_ERROR]
+    return round(100 * min(1 - low, 1.0) * 1.05, 4), round(100 * min(errors, default=0.01) / 2, 4)
+
+
+def heights(panel: LinePanel) -> Callable[[float], float]:
+    """Where values stand on the vertical axis, in the axis's own numbers."""
+    if not panel.percent:
+        return lambda value: value
+    if not crowded(panel):
+        return lambda value: 100 * value
+    largest, smallest = error_range(panel)
+    return lambda value: min(max(100 * (1 - value), smallest), largest)
+
+
+def _reaches_all(panel: LinePanel) -> bool:
+    return any(1 - y <= SMALLEST_ERROR for series in panel.series for y in series.centre)
 
 
 def percent_range(panel: LinePanel) -> tuple[float, float]:
     """Where an axis of percentages starts and ends: at the tens around all values and intervals."""
     low, high = _extent(panel, lambda _: True)
-    return max(10.0 * math.floor((100 * low - 1) / 10), 0.0), min(10.0 * math.ceil((100 * high + 1) / 10), 100.0)
+    return max(10.0 * math.floor((100 * low - 1) / 10), 0.0), min(
+        10.0 * math.ceil((100 * high + 1) / 10), 100.0
+    )
 
 
 def powers_between(low: float, high: float) -> list[float]:

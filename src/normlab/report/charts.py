@@ -10,7 +10,7 @@ from typing import Any
 import altair as alt
 
 from normlab.findings import HeatPanel, LinePanel
-from normlab.report.axes import percent_range, x_channel, y_channel
+from normlab.report.axes import crowded, error_range, heights, percent_range, x_channel, y_channel
 from normlab.report.rows import heat_rows, line_rows
 from normlab.report.themes import CONFIG, DASHES, SHAPES
 
@@ -35,7 +35,15 @@ def page_spec(panel: LinePanel | HeatPanel) -> Spec:
     spec["config"] = CONFIG
     spec["autosize"] = {"type": "fit-x", "contains": "padding"}
     spec["datasets"] = {"rows": rows_of(panel)}
+    spec["usermeta"] = reading(panel)
     return spec
+
+
+def reading(panel: LinePanel | HeatPanel) -> dict[str, Any]:
+    """What the page says where a reader points: the axes' titles."""
+    kind = "lines" if isinstance(panel, LinePanel) else "cells"
+    value = panel.y_title if isinstance(panel, LinePanel) else panel.value_title
+    return {"kind": kind, "x": panel.x_title, "value": value}
 
 
 def rows_of(panel: LinePanel | HeatPanel) -> list[dict[str, Any]]:
@@ -113,7 +121,8 @@ def heat_chart(panel: HeatPanel, data: str = "rows", legend: bool = False) -> Ch
         cells = base.mark_rect(stroke="@rule").encode(color=alt.Color("value:Q", scale=scale, legend=None))
         ink = alt.condition("datum.value > 0.55", alt.value("@paper"), alt.value("@ink"))
         return alt.layer(cells, base.mark_text(fontSize=12).encode(text="text:N", color=ink))
-    bar = alt.Legend(title="power of ten", gradientLength=130, format="d", tickCount=5) if legend else None
+    title = f"{panel.value_title}, power of ten"
+    bar = alt.Legend(title=title, gradientLength=130, format="d", tickCount=5) if legend else None
     scale = alt.Scale(domain=list(COLOUR_RANGE), scheme="viridis", clamp=True)
     return base.mark_rect().encode(color=alt.Color("value:Q", scale=scale, legend=bar))
 
@@ -127,9 +136,16 @@ def _opacity(value: float, interactive: bool) -> Any:
 
 def _chance(panel: LinePanel) -> list[Chart]:
     """A dotted line where guessing would be."""
-    if panel.chance is None or (panel.percent and percent_range(panel)[0] > 100 * panel.chance):
+    if panel.chance is None:
         return []
-    rows = [{"level": 100 * panel.chance if panel.percent else panel.chance}]
+    place = heights(panel)(panel.chance)
+    if crowded(panel):
+        outside = 100 * (1 - panel.chance) > error_range(panel)[0]
+    else:
+        outside = panel.percent and percent_range(panel)[0] > place
+    if outside:
+        return []
+    rows = [{"level": place}]
     level = alt.Chart(alt.InlineData(values=rows)).encode(y=y_channel(panel, "level"))
     note = level.mark_text(align="right", baseline="bottom", dy=-3, fontSize=11, color="@soft", text="guessing")
     return [level.mark_rule(color="@soft", strokeDash=[2, 3], opacity=0.8), note.encode(x=alt.value("width"))]

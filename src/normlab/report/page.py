@@ -19,16 +19,18 @@ from normlab.report.themes import DARK, LIGHT
 def page(findings: Findings) -> str:
     """The page as HTML, all styles, scripts, charts and tables inside it."""
     verdicts = [claim.verdict for study in findings.studies for claim in study.claims]
+    sections = [section(study, findings.data_title) for study in findings.studies]
     context: dict[str, Any] = {
         "findings": findings,
-        "sections": [section(study) for study in findings.studies],
+        "sections": sections,
+        "compared": [part for part in sections if part["comparison"]],
         "tally": {verdict: verdicts.count(verdict) for verdict in VERDICTS},
         "names": [study.name for study in findings.studies],
         "looks": max((claim.looks for study in findings.studies for claim in study.claims), default=()),
         "close": sum(claim.close for study in findings.studies for claim in study.claims),
         "counted": _in_words(len(findings.studies)),
-        "style": _template_text("page.css"),
-        "script": _template_text("page.js"),
+        "style": _template_text("page.css") + _template_text("print.css"),
+        "script": _template_text("charts.js") + _template_text("page.js"),
         "bundle": bundle(),
         "light": LIGHT,
         "dark": DARK,

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from normlab.findings import HeatPanel, LinePanel, Series
+from normlab.report.axes import heights
 
 Row = dict[str, Any]
 
@@ -28,11 +29,11 @@ def cell_text(panel: HeatPanel, value: float | None) -> str:
     """A cell's value in words."""
     if value is None:
         return "not finite"
-    return f"{value:.2f}" if panel.kind == "share" else f"10^{value:.1f}"
+    return f"{value:.2f}" if panel.kind == "share" else f"{10**value:.2g}"
 
 
 def _series_rows(series: Series, panel: LinePanel) -> list[Row]:
-    factor = 100.0 if panel.percent else 1.0
+    height = heights(panel)
     top = math.inf if panel.y_range is None else panel.y_range[1]
     ceiling = top if panel.y_range is None else top + 0.5 * (top - panel.y_range[0])
     columns = (series.x, series.centre, series.low, series.high, series.runs, series.diverged)
@@ -42,7 +43,7 @@ def _series_rows(series: Series, panel: LinePanel) -> list[Row]:
             "series": series.name,
             "x": _rounded(x),
             # a line that leaves the picture leaves it for a place near by: far ones are lost in some programs
-            "y": _rounded(min(centre, ceiling) * factor if math.isfinite(centre) else centre),
+            "y": _rounded(height(min(centre, ceiling)) if math.isfinite(centre) else centre),
             "text": _value_text(centre, low, high, panel.percent),
             "x_text": "0" if x == panel.zero_x else f"{x:.4g}",
             "runs": f"{runs}, {diverged} diverged" if diverged else f"{runs}",
@@ -50,7 +51,10 @@ def _series_rows(series: Series, panel: LinePanel) -> list[Row]:
             "beyond": not math.isfinite(centre) or centre > top,
         }
         if math.isfinite(low) and math.isfinite(high):
-            row |= {"low": _rounded(min(low, ceiling) * factor), "high": _rounded(min(high, ceiling) * factor)}
+            row |= {
+                "low": _rounded(height(min(low, ceiling))),
+                "high": _rounded(height(min(high, ceiling))),
+            }
         rows.append(row)
     return rows
 

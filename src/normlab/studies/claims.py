@@ -183,6 +183,7 @@ def _finding(
         expect=claim.expect,
         step=step,
         looks=weighing.looks,
+        unit=claim.unit,
     )
 
 

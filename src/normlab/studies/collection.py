@@ -12,8 +12,9 @@ from normlab.findings import Findings, StudyFindings, replace
 from normlab.layers import norms
 from normlab.records import Records
 from normlab.specs import DataSpec
-from normlab.studies import grid, stored
+from normlab.studies import comparing, grid, stored
 from normlab.studies.catalog import STUDIES
+from normlab.studies.commands import to_run_again
 from normlab.studies.datasheet import datasheet
 from normlab.studies.evaluation import findings_of
 from normlab.studies.observations import Observation, observe
@@ -45,7 +46,9 @@ def collect(records: Records, data: str | None = None) -> Findings:
     designs = registered(records, spec.name)
     seen: dict[str, list[Observation]] = {}
     found = []
+    asked_for: dict[str, Study] = {}
     for study, request in _in_order(asked, designs):
+        asked_for[study.name] = study
         seen[study.name] = observe(study, records, spec, request["seeds"])
         finding = findings_of(
             study,
@@ -58,8 +61,21 @@ def collect(records: Records, data: str | None = None) -> Findings:
             last.get("num_test", 0),
         )
         found.append(_with_makers(study, records, spec, finding))
-    studies = tuple(found)
-    studies = with_adjusted(studies)
+    commands = to_run_again(plans)
+    studies = tuple(
+        replace(
+            study,
+            command=commands.get(study.name, ""),
+            comparison=comparing.table_of(
+                asked_for[study.name],
+                seen[study.name],
+                study.claims,
+                spec.num_classes,
+                last.get("num_test", 0),
+            ),
+        )
+        for study in with_adjusted(found)
+    )
     if not any(study.finished for study in studies):
         raise RecordsError(
             f"{records.path} holds no result of the studies asked for ({', '.join(asked)}): there "

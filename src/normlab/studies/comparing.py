@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from normlab.errors import OptionError, not_one_of
-from normlab.findings import ClaimFinding
+from normlab.findings import ClaimFinding, ComparisonRow, ComparisonTable
 from normlab.layers import norms
 from normlab.studies import arms, grid
 from normlab.studies.axes import Axis, over, over_field, over_norms
@@ -30,6 +30,8 @@ from normlab.validation import whole_number
 RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
 """Two and a half decades, by half decades: what a person would try first."""
 SEEDS = 10
+PREFIX = "comparison-"
+"""How the name of every comparison begins."""
 RATE = "learning rate"
 CHOSEN_BY, REPORTED = "best validation accuracy", "test accuracy"
 
@@ -108,7 +110,7 @@ def comparison(
         :8
     ]
     return Study(
-        name=f"comparison-{digest}",
+        name=PREFIX + digest,
         title=f"Which norm? {described}",
         question=f"Which of {listed(map(str, titles))} classifies test images best, {each}? {described}.",
         grids=(Grid(fixed={"test": True, **fixed}, axes=(norm_axis, *axes, rate_axis)),),
@@ -295,6 +297,38 @@ def rows_of(
                 )
             )
     return tuple(rows)
+
+
+def table_of(
+    study: Study,
+    observations: Sequence[Observation],
+    claims: Sequence[ClaimFinding],
+    classes: int,
+    num_test: int,
+) -> ComparisonTable | None:
+    """The table of a comparison for the page; None for any other study, and where a row has no run yet."""
+    if not study.name.startswith(PREFIX):
+        return None
+    rows = rows_of(study, observations, classes, num_test)
+    if not all(row.seeds for row in rows):
+        return None
+    return ComparisonTable(
+        tuple(
+            ComparisonRow(
+                row.setting,
+                row.norm,
+                row.accuracy.centre,
+                row.accuracy.low,
+                row.accuracy.high,
+                row.learned,
+                row.seeds,
+                row.rate,
+                row.seconds,
+            )
+            for row in rows
+        ),
+        recommendation(rows, claims),
+    )
 
 
 def recommendation(rows: Sequence[Row], claims: Sequence[ClaimFinding]) -> str:

@@ -59,8 +59,9 @@ def runs(study: Study, observations: Sequence[Observation]) -> Table:
 
 
 def _column(study: Study, name: str, suffix: str = "") -> Column:
-    percent = study.known[name].unit == "accuracy"
-    return Column(name + suffix, "percent" if percent else "number")
+    unit = study.known[name].unit
+    power = ", as a power of ten" if unit == "decades" else ""
+    return Column(name + power + suffix, "percent" if unit == "accuracy" else "number")
 
 
 def _axes(observations: Sequence[Observation]) -> list[str]:

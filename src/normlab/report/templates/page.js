@@ -1,48 +1,62 @@
-"use strict";
+// Contents, tables, and what can be saved or copied.
 (() => {
-  const views = new Map(); // chart id -> promise of its Vega view
-
-  // A chart is drawn once: its colours are the page's CSS variables, which follow light, dark and print by themselves.
-  function draw(place) {
-    if (!views.has(place.id)) {
-      const spec = JSON.parse(document.getElementById(place.dataset.spec).textContent);
-      const options = { actions: false, renderer: "svg", tooltip: { disableDefaultStyle: true } };
-      views.set(place.id, vegaEmbed(place, spec, options).then(({ view }) => {
-        // the figure's own label states the result; its parts would be read out one by one
-        place.querySelector("svg").setAttribute("aria-hidden", "true");
-        return view;
-      }));
+  // Contents: open where there is room beside the text; the section in view is marked.
+  const contents = document.querySelector(".contents details");
+  const room = window.matchMedia("(min-width: 75rem)");
+  const fold = () => { contents.open = room.matches; };
+  room.addEventListener("change", fold);
+  fold();
+  const links = new Map([...contents.querySelectorAll("a")].map((link) => [link.hash.slice(1), link]));
+  contents.addEventListener("click", (event) => {
+    if (event.target.closest("a") && !room.matches) contents.open = false;
+  });
+  const sections = [...document.querySelectorAll("main > section")].filter(({ id }) => links.has(id));
+  const follow = () => {
+    const line = window.innerHeight / 3;
+    const past = sections.filter((section) => section.getBoundingClientRect().top <= line);
+    const current = past.at(-1) || sections[0];
+    for (const [id, link] of links) {
+      if (current && id === current.id) link.setAttribute("aria-current", "location");
+      else link.removeAttribute("aria-current");
     }
-    return views.get(place.id);
+    const link = current && links.get(current.id);
+    const nav = contents.parentElement;
+    if (link && room.matches && nav.scrollHeight > nav.clientHeight) {
+      nav.scrollTop = link.offsetTop - nav.clientHeight / 2;
+    }
+  };
+  let waiting = false;
+  window.addEventListener("scroll", () => {
+    if (waiting) return;
+    waiting = true;
+    requestAnimationFrame(() => { waiting = false; follow(); });
+  }, { passive: true });
+  follow();
+
+  // What is wider than its place shows on which sides it goes on.
+  const edges = (box) => {
+    box.classList.toggle("more-left", box.scrollLeft > 2);
+    box.classList.toggle("more-right", box.scrollLeft + box.clientWidth < box.scrollWidth - 2);
+  };
+  const sizes = new ResizeObserver((entries) => entries.forEach(({ target }) => edges(target)));
+  for (const box of document.querySelectorAll(".scroll")) {
+    box.addEventListener("scroll", () => edges(box), { passive: true });
+    sizes.observe(box);
   }
 
-  // Those near the screen first, the others when there is time: the page opens at once, however many there are.
-  const places = [...document.querySelectorAll(".chart")];
-  const near = new IntersectionObserver((entries) => {
-    entries.filter((entry) => entry.isIntersecting).forEach((entry) => draw(entry.target));
-  }, { rootMargin: "600px" });
-  places.forEach((place) => near.observe(place));
-  const whenIdle = window.requestIdleCallback || ((task) => setTimeout(task, 50));
-  const drawNext = () => {
-    const place = places.find((each) => !views.has(each.id));
-    if (place) draw(place).then(() => whenIdle(drawNext));
-    else document.documentElement.dataset.drawn = "all";
-  };
-  whenIdle(drawNext);
-
-  // Legends: a press shows one line alone, in all panels of its figure; a second press shows all again.
-  document.querySelectorAll(".legend button").forEach((button) => {
+  document.querySelectorAll("button.copy").forEach((button) => {
     button.addEventListener("click", () => {
-      const figure = button.closest(".figure");
-      const shown = figure.dataset.shown === button.dataset.line ? "" : button.dataset.line;
-      figure.dataset.shown = shown;
-      for (const other of figure.querySelectorAll(".legend button")) {
-        other.setAttribute("aria-pressed", String(other.dataset.line === shown));
-      }
-      figure.classList.toggle("isolated", shown !== "");
-      for (const place of figure.querySelectorAll(".chart")) {
-        draw(place).then((view) => view.signal("shown", shown).runAsync());
-      }
+      const code = button.parentElement.querySelector("code");
+      const said = (word) => {
+        button.textContent = word;
+        setTimeout(() => { button.textContent = "Copy"; }, 2000);
+      };
+      const select = () => {
+        getSelection().selectAllChildren(code);
+        said("Selected");
+      };
+      if (navigator.clipboard) navigator.clipboard.writeText(code.textContent).then(() => said("Copied"), select);
+      else select();
     });
   });
 
