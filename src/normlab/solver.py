@@ -6,7 +6,6 @@ before the first step, and resumes from a checkpoint to the same bits.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 from collections.abc import Mapping
@@ -15,49 +14,24 @@ from typing import Any, Self
 
 import numpy as np
 
-from normlab import checkpoints, randomness, schedules
+from normlab import checkpoints, randomness, schedules, solver_state
 from normlab.arguments import explained
 from normlab.errors import (
     OptionError,
     RecordsError,
-    ShapeError,
     UserError,
     refuse_unknown_keywords,
 )
 from normlab.files import write_atomically
 from normlab.layers import softmax_loss
-from normlab.layers.norm_record import RUNNING
 from normlab.nets.regularization import is_weight
-from normlab.nets.settings import settings_of
 from normlab.optim import UPDATE_RULES
 from normlab.solver_checks import check_settings, checked_data, checked_part
+from normlab.solver_state import DEFAULTS as DEFAULTS
+from normlab.solver_state import HISTORIES as HISTORIES
+from normlab.solver_state import running_of
 from normlab.typing import Array, Generator, Params
 from normlab.update_rule import check_config
-from normlab.validation import finite_number, whole_number
-
-DEFAULTS: dict[str, Any] = {
-    "update_rule": "sgd",
-    "optim_config": {},
-    "lr_decay": 1.0,
-    "batch_size": 100,
-    "num_epochs": 10,
-    "num_train_samples": 1000,
-    "num_val_samples": None,
-    "checkpoint_name": None,
-    "print_every": 10,
-    "verbose": True,
-    "weight_decay": 0.0,
-    "schedule": "constant",
-    "warmup_epochs": 0,
-    "test": False,
-}
-HISTORIES = (
-    "loss_history",
-    "train_acc_history",
-    "val_acc_history",
-    "test_acc_history",
-    "val_loss_history",
-)
 
 
 class Solver:
@@ -184,7 +158,7 @@ class Solver:
         self._leave_the_best()
 
     def record_histories_as_npz(self, filename: str | os.PathLike[str]) -> None:
-        """Write train_losses, train_accs and val_accs to a NumPy archive, for one edition's notebooks.
+        """Write train_losses, train_accs and val_accs to a NumPy archive, as some notebooks do.
 
         Raises OSError where the file cannot be written.
         """
@@ -269,7 +243,7 @@ class Solver:
         if val_acc > self.best_val_acc or not self.best_params:
             self.best_val_acc = val_acc
             self.best_params = {name: value.copy() for name, value in self.model.params.items()}
-            self.best_running = _running_of(self.model)
+            self.best_running = running_of(self.model)
 
     def _leave_the_best(self) -> None:
         self.model.params = self.best_params
@@ -282,35 +256,7 @@ class Solver:
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write all that training goes on from to one file, or nothing. Raises RecordsError."""
-        rng_tensors, rng_state = checkpoints.generator_state(self.rng)
-        tensors = {f"rng/{name}": value for name, value in rng_tensors.items()}
-        tensors |= {f"params/{name}": value for name, value in self.model.params.items()}
-        tensors |= {f"best/{name}": value for name, value in self.best_params.items()}
-        for which, running in (
-            ("running", _running_of(self.model)),
-            ("best_running", self.best_running),
-        ):
-            for layer, stats in enumerate(running):
-                tensors |= {f"{which}/{layer}/{name}": value for name, value in stats.items()}
-        for name in HISTORIES:
-            tensors[name] = np.array(getattr(self, name), dtype=np.float64)
-        scalars: dict[str, dict[str, Any]] = {}
-        for name, config in self.optim_configs.items():
-            tensors |= {
-                f"optim/{name}/{key}": v for key, v in config.items() if isinstance(v, np.ndarray)
-            }
-            scalars[name] = {key: v for key, v in config.items() if not isinstance(v, np.ndarray)}
-        state = {
-            "settings": {name: getattr(self, name) for name in DEFAULTS},
-            "iteration": self.iteration,
-            "epoch": self.epoch,
-            "best_val_acc": self.best_val_acc,
-            "optim": scalars,
-            "rng": rng_state,
-            "net": settings_of(self.model),
-            "data": data_digest(self),
-        }
-        return checkpoints.save(path, tensors, state)
+        return checkpoints.save(path, *solver_state.taken(self))
 
     @classmethod
     def resume(
@@ -345,7 +291,7 @@ class Solver:
                 )
         try:
             solver = cls(model, data, rng=rng, **(state["settings"] | changes))
-            solver._restore(path, tensors, state)
+            solver_state.restore(solver, path, tensors, state)
         except UserError:
             raise
         except (AttributeError, LookupError, OverflowError, TypeError, ValueError) as error:
@@ -354,86 +300,3 @@ class Solver:
                 f"not fit ({type(error).__name__}: {error})"
             ) from error
         return solver
-
-    def _restore(
-        self, path: str | os.PathLike[str], tensors: Mapping[str, Array], state: dict[str, Any]
-    ) -> None:
-        params = _under(tensors, "params")
-        theirs = {name: value.shape for name, value in params.items()}
-        ours = {name: value.shape for name, value in self.model.params.items()}
-        if ours != theirs:
-            differing = sorted(
-                name for name in {*ours, *theirs} if ours.get(name) != theirs.get(name)
-            )
-            raise ShapeError(
-                f"{path} is a checkpoint of another net: {', '.join(differing)} differ; build the "
-                "model as it was built for the training that wrote it"
-            )
-        other = [name for name in ours if params[name].dtype != self.model.params[name].dtype]
-        if other:
-            raise ShapeError(
-                f"{path} is a checkpoint of a net of {params[other[0]].dtype}, and the model's "
-                f"{other[0]} is of {self.model.params[other[0]].dtype}; build the model with "
-                f"dtype=np.{params[other[0]].dtype}"
-            )
-        self._check_progress(path, state)
-        self.model.params = {name: params[name] for name in ours}
-        for layer, param in enumerate(getattr(self.model, "bn_params", [])):
-            param.update(_under(tensors, f"running/{layer}"))
-        self.iteration, self.epoch = int(state["iteration"]), int(state["epoch"])
-        self.best_val_acc = finite_number("best_val_acc", state["best_val_acc"], 0)
-        best = _under(tensors, "best")
-        self.best_params = {name: best[name] for name in ours if name in best}
-        layers = len(getattr(self.model, "bn_params", []))
-        self.best_running = [_under(tensors, f"best_running/{layer}") for layer in range(layers)]
-        for name in HISTORIES:
-            if (
-                name in tensors or name in HISTORIES[:3]
-            ):  # a checkpoint of an earlier version has these three
-                setattr(self, name, tensors[name].tolist())
-        self.optim_configs = {
-            name: state["optim"][name] | _under(tensors, f"optim/{name}") for name in ours
-        }
-        for name, config in self.optim_configs.items():
-            check_config(config, UPDATE_RULES[self.update_rule], np.shape(self.model.params[name]))
-        checkpoints.restore_generator(self.rng, _under(tensors, "rng"), state["rng"])
-
-    def _check_progress(self, path: str | os.PathLike[str], state: Mapping[str, Any]) -> None:
-        """Refuse other data, and steps and epochs that do not fit the data."""
-        saw, sees = state.get("data"), data_digest(self)
-        iteration = whole_number("iteration", state["iteration"], 0)
-        fits = iteration // self.iterations_per_epoch == state["epoch"]
-        if saw not in (None, sees) or not fits:
-            raise OptionError(
-                f"{path} was written by a training on other data: it made {iteration} steps in "
-                f"{state['epoch']} epochs, and on these {len(self.X_train)} examples an epoch has "
-                f"{self.iterations_per_epoch} "
-                f"steps{', as there, but other numbers' if fits else ''}. Give the same data, or "
-                "load the net with normlab.conversion.load_net and train it with a new Solver"
-            )
-
-
-def data_digest(solver: Solver) -> str:
-    """A digest of what a Solver trains on: labels, shapes, types, and a hundred rows each."""
-    digest = hashlib.sha256()
-    for array in (solver.X_train, solver.y_train, solver.X_val, solver.y_val):
-        rows = array if array.ndim == 1 else array[:: max(1, len(array) // 100)]
-        digest.update(f"{array.shape} {array.dtype.str[1:]}\n".encode())
-        digest.update(
-            np.ascontiguousarray(rows).astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
-        )
-    return digest.hexdigest()[:16]
-
-
-def _under(tensors: Mapping[str, Array], prefix: str) -> dict[str, Array]:
-    """The tensors named `prefix/…`, without the prefix."""
-    start = len(prefix) + 1
-    return {name[start:]: value for name, value in tensors.items() if name.startswith(f"{prefix}/")}
-
-
-def _running_of(model: Any) -> list[dict[str, Array]]:
-    """Copies of the running statistics that a model keeps beside its parameters."""
-    return [
-        {name: np.array(param[name]) for name in RUNNING if name in param}
-        for param in getattr(model, "bn_params", [])
-    ]
