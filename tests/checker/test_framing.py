@@ -102,3 +102,16 @@ def test_a_deep_tree_is_refused():
         tree = {"l": [tree]}
     with pytest.raises(FrameError):
         framing.read(taker(frame({"tree": tree, "arrays": []})))
+
+
+@pytest.mark.parametrize("text", ["\x1b[31m", "\x07", "é\x9b", "\u202e", "\ud800", "a\rb", "\x00"])
+def test_a_stripped_text_acts_on_nothing(text):
+    value = framing.read(taker(framing.encode({"x": [text, "é plain\n\tγ"]})), strip=True)
+    assert not any(letter in value["x"][0] for letter in "\x1b\x07\x9b\u202e\ud800\r\x00")
+    assert value["x"][1] == "é plain\n\tγ"
+
+
+def test_raw_bytes_of_a_forged_header_are_stripped_too():
+    text = '{"tree": {"l": ["é\x7f\u202e"]}, "arrays": []}'.encode()
+    content = framing.MARK + struct.pack("<I", len(text)) + text
+    assert framing.read(taker(content), strip=True) == ["é\ufffd\ufffd"]

@@ -83,6 +83,7 @@ class ChildSubject(Subject):
         self.root = self.path
         self._ends = time.monotonic() + self.limits.seconds_in_all
         self._process: subprocess.Popen[bytes] | None = None
+        self._ready = bytearray()
         self._start()
 
     def close(self) -> None:
@@ -104,6 +105,7 @@ class ChildSubject(Subject):
 
     def _start(self) -> None:
         threads = dict.fromkeys(ONE_THREAD, "1")
+        self._ready.clear()
         kept = {
             k: os.environ[k]
             for k in ("PATH", "SYSTEMROOT", "LANG", "LD_LIBRARY_PATH")
@@ -167,7 +169,7 @@ class ChildSubject(Subject):
         process = self._process
         assert process is not None
         deadline = min(time.monotonic() + seconds, self._ends + 1)
-        pipe = _Pipe(process, deadline)
+        pipe = _Pipe(process, deadline, self._ready)
         try:
             if request is not None:
                 pipe.give(framing.encode(request))
@@ -206,7 +208,9 @@ def _note(given: Mapping[str, Any]) -> Note:
 class _Pipe:
     """Both ends of the child's pipes, with one deadline for whatever is read or written."""
 
-    def __init__(self, process: subprocess.Popen[bytes], deadline: float) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], deadline: float, ready: bytearray
+    ) -> None:
         assert process.stdin is not None
         assert process.stdout is not None
         self.incoming, self.outgoing, self.deadline = (
@@ -215,6 +219,7 @@ class _Pipe:
             deadline,
         )
         self.late = False
+        self.ready = ready  # what has been read and not been taken: it may be the next frame's
         self.watchdog: threading.Timer | None = None
         if (
             os.name == "nt"
@@ -233,15 +238,15 @@ class _Pipe:
             view = view[os.write(self.outgoing, view[: 1 << 16]) :]
 
     def take(self, count: int) -> bytes:
-        parts, missing = [], count
-        while missing:
+        while len(self.ready) < count:
             self._wait([self.incoming], [])
-            part = os.read(self.incoming, min(missing, 1 << 20))
+            part = os.read(self.incoming, 1 << 20)
             if not part:
                 raise TimeoutError if self.late else EOFError
-            parts.append(part)
-            missing -= len(part)
-        return b"".join(parts)
+            self.ready += part
+        taken = bytes(self.ready[:count])
+        del self.ready[:count]
+        return taken
 
     def done(self) -> None:
         if self.watchdog is not None:

@@ -43,6 +43,9 @@ DTYPES = (
 
 UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
+# bytes of a header in which one of these could hide: all that is not plain ASCII, and its escapes
+ODD = re.compile(rb"[^\x20-\x7e]|\\[ubfr]")
+
 
 class FrameError(Exception):
     """Bytes that are not a frame, or a frame beyond the limits."""
@@ -95,7 +98,8 @@ def read(take: Callable[[int], bytes], *, strip: bool = False) -> Any:
     if length > MAX_HEADER:
         raise FrameError(f"a header of {length} bytes is longer than {MAX_HEADER}")
     try:
-        header = json.loads(take(length))
+        content = take(length)
+        header = json.loads(content)
         described, tree = header["arrays"], header["tree"]
         sizes = [_size(dtype, shape) for dtype, shape in described]
     except FrameError:
@@ -109,7 +113,8 @@ def read(take: Callable[[int], bytes], *, strip: bool = False) -> Any:
         for (dtype, shape), size in zip(described, sizes, strict=True)
     ]
     try:
-        return _from_tree(_stripped(tree, 0) if strip else tree, arrays, 0)
+        odd = strip and ODD.search(content) is not None
+        return _from_tree(_stripped(tree, 0) if odd else tree, arrays, 0)
     except (TypeError, ValueError, KeyError, IndexError) as error:
         raise FrameError(f"the tree of a frame cannot be read: {error}") from None
 

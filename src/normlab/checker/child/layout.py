@@ -6,6 +6,7 @@ Of any package name, any year, one folder or several.
 from __future__ import annotations
 
 import ast
+import functools
 import importlib.machinery
 import os
 import re
@@ -125,6 +126,7 @@ def stem_of(file: Path) -> str:
     return file.stem if file.stem.isidentifier() else "file_" + re.sub(r"\W", "_", file.stem)
 
 
+@functools.cache
 def read(file: Path) -> str:
     """A file's text, whatever its encoding; for a notebook, that of its definitions' cells."""
     try:
@@ -193,7 +195,7 @@ def _home(found: dict[str, list[Path]], names: list[str]) -> tuple[Path, tuple[l
         )
         return (sum(w for w, _ in counts), -sum(u for _, u in counts), beside, -len(folder.parts))
 
-    best = max(folders, key=rank)
+    best = max(folders, key=rank) if len(folders) > 1 else next(iter(folders))
     return best, tuple(files for folder, files in folders.items() if folder != best)
 
 
