@@ -6,6 +6,7 @@ The floors themselves, the linter and the type checker are run by .ci/run, besid
 import ast
 import importlib
 import pkgutil
+import re
 import subprocess
 import sys
 import tomllib
@@ -36,6 +37,22 @@ HEAVY = (
 def run_python(code: str) -> str:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return done.stdout
+
+
+def test_every_module_has_its_floor_and_architecture_shows_the_same_floors():
+    config = (ROOT / ".importlinter").read_text()
+    listed = config.partition("layers =\n")[2].partition("\n#")[0]
+    floors = [
+        {name.removeprefix("normlab.") for name in line.split() if name != "|"}
+        for line in listed.splitlines()
+    ]
+    modules = {path.stem for path in SOURCE.iterdir() if (path / "__init__.py").exists()}
+    modules |= {path.stem for path in SOURCE.glob("*.py")} - {"__init__"}
+    assert set.union(*floors) == modules | {"cs682"}
+    page = (ROOT / "ARCHITECTURE.md").read_text()
+    table = page.partition("top floor first")[2].partition("\n\n")[0].splitlines()[2:]
+    shown = [set(re.findall(r"`(\w+)`", row.split("|")[1])) for row in table]
+    assert shown == floors
 
 
 def test_an_import_that_climbs_a_floor_is_noticed(tmp_path):
