@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import math
 from dataclasses import dataclass, field, fields
@@ -70,7 +71,7 @@ class History:
     def plot(self) -> Any:
         """Loss a step and accuracy a look, side by side, as an Altair chart; needs the extra `studies`."""
         need("plot()", {"altair": "Altair"}, "'normlab[studies]'")
-        import altair as alt
+        alt = importlib.import_module("altair")  # for this alone: a history needs no library
 
         losses = [{"step": i, "loss": v} for i, v in enumerate(self.loss, 1) if math.isfinite(v)]
         curves = {"training": self.train_acc, "validation": self.val_acc, "test": self.test_acc}

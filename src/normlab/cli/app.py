@@ -21,6 +21,8 @@ from normlab.cli.reproduce import reproduce
 from normlab.cli.results import EXAMPLE as RESULTS_EXAMPLE
 from normlab.cli.results import results
 from normlab.cli.selftest import selftest
+from normlab.cli.site import EXAMPLE as SITE_EXAMPLE
+from normlab.cli.site import site
 from normlab.cli.study import study
 
 app = typer.Typer(
@@ -42,6 +44,7 @@ app.command()(grade)
 app.command()(selftest)
 app.command()(export)
 app.command("import")(import_net)
+app.command(epilog=SITE_EXAMPLE)(site)
 app.add_typer(study, name="study")
 app.add_typer(data, name="data")
 app.add_typer(notebook, name="notebook")
