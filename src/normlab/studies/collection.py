@@ -101,7 +101,11 @@ def studies_of_runs(records: Records) -> dict[str, str]:
         here = [plan for plan in plans if plan["data"]["name"] == name]
         spec = DataSpec(**here[-1]["data"])
         for study, request in _in_order(_asked(here), registered(records, name)):
-            keys = {point.run(spec, seed).key for seed in request["seeds"] for point in grid.points(study)}
+            keys = {
+                point.run(spec, seed).key
+                for seed in request["seeds"]
+                for point in grid.points(study)
+            }
             for key in keys:
                 found.setdefault(key, []).append(study.name)
     return {key: ", ".join(names) for key, names in found.items()}
@@ -135,7 +139,9 @@ def _in_order(
             yield stored.from_json(design.text), asked[name]
 
 
-def _with_makers(study: Study, records: Records, data: DataSpec, found: StudyFindings) -> StudyFindings:
+def _with_makers(
+    study: Study, records: Records, data: DataSpec, found: StudyFindings
+) -> StudyFindings:
     """The findings, with a row that says who made what where the study's figures mix runs of several makers."""
     keys = {point.run(data, seed).key for point in grid.points(study) for seed in found.seeds}
     makers = records.origins(keys)

@@ -1,6 +1,7 @@
 """The datasheet: a row a norm, a column a question that an engineer asks, each cell an interval over seeds.
 
-A column is a record: the study whose runs it reads, and the number that it takes from one seed of one norm.
+A column is a record: the study whose runs it reads, and the number that it takes from one seed of
+one norm.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from normlab.layers import norms
 from normlab.studies.axes import norm_title
 from normlab.studies.observations import Observation, best_of, select
 from normlab.studies.spec import Where
-from normlab.studies.statistics import effect_interval
-from normlab.studies.wording import plain, signed
+from normlab.studies.statistics import effect_interval, median_interval
+from normlab.studies.wording import signed
 
 POINT = 0.01
 VALIDATION = "best validation accuracy"
@@ -36,7 +37,8 @@ Value = Callable[[Sequence[Observation]], float | None]
 class Column:
     """A question: `value` takes its answer from the observations of one seed and one norm; None where it has none.
 
-    `kind` says how it is written: 'percent' and 'points' are shares, 'decades' and 'times' numbers.
+    `kind` says how it is written: 'percent' and 'points' are shares, 'decades' and 'times' numbers;
+    of a 'number' the median is shown, with its exact interval.
     """
 
     title: str
@@ -58,7 +60,8 @@ def tuned_accuracy(of_norm: Sequence[Observation]) -> float | None:
 def decades_within_a_point(axis: str, others: tuple[str, ...]) -> Value:
     """Over how many decades of an axis a norm, at the best of the others, stays within a point of its best.
 
-    Each value of the axis stands for its share of the range: n values over d decades are d / (n - 1) each.
+    Each value of the axis stands for its share of the range: n values over d decades are d / (n -
+    1) each.
     """
 
     def value(of_norm: Sequence[Observation]) -> float | None:
@@ -221,7 +224,8 @@ def _inference(name: str | None) -> DatasheetCell:
 def _interval_cell(values: Sequence[float], kind: str) -> DatasheetCell:
     if not values:
         return DatasheetCell("–", note="not measured")
-    estimate = effect_interval(values)
+    # a mean of a few whole numbers would be a number that no net has: there the median
+    estimate = median_interval(values) if kind == "number" else effect_interval(values)
     text = _said(estimate.centre, kind)
     interval = ""
     if math.isfinite(estimate.low) and math.isfinite(estimate.high):
@@ -236,4 +240,4 @@ def _said(value: float, kind: str) -> str:
         return f"{signed(100 * value, 1)} points"
     if kind == "decades":
         return f"{value:.1f} decades"
-    return f"× {value:.2f}" if kind == "times" else plain(value)
+    return f"× {value:.2f}" if kind == "times" else f"{value:g}"

@@ -25,6 +25,8 @@ from normlab.studies.catalog.ghost import GHOST_BATCHES as GHOST_BATCHES
 from normlab.studies.catalog.mismatch import TEST_MODE as TEST_MODE
 from normlab.studies.catalog.decay import NORM_AND_PENALTY as NORM_AND_PENALTY
 from normlab.studies.catalog.convolutions import CONVOLUTIONS as CONVOLUTIONS
+from normlab.studies.catalog.residual import RESIDUAL_DEPTH as RESIDUAL_DEPTH
+from normlab.studies.catalog.scales_with_sgd import SCALES_WITH_SGD as SCALES_WITH_SGD
 # isort: on
 
 STUDIES: dict[str, Study] = {

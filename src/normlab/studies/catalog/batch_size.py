@@ -1,8 +1,8 @@
 """Question 2: what does batch size do to batch norm, beyond what it does to any net?
 
-The notebook compares at equal epochs, where a ten times larger batch also means ten times fewer steps, and has no plain
-net beside its batch sizes. Here both are added: equal steps, and a control at every size, so that what is batch norm's
-own is a difference of differences.
+The notebook compares at equal epochs, where a ten times larger batch also means ten times fewer
+steps, and has no plain net beside its batch sizes. Here both are added: equal steps, and a control
+at every size, so that what is batch norm's own is a difference of differences.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Question 1: how does the scale of the initial weights act on nets with and without a norm, and why?
 
-This is the notebook's figure over many seeds, at the notebook's one rate. `scale_or_step` asks what the rate has to do
-with it.
+This is the notebook's figure over many seeds, at the notebook's one rate. `scale_or_step` asks what
+the rate has to do with it.
 """
 
 from __future__ import annotations

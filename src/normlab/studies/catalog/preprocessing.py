@@ -1,8 +1,9 @@
 """Question 3: which way of preparing images is like batch norm, and which like layer norm? Computed, not argued.
 
-Each of the four preprocessings, and the two norms without their scale and shift, is applied to real images. Whose
-statistics an operation uses shows in what it ignores: one that divides each image by its own sum cannot notice that
-an image was scaled, one that subtracts the mean image cannot notice a pattern added to all images.
+Each of the four preprocessings, and the two norms without their scale and shift, is applied to real
+images. Whose statistics an operation uses shows in what it ignores: one that divides each image by
+its own sum cannot notice that an image was scaled, one that subtracts the mean image cannot notice
+a pattern added to all images.
 """
 
 from __future__ import annotations

@@ -65,6 +65,15 @@ def tolerated(norm: str) -> Quantity:
     )
 
 
+def usable(norm: str) -> Quantity:
+    """The share of the rates at which a norm, from the notebook's start, reaches 90 % of the test images.
+
+    90 % stands for a net that works: at 80 and at 95 % the order of the norms is the same (digits).
+    """
+    where = {"norm": norm, "start": NOTEBOOK}
+    return Quantity("test accuracy", where, reduce="share above", level=0.9)
+
+
 def panels() -> tuple[Lines, ...]:
     """Test accuracy over the learning rate: from the better start, and from each."""
 
@@ -177,6 +186,20 @@ def claims() -> tuple[Claim, ...]:
             "decades, layer norm at no fewer: {right}.",
             headline=True,
         ),
+        Claim(
+            name="no rate stops batch norm",
+            statement="From the notebook's start, batch norm reaches 90 % of the test images at more of the seven "
+            "rates than layer norm.",
+            left=usable("batch norm"),
+            right=usable("layer norm"),
+            unit="share",
+            holds="From the notebook's start batch norm reaches 90 % of the test images at {left} of the seven rates, "
+            "layer norm at {right}.",
+            fails="From the notebook's start batch norm reaches 90 % of the test images at {left} of the seven rates, "
+            "layer norm at no fewer: {right}.",
+            headline=True,
+            after_a_look="added when a review had found it on other seeds, and the claim on a single point stayed open",
+        ),
     )
 
 
@@ -199,8 +222,13 @@ ANSWER = (
         against=("batch norm beats no norm",),
     ),
     Reason(
-        "What batch norm saves is the search: far more rates are as good as its best.",
+        "What batch norm saves is the search: more rates are as good as its best.",
         ("batch norm minds the rate least",),
+    ),
+    Reason(
+        "What batch norm saves is the search: at rates that stop layer norm it still works, if "
+        "not at its best.",
+        ("no rate stops batch norm",),
     ),
 )
 LITERATURE = (
