@@ -7,6 +7,7 @@ import pytest
 
 from normlab import starts
 from normlab.errors import OptionError, ShapeError
+from normlab.gradcheck import check_net
 from normlab.layers import norms
 from normlab.nets import FullyConnectedNet
 from normlab.randomness import generator
@@ -87,6 +88,14 @@ def test_a_stack_of_nets_gives_each_net_what_it_gets_alone(name):
         np.testing.assert_allclose(scores[m], net.loss(X1), rtol=1e-13)
         for key, gradient in alone.items():
             np.testing.assert_allclose(grads[key][m], gradient, rtol=1e-11, atol=1e-14)
+
+
+@pytest.mark.parametrize("seen", [0, 1])
+def test_gradients_of_the_population_s_norm_from_the_first_batch_on(seen):
+    net = make(**OPTIONS["population"])
+    for _ in range(seen):
+        net.loss(*batch(7))
+    assert check_net(net, *batch()).ok
 
 
 @pytest.mark.parametrize("name", OPTIONS)

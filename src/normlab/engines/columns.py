@@ -57,12 +57,12 @@ def standardize_columns(
             statistics[rstd + piece * step + j] = 1.0 / math.sqrt(v + eps)
         centre, variance = centre / pieces, variance / pieces
         finite = math.isfinite(centre) and math.isfinite(variance)
-        if population == 1:
-            if not begun and finite:
-                running[r0 + j], running[r0 + step + j] = centre, variance
+        if population == 1 and begun:
             statistics[mean + j] = running[r0 + j]
             statistics[rstd + j] = 1.0 / math.sqrt(running[r0 + step + j] + eps)
-        if finite:
+        if finite and population == 1 and not begun:
+            running[r0 + j], running[r0 + step + j] = centre, variance
+        elif finite:
             running[r0 + j] = keep * running[r0 + j] + rest * centre
             running[r0 + step + j] = keep * running[r0 + step + j] + rest * variance
 

@@ -138,7 +138,7 @@ def forward(
 @njit(error_model="numpy", _nrt=False)
 def backward_and_update(
     images: Array, net: Net, state: State, work: Scratch, kept: Array, drawn: int,
-    rate: np.float32, correction: np.float32, shrink: np.float32,
+    begun: bool, rate: np.float32, correction: np.float32, shrink: np.float32,
 ) -> float:  # fmt: skip
     """Gradients from the last layer down, each weight updated as soon as nothing needs it any more:
     `FullyConnectedNet._backward` and the update rule. Returns the sum of all squared weights, where
@@ -224,8 +224,8 @@ def backward_and_update(
                 start, place = piece * part * width, piece * width
                 columns_backward(
                     dout, dx0 + start, work.affine, x0 + start, width, part, d, work.statistics,
-                    mean + place, rstd + place, gamma, dgamma, dbeta, dout, start, net.population,
-                    piece > 0,
+                    mean + place, rstd + place, gamma, dgamma, dbeta, dout, start,
+                    net.population if begun else 0, piece > 0,
                 )  # fmt: skip
         elif net.norm >= SQUASHED:
             a0, s0 = (ALPHA * (last + 1) + below) * width, (SHIFT * (last + 1) + below) * width
@@ -282,7 +282,7 @@ def train_steps(net: Net, state: State, work: Scratch, steps: Steps) -> None:
             rate = rate / (1 - power(BETA1, t))
             correction = 1 / math.sqrt(1 - power(BETA2, t))
         squares = backward_and_update(
-            steps.images, net, state, work, steps.kept, (step + 1) * draws,
+            steps.images, net, state, work, steps.kept, (step + 1) * draws, begun,
             np.float32(rate), np.float32(correction), np.float32(steps.shrinks[step]),
         )  # fmt: skip
         steps.losses[step] = loss + np.float32(0.5 * net.reg * squares)

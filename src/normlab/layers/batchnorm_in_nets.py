@@ -100,13 +100,13 @@ def ghost_batchnorm_backward(dout: Array, cache: GhostBatchNormCache) -> tuple[A
 
 def population_batchnorm_forward(
     x: Array, gamma: Array, beta: Array, bn_param: dict[str, Any]
-) -> tuple[Array, FrozenBatchNormCache]:
+) -> tuple[Array, BatchNormCache | FrozenBatchNormCache]:
     """Batch norm in train mode with the running statistics, which are constants of the gradient.
 
-    They are those before this batch, which they follow afterwards; before the first batch, they are
-    that batch's own. So no example is normalized by its company, and test mode computes the same
-    function. Of what batch norm does, this leaves out the noise of the batch's statistics and the
-    gradient through them.
+    They are those before this batch, which they follow afterwards. So no example is normalized by
+    its company, and test mode computes the same function. Of what batch norm does, this leaves out
+    the noise of the batch's statistics and the gradient through them. Before the first batch there
+    are none: it is normalized as ever, and they begin as its own.
 
     Arguments, results and errors as for batchnorm_forward in train mode.
 
@@ -119,13 +119,12 @@ def population_batchnorm_forward(
     """
     x, eps, momentum = np.asarray(x), check_eps(bn_param), check_momentum(bn_param)
     check_features("batch norm", x, gamma=gamma, beta=beta)
-    _, _, moments = batchnorm_train(x, gamma, beta, eps)
     before = running_of(bn_param, "running_mean", x), running_of(bn_param, "running_var", x)
-    if "running_mean" not in bn_param:
-        before = updated(*before, moments, 0.0)
-    out, cache = batchnorm_test(x, gamma, beta, *before, eps)
-    bn_param["running_mean"], bn_param["running_var"] = updated(*before, moments, momentum)
-    return out, cache
+    first = "running_mean" not in bn_param
+    out, cache, moments = batchnorm_train(x, gamma, beta, eps)
+    after = updated(*before, moments, 0.0 if first else momentum)
+    bn_param["running_mean"], bn_param["running_var"] = after
+    return (out, cache) if first else batchnorm_test(x, gamma, beta, *before, eps)
 
 
 def _forward_of_a_net(
