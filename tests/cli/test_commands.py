@@ -260,3 +260,16 @@ def test_the_command_line_starts_without_its_heavy_guests() -> None:
     )
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert json.loads(ended.stdout.replace("'", '"')) == []
+
+
+def test_every_verb_is_listed_once_with_a_whole_summary(normlab: Run) -> None:
+    from normlab.cli.app import app
+    from normlab.cli.verbs import GROUPS
+
+    said = normlab("--help").out
+    verbs = {each.name or each.callback.__name__ for each in app.registered_commands if each.callback}
+    verbs |= {each.name for each in app.registered_groups if each.name}
+    grouped = [name for names in GROUPS.values() for name in names]
+    assert sorted(grouped) == sorted(verbs)
+    assert not any(line.endswith("...") for line in said.splitlines()[1:])
+    assert "Begin with:" in said

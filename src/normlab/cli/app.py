@@ -24,11 +24,14 @@ from normlab.cli.selftest import selftest
 from normlab.cli.site import EXAMPLE as SITE_EXAMPLE
 from normlab.cli.site import site
 from normlab.cli.study import study
+from normlab.cli.verbs import FIRST, Verbs
 
 app = typer.Typer(
+    cls=Verbs,
     help="The laboratory for normalization in deep networks.",
+    epilog=FIRST,
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -58,7 +61,7 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(epilog=FIRST)
 def options(
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
