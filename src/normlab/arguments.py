@@ -73,7 +73,7 @@ def _sentence(
         signature = inspect.signature(function)
         given = signature.bind(*args, **kwargs).arguments
     except TypeError as misfit:  # too many, too few, or one of another name
-        return f"{name}{signature}: {misfit}"
+        return f"{name}({', '.join(signature.parameters)}): {misfit}"
     wanted = {each: str(parameter.annotation) for each, parameter in signature.parameters.items()}
     odd = [
         f"{each} {_described(value)}; expected {expected}"

@@ -43,7 +43,7 @@ def alias(name: str, *, shadow: bool = False) -> None:
     """
     if name in _aliases:
         return
-    if not name.isidentifier() or name in (ORIGINAL, "normlab"):
+    if not isinstance(name, str) or not name.isidentifier() or name in (ORIGINAL, "normlab"):
         raise OptionError(f"{name!r} cannot be another name of {ORIGINAL}; give the name of a package, like 'cs231n'")
     existing = place_of(name)
     if existing and not shadow:

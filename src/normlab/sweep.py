@@ -92,7 +92,10 @@ def train(
             f"specs is a {type(specs).__name__}; expected a list of RunSpecs, for one of them "
             "[spec]"
         )
-    specs = list(specs)
+    try:
+        specs = list(specs)
+    except TypeError as error:  # an array without axes has __iter__ all the same
+        raise OptionError(f"specs cannot be gone through: {error}; expected a list of RunSpecs") from error
     # the engine itself goes to the workers, which may not know it by its name
     chosen = engine if engine == "auto" else engines.pick(engine)
     run = partial(engines.train, chosen)

@@ -21,11 +21,24 @@ PLAIN = {
         lambda x, gamma, beta: layers.batchnorm_forward(x, gamma, beta, {"mode": "test"}),
         layers.batchnorm_backward_alt,
     ),
-    "layer norm": (lambda x, gamma, beta: layers.layernorm_forward(x, gamma, beta, {}), layers.layernorm_backward),
-    "RMS norm": (lambda x, gamma, _beta: layers.rmsnorm_forward(x, gamma, {}), layers.rmsnorm_backward),
-    "group norm": (lambda x, gamma, beta: layers.groupnorm_forward(x, gamma, beta, 1, {}), layers.groupnorm_backward),
+    "layer norm": (
+        lambda x, gamma, beta: layers.layernorm_forward(x, gamma, beta, {}),
+        layers.layernorm_backward,
+    ),
+    "RMS norm": (
+        lambda x, gamma, _beta: layers.rmsnorm_forward(x, gamma, {}),
+        layers.rmsnorm_backward,
+    ),
+    "group norm": (
+        lambda x, gamma, beta: layers.groupnorm_forward(x, gamma, beta, 1, {}),
+        layers.groupnorm_backward,
+    ),
 }
-LOSSES = {"softmax loss": layers.softmax_loss, "NLL loss": layers.nll_loss, "SVM loss": layers.svm_loss}
+LOSSES = {
+    "softmax loss": layers.softmax_loss,
+    "NLL loss": layers.nll_loss,
+    "SVM loss": layers.svm_loss,
+}
 
 
 def says(error, call, *arguments):
@@ -39,8 +52,12 @@ def says(error, call, *arguments):
 def test_norms(name):
     forward, backward = PLAIN[name]
     name = name.strip()
-    assert says(ShapeError, forward, X[:0], ONES, ZEROS).startswith(f"{name} got an empty batch, x of shape (0, 3): ")
-    assert says(ShapeError, forward, X + 0j, ONES, ZEROS).startswith(f"{name} got x of type complex128; ")
+    assert says(ShapeError, forward, X[:0], ONES, ZEROS).startswith(
+        f"{name} got an empty batch, x of shape (0, 3): "
+    )
+    assert says(ShapeError, forward, X + 0j, ONES, ZEROS).startswith(
+        f"{name} got x of type complex128; "
+    )
     wrong = says(ShapeError, forward, X, FOUR, ZEROS)
     assert wrong.startswith(f"{name} got gamma of shape (4,)")
     assert "for x of shape (4, 3)" in wrong
@@ -49,7 +66,9 @@ def test_norms(name):
         assert wrong.startswith(f"{name} got ")
         assert "beta of shape (4,)" in wrong
     if name != "group norm":
-        assert says(ShapeError, forward, X[0], ONES, ZEROS).startswith(f"{name} got x of shape (3,); expected (N, D)")
+        assert says(ShapeError, forward, X[0], ONES, ZEROS).startswith(
+            f"{name} got x of shape (3,); expected (N, D)"
+        )
     _, cache = forward(X, ONES, ZEROS)
     assert says(ShapeError, backward, FOUR, cache) == (
         f"{name}'s backward pass got dout of shape (4,); expected the output's, (4, 3)"
@@ -60,7 +79,9 @@ def test_norms(name):
 def test_losses(name):
     loss = LOSSES[name]
     assert says(ShapeError, loss, X[:0], np.array([], int)).startswith(f"{name} got an empty batch")
-    assert says(ShapeError, loss, X, np.array([0, 1])).startswith(f"{name} got scores of shape (4, 3) and labels of")
+    assert says(ShapeError, loss, X, np.array([0, 1])).startswith(
+        f"{name} got scores of shape (4, 3) and labels of"
+    )
     assert says(ShapeError, loss, X, np.array([0, 1, 2, 3])) == (
         f"{name} got labels from 0 to 3 for 3 classes; expected 0 to 2"
     )
@@ -68,9 +89,17 @@ def test_losses(name):
 
 def test_the_other_layers_backward_passes():
     caches = {
-        "affine": (layers.affine_backward, layers.affine_forward(X, np.ones((3, 2)), np.zeros(2))[1], (4, 2)),
+        "affine": (
+            layers.affine_backward,
+            layers.affine_forward(X, np.ones((3, 2)), np.zeros(2))[1],
+            (4, 2),
+        ),
         "ReLU": (layers.relu_backward, X, (4, 3)),
-        "dropout": (layers.dropout_backward, layers.dropout_forward(X, {"mode": "train", "p": 0.5})[1], (4, 3)),
+        "dropout": (
+            layers.dropout_backward,
+            layers.dropout_forward(X, {"mode": "train", "p": 0.5})[1],
+            (4, 3),
+        ),
     }
     for name, (backward, cache, shape) in caches.items():
         assert says(ShapeError, backward, FOUR, cache) == (
@@ -79,7 +108,9 @@ def test_the_other_layers_backward_passes():
 
 
 def test_modes():
-    assert says(MissingKeyError, layers.batchnorm_forward, X, ONES, ZEROS, {}).startswith("batch norm needs a mode: ")
+    assert says(MissingKeyError, layers.batchnorm_forward, X, ONES, ZEROS, {}).startswith(
+        "batch norm needs a mode: "
+    )
     assert says(OptionError, layers.batchnorm_forward, X, ONES, ZEROS, {"mode": "tset"}) == (
         "mode='tset' is not one of 'train', 'test'; did you mean 'test'?"
     )
@@ -88,7 +119,9 @@ def test_modes():
 def test_types_and_eps_that_cannot_be():
     forward, _ = PLAIN["layer norm"]
     for dtype in (np.complex64, object):  # of 8 bytes, as float64 is
-        assert "float16, float32, float64 or whole numbers" in says(ShapeError, forward, X.astype(dtype), ONES, ZEROS)
+        assert "float16, float32, float64 or whole numbers" in says(
+            ShapeError, forward, X.astype(dtype), ONES, ZEROS
+        )
     for eps in (-1e-9, np.inf, np.nan):
         refused = says(OptionError, layers.layernorm_forward, X, ONES, ZEROS, {"eps": eps})
         assert refused.startswith(f"eps={eps!r} is not a finite number >= 0")
@@ -130,7 +163,9 @@ def test_shapes_of_affine():
 @pytest.mark.parametrize("wrong", [None, "x", {}, X.astype(str), object()])
 def test_what_is_no_array_of_numbers_is_named(wrong):
     for name in ("affine", "affine_relu"):
-        sentence = says(UserError, getattr(layers, f"{name}_forward"), wrong, np.ones((3, 2)), np.zeros(2))
+        sentence = says(
+            UserError, getattr(layers, f"{name}_forward"), wrong, np.ones((3, 2)), np.zeros(2)
+        )
         assert sentence.startswith("affine_forward got x ")
         assert "expected an array of numbers" in sentence
     for name in ("batchnorm", "layernorm"):
@@ -154,7 +189,14 @@ def test_a_parameter_dictionary_that_is_none_is_named():
 
 @pytest.mark.parametrize("name", [name for name in layers.__all__ if "_forward" in name])
 def test_a_masked_array_is_refused(name):
-    said = says(UserError, getattr(layers, name), np.ma.masked_array(X, X > 5), ONES, ZEROS, {"mode": "train"})
+    said = says(
+        UserError,
+        getattr(layers, name),
+        np.ma.masked_array(X, X > 5),
+        ONES,
+        ZEROS,
+        {"mode": "train"},
+    )
     assert "got a masked array, whose mask it does not know" in said
 
 
@@ -179,4 +221,14 @@ def test_dropout_of_whole_numbers_keeps_its_scale():
             out, _ = layers.dropout_forward(x, param)
             np.random.set_state(state)
             assert out.dtype == np.float64
-            assert {*out} == {0.0, float(x[0]) / p} or np.allclose(sorted({*out}), [0, float(x[0]) / p])
+            assert {*out} == {0.0, float(x[0]) / p} or np.allclose(
+                sorted({*out}), [0, float(x[0]) / p]
+            )
+
+
+def test_examples_without_numbers_are_no_empty_batch():
+    assert "its examples hold no numbers" in says(
+        ShapeError, layers.layernorm_forward, X[:, :0], ONES[:0], ZEROS[:0], {}
+    )
+    out, _ = layers.affine_forward(np.zeros((0, 3, 2, 2)), np.ones((12, 5)), np.zeros(5))
+    assert out.shape == (0, 5)

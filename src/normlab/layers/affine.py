@@ -6,6 +6,7 @@ with stacked weights (M, D, H), it is (M, N, D), one batch a net.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -70,7 +71,7 @@ def affine_backward(dout: Array, cache: AffineCache) -> tuple[Array, Array, Arra
 
 def _rows(x: Array, w: Array) -> Array:
     """x as (..., N, D)."""
-    rows = x.reshape(x.shape[0], -1) if w.ndim == 2 and x.ndim > 0 and x.size else x
+    rows = x.reshape(x.shape[0], math.prod(x.shape[1:])) if w.ndim == 2 and x.ndim > 0 else x
     if rows.ndim != w.ndim or rows.shape[:-2] != w.shape[:-2] or rows.shape[-1] != w.shape[-2]:
         raise ShapeError(
             f"affine got x of shape {np.shape(x)} and w of shape {np.shape(w)}; expected as many values an example "

@@ -36,6 +36,10 @@ def check_input(layer: str, x: Array) -> np.dtype[Any]:
 
     That is x's own, if it is a float of at most 64 bits, and float64 for whole numbers.
     """
+    if x.size == 0 and x.ndim and x.shape[0] > 0:
+        raise ShapeError(
+            f"{layer} got x of shape {x.shape}: its examples hold no numbers, so there is nothing to take statistics of"
+        )
     if x.size == 0:
         raise ShapeError(
             f"{layer} got an empty batch, x of shape {x.shape}: there is nothing to take statistics of; "
