@@ -384,3 +384,45 @@ def test_a_constant_upstream_leaves_no_gradient_beside_outliers():
         _, cache = kernels.batchnorm_forward(x, np.ones(2000), np.zeros(2000), {"mode": "train", "eps": 1e-5})
         dx, _, _ = kernels.batchnorm_backward(np.ones_like(x), cache)
         assert np.all(np.abs(dx) * np.sqrt(x.var(axis=0) + 1e-5) <= 1e-14 / 8)
+
+
+@pytest.mark.parametrize("error", [EOFError, ValueError, ModuleNotFoundError, OSError])
+def test_a_broken_cache_is_an_absent_one(error):
+    """What a file that is empty, cut or another version's makes of pickle ends in compiling anew."""
+    from normlab.kernels.sources import _Forgiving
+
+    class Broken:
+        flushed = saved = 0
+
+        def load_overload(self, *_):
+            raise error
+
+        def save_overload(self, *_):
+            self.saved += 1
+            raise OSError
+
+        def flush(self):
+            self.flushed += 1
+            raise OSError
+
+    broken = Broken()
+    cache = _Forgiving(broken)
+    assert cache.load_overload(None, None) is None
+    cache.save_overload(None, None)
+    assert (broken.flushed, broken.saved) == (1, 1)
+
+
+def test_where_no_folder_takes_a_cache_kernels_are_compiled_all_the_same(monkeypatch):
+    import numba
+
+    from normlab.kernels.sources import kept
+
+    plain = numba.njit
+
+    def njit(cache=False, **options):
+        if cache:
+            raise RuntimeError("cannot cache function 'twice': no locator available")
+        return plain(**options)
+
+    monkeypatch.setattr(numba, "njit", njit)
+    assert kept(lambda x: 2 * x)(21) == 42

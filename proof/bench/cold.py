@@ -1,4 +1,7 @@
-"""Cold start: what the first run after installation takes more than the next, compilation included."""
+"""Cold start: what the first run after installation takes more than the next.
+
+With a ready-made library there is nothing to compile; where the package brings none, one is made.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ from proof.bench.spread import spread
 
 __all__ = ["cold_start"]
 
-CACHE = "NUMBA_CACHE_DIR"
+CACHE = "NORMLAB_CACHE"
 
 
 def cold_start(rounds: int, studies: str, seeds: int, tell: Callable[[str], object]) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from normlab.kernels.lanes import (
     stream,
     total,
 )
-from normlab.kernels.sources import KERNELS
+from normlab.kernels.sources import KERNELS, kept
 from normlab.typing import Array
 
 # Rows at a time, as measured: with fewer, reading what belongs to the columns costs more than the rows themselves; with
@@ -45,7 +45,7 @@ def _carries(x: Array, n: int) -> bool:
     return x.itemsize == 8 or n > LONG
 
 
-@njit(error_model="numpy", nogil=True, cache=True)
+@kept
 def moments(
     x: Array, n: int, step: int, begin: int, end: int, eps: float, statistics: Array, sources: int = KERNELS
 ) -> bool:
@@ -159,7 +159,7 @@ def _left(x: Array, j: int, count: int, about: Array, shift: Array) -> Lanes:
     return t if x.itemsize == 8 else t - ((m + t) - m)
 
 
-@njit(error_model="numpy", nogil=True, cache=True)
+@kept
 def normalize(
     x: Array, n: int, step: int, begin: int, end: int, statistics: Array, gamma: Array, beta: Array, out: Array,
     relu: bool, past_caches: bool, sources: int = KERNELS,
@@ -197,7 +197,7 @@ def normalize(
                         store(out, i * step + j, y)
 
 
-@njit(error_model="numpy", nogil=True, cache=True)
+@kept
 def sums_backward(
     dout: Array, x: Array, n: int, step: int, begin: int, end: int, statistics: Array, dgamma: Array, dbeta: Array,
     sources: int = KERNELS,
@@ -235,7 +235,7 @@ def sums_backward(
         store(dgamma, j, q * load(rstd, j, count), count)
 
 
-@njit(error_model="numpy", nogil=True, cache=True)
+@kept
 def gradient(
     dout: Array, x: Array, n: int, step: int, begin: int, end: int, statistics: Array, gamma: Array, dgamma: Array,
     dbeta: Array, fixed: bool, dx: Array, past_caches: bool, sources: int = KERNELS,
@@ -278,7 +278,7 @@ def gradient(
                         store(dx, at, multiply_add(load(x, at) - m, c, inner))
 
 
-@njit(error_model="numpy", nogil=True, cache=True)
+@kept
 def follow(
     statistics: Array, begin: int, end: int, momentum: float, running: Array, sources: int = KERNELS
 ) -> None:  # fmt: skip
@@ -295,7 +295,7 @@ def follow(
 
 
 # Each pass in one call: between two, threads would wait for each other, to be let into and out of compiled code.
-@njit(error_model="numpy", nogil=True, cache=True)
+@kept
 def forward(
     x: Array, n: int, step: int, begin: int, end: int, eps: float, statistics: Array, gamma: Array, beta: Array,
     momentum: float, running: Array, out: Array, past_caches: bool, sources: int = KERNELS,
@@ -307,7 +307,7 @@ def forward(
     return finite
 
 
-@njit(error_model="numpy", nogil=True, cache=True)
+@kept
 def backward(
     dout: Array, x: Array, n: int, step: int, begin: int, end: int, statistics: Array, gamma: Array, dgamma: Array,
     dbeta: Array, fixed: bool, dx: Array, past_caches: bool, sources: int = KERNELS,

@@ -20,7 +20,7 @@ import math
 from numba import njit
 
 from normlab.kernels.lanes import COUNT, Lanes, first, load, multiply_add, spread, store, stream, total
-from normlab.kernels.sources import KERNELS
+from normlab.kernels.sources import KERNELS, kept
 from normlab.typing import Array
 
 FEW = 8
@@ -35,7 +35,7 @@ def chunk(x: Array) -> int:
     return min(max(quarter, 4 * ROWS), CHUNK if x.itemsize == 4 else CHUNK_OF_DOUBLES)
 
 
-@njit(error_model="numpy", nogil=True, cache=True)
+@kept
 def forward(
     x: Array, d: int, begin: int, end: int, eps: float, gamma: Array, beta: Array, statistics: Array,
     out: Array, past_caches: bool, sources: int = KERNELS,
@@ -172,7 +172,7 @@ def _carried(sums: Lanes, lost: Lanes, term: Lanes) -> tuple[Lanes, Lanes]:
     return after, lost + ((sums - (after - part)) + (term - part))
 
 
-@njit(error_model="numpy", nogil=True, cache=True)
+@kept
 def backward(
     dout: Array, x: Array, d: int, begin: int, end: int, height: int, statistics: Array, gamma: Array, dx: Array,
     dgamma: Array, dbeta: Array, past_caches: bool, sources: int = KERNELS,
@@ -276,7 +276,7 @@ def _means(dout: Array, x: Array, start: int, d: int, centre: float, gamma: Arra
     return total(sums + lost) / d, total(products + products_lost) / d
 
 
-@njit(error_model="numpy", nogil=True, cache=True)
+@kept
 def over_chunks(sums: Array, d: int, result: Array, sources: int = KERNELS) -> None:
     """result[k] = the sum of the rows of sums[k], d numbers each and some to fill the lanes, in their order, rounding
     errors carried along. sums is (2, chunks, width), result (2, d)."""
