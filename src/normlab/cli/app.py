@@ -16,6 +16,8 @@ from normlab.cli.export import export
 from normlab.cli.grade import grade
 from normlab.cli.import_ import import_net
 from normlab.cli.notebook import notebook
+from normlab.cli.pack import EXAMPLE as PACK_EXAMPLE
+from normlab.cli.pack import pack
 from normlab.cli.report import report
 from normlab.cli.reproduce import reproduce
 from normlab.cli.results import EXAMPLE as RESULTS_EXAMPLE
@@ -44,6 +46,7 @@ app.command()(check)
 app.command()(explain)
 app.command()(doctor)
 app.command()(grade)
+app.command(epilog=PACK_EXAMPLE)(pack)
 app.command()(selftest)
 app.command()(export)
 app.command("import")(import_net)

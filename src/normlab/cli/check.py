@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,6 +29,12 @@ def check(
     html: Annotated[
         Path | None, typer.Option(help="Also write one HTML page to this file.")
     ] = None,
+    junit: Annotated[
+        Path | None, typer.Option(help="Also write JUnit XML to this file, for GitLab and its kin.")
+    ] = None,
+    github: Annotated[
+        bool, typer.Option("--github", help="Also print GitHub's annotations, at the lines.")
+    ] = False,
     seed: Annotated[
         int | None, typer.Option(help="Repeat the random inputs of an earlier check.")
     ] = None,
@@ -48,17 +55,23 @@ def check(
         raise typer.BadParameter("give a file, a notebook or a folder", param_hint="PATH")
     from normlab.checker import check as check_target
     from normlab.checker.show_html import page
+    from normlab.checker.show_services import github as as_github
+    from normlab.checker.show_services import junit as as_junit
     from normlab.cli.output import is_utf8
     from normlab.errors import RecordsError
     from normlab.files import unwritten, write_atomically
 
     with stoppable(lambda: print("interrupted: no verdict", file=sys.stderr)):
         report = check_target(path, seed=seed)
-    if html is not None:
-        try:
-            write_atomically(html, page(report).encode())
-        except OSError as error:
-            raise RecordsError(unwritten(html, error)) from error
+    made = {html: page, junit: partial(as_junit, hint=hint)}
+    for file, rendered in made.items():
+        if file is not None:
+            try:
+                write_atomically(file, rendered(report).encode())
+            except OSError as error:
+                raise RecordsError(unwritten(file, error)) from error
+    if github:
+        print(as_github(report))
     if json:
         print(report.to_json(ascii_only=not is_utf8(sys.stdout)))
     else:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 GROUPS = {
     "For whose gradient check fails": ("check", "explain", "notebook"),
-    "For who teaches": ("grade", "site"),
+    "For who teaches": ("grade", "pack", "site"),
     "For who chooses a norm": ("reproduce", "compare", "study", "report", "results", "doctor"),
     "Nets, data and trust": ("export", "import", "data", "selftest"),
 }

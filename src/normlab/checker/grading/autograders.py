@@ -34,6 +34,8 @@ def gradescope(graded: Graded, rubric: Rubric) -> str:
                 "max_score": most,
                 "output": output,
                 "status": status,
+                "output_format": "text",
+                "visibility": "visible",
             }
         )
     values = {
