@@ -284,7 +284,7 @@ def test_the_checker_names_the_mistake_and_the_selftest_still_runs(
 ask("check", lambda: verb("check", "submissions/ann/layers.py", "--hint", 3))
 ask("json", lambda: json.loads(verb("check", "submissions/ann/layers.py", "--json")["out"]))
 ask("html", lambda: verb("check", "submissions/ann/layers.py", "--html", "page.html"))
-ask("call", lambda: str(normlab.check("submissions/ann/layers.py")))
+ask("call", lambda: normlab.check("submissions/ann/layers.py").to_json())
 ask("list", lambda: verb("check", "--list-faults"))
 ask("explain", lambda: verb("explain", "relu_forward"))
 ask("grade", lambda: verb("grade", "submissions", "--out", "graded", "--isolation", "none",
