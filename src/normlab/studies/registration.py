@@ -107,7 +107,7 @@ def said(registration: Registration | None) -> str:
 def _first_seen(name: str, value: str, earlier: Iterable[Mapping[str, Any]], done: int) -> int:
     """How many runs had a result when this claim, as it stands, was first written down."""
     counts = [
-        plan["claims"][name]["results_before"]
+        int(plan["claims"][name]["results_before"])
         for plan in earlier
         if plan["claims"].get(name, {}).get("hash") == value
     ]

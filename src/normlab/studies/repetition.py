@@ -79,7 +79,9 @@ def _chance(claim: ClaimFinding, rng: np.random.Generator, jobs: int) -> float:
 def _again(claim: ClaimFinding, effects: np.ndarray) -> bool:
     verdict: Verdict = "cannot tell"
     for look in claim.looks:
-        interval = effect_interval(effects[:look], confidence(len(claim.looks)), claim.step)
+        interval = effect_interval(
+            [float(each) for each in effects[:look]], confidence(len(claim.looks)), claim.step
+        )
         verdict = verdict_for(interval, claim.margin, claim.expect)
         if verdict != "cannot tell":
             break

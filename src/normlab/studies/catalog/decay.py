@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from normlab.studies import Claim, Grid, Lines, Quantity, Reason, Study, over_field, over_norms
+from normlab.studies.spec import Where
 
 PENALTIES = (0.0, 0.01, 0.1)
 RATES = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1)
@@ -12,7 +13,7 @@ A_POINT = "a point is four of the test images of digits."
 
 def best(norm: str, penalty: float) -> Quantity:
     """A norm's test accuracy under a penalty, at the rate that is best on validation images."""
-    where = {"norm": norm, "penalty": penalty}
+    where: Where = {"norm": norm, "penalty": penalty}
     return Quantity(TEST, where, best_of="learning rate", chosen_by=VALIDATION)
 
 

@@ -22,9 +22,9 @@ PLAIN, BATCH, LAYER = ({"norm": name} for name in ("no norm", "batch norm", "lay
 TEST = "test accuracy"
 
 
-def ahead(cell: dict[str, str]) -> dict[str, Quantity]:
-    """Batch norm's test accuracy against the plain net's, in one cell of inputs and start."""
-    return {"left": Quantity(TEST, {**BATCH, **cell}), "right": Quantity(TEST, {**PLAIN, **cell})}
+def of(norm: dict[str, str], cell: dict[str, str]) -> Quantity:
+    """A norm's test accuracy in one cell of inputs and start."""
+    return Quantity(TEST, {**norm, **cell})
 
 
 DEPTH = Study(
@@ -109,7 +109,8 @@ DEPTH = Study(
         Claim(
             name="generalizes better",
             statement="In the notebook's own setting the test accuracy is higher with batch norm.",
-            **ahead(NOTEBOOK),
+            left=of(BATCH, NOTEBOOK),
+            right=of(PLAIN, NOTEBOOK),
             holds="In the notebook's setting the test accuracy is {left} with batch norm and "
             "{right} without.",
             fails="In the notebook's setting the test accuracy is {left} with batch norm and no "
@@ -122,7 +123,8 @@ DEPTH = Study(
             statement="With standardized inputs and He initialization, batch norm's test accuracy is less "
             "than 1 point above "
             "the plain net's.",
-            **ahead(WELL_SET_UP),
+            left=of(BATCH, WELL_SET_UP),
+            right=of(PLAIN, WELL_SET_UP),
             expect="below",
             margin=0.01,
             why="one point is less than half of what batch norm gains in the notebook's setting.",
@@ -137,7 +139,8 @@ DEPTH = Study(
             statement="With standardized inputs and the notebook's start, batch norm's test "
             "accuracy is at least 5 "
             "points above the plain net's.",
-            **ahead({"start": NOTEBOOK_START, "inputs": STANDARD}),
+            left=of(BATCH, {"start": NOTEBOOK_START, "inputs": STANDARD}),
+            right=of(PLAIN, {"start": NOTEBOOK_START, "inputs": STANDARD}),
             margin=0.05,
             why="five points are twice what batch norm gains in the notebook's setting.",
             holds="With standardized inputs and the notebook's start it is {left} with batch norm "

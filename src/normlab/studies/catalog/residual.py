@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from normlab.studies import Claim, Grid, Lines, Quantity, Reason, Study, over, over_field
+from normlab.studies.spec import Where
 
 DEPTHS = (10, 20, 40)
-RATES = (1e-4, 1e-3)
+RATES = (3e-4, 1e-3, 3e-3)
 ARMS = {
     "plain, He": {"start": "he"},
     "batch norm": {"start": "he", "normalization": "batchnorm"},
@@ -32,8 +33,8 @@ WHY_TEN = "ten points are what separates a net that works from one that does not
 
 
 def best(arm: str, depth: int) -> Quantity:
-    """The test accuracy of a kind of net at the rate that is better on validation images."""
-    where = {"net": arm, "hidden layers": depth}
+    """The test accuracy of a kind of net at the rate that is best on validation images."""
+    where: Where = {"net": arm, "hidden layers": depth}
     return Quantity(TEST, where, best_of="learning rate", chosen_by=VALIDATION)
 
 
@@ -66,7 +67,7 @@ RESIDUAL_DEPTH = Study(
             x_log=True,
             best_of="learning rate",
             chosen_by=VALIDATION,
-            note="The better of two rates, chosen on validation images.",
+            note="The best of three rates, chosen on validation images.",
         ),
     ),
     claims=(

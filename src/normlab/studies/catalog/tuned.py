@@ -203,7 +203,7 @@ def claims() -> tuple[Claim, ...]:
     )
 
 
-DYT = over_norms("dyt").values[0]
+DYT = str(over_norms("dyt").values[0])
 
 ANSWER = (
     Reason(
