@@ -29,12 +29,14 @@ class Family:
     """The right formula of each slot, the mistakes that spoil them, and how the slots make a value.
 
     `compute(draw, pick)` gives an array (or a tuple of arrays, compared with a tuple), or None where a
-    combination means nothing; NumPy's own errors mean the same. Conventions cost nothing.
+    combination means nothing; NumPy's own errors mean the same. Conventions cost nothing; where mistakes are
+    many, their pairs are asked without them.
     """
 
     right: Mapping[str, Formula]
     mistakes: Sequence[Mistake]
     compute: Callable[[Any, Mapping[str, Formula]], Any]
+    conventions_in_pairs: bool = True
     _known: dict[int, list[Choice]] = field(default_factory=dict, compare=False, repr=False)
 
     def explain(
@@ -100,7 +102,9 @@ class Family:
             for *_, way in several:
                 changed |= way
             keys = [m.key for *_, m, _ in several]
-            for mine, variant in variants:
+            for mine, variant in (
+                variants if count < 2 or self.conventions_in_pairs else variants[:1]
+            ):
                 if not changed.keys() & variant.keys():
                     yield Choice(
                         {**self.right, **variant, **changed}, tuple(dict.fromkeys([*keys, *mine]))

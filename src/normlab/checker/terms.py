@@ -84,7 +84,7 @@ RIGHT: Mapping[str, Any] = {
     "variance_reduction": _mean,
     "inner": lambda rows, xhat, s: xhat,
     "outer": lambda rows, xhat, s: xhat,
-    "through": lambda rows, s, reduced: 0.0,
+    "through": lambda rows, s, reduced, third: 0.0,
     "scale": lambda rows: (rows.normalized, rows.scale),
 }
 """The ingredients of the three terms, and what is right in each place."""
@@ -110,7 +110,8 @@ def basis(rows: Rows, wrong: Spoiled = MappingProxyType({})) -> tuple[Array, Arr
     first = dxhat * s
     second = -path(ones, s, "mean") * s
     reduced = path(pick["inner"](rows, xhat, s), s * s, "variance")
-    third = -pick["outer"](rows, xhat, s) * reduced * s + pick["through"](rows, s, reduced)
+    third = -pick["outer"](rows, xhat, s) * reduced * s
+    third = third + pick["through"](rows, s, reduced, third)
     return first, second, third
 
 
@@ -133,7 +134,8 @@ def bases(rows: Rows, at_most: int) -> Iterator[Basis]:
         for name, wrong in _singles():
             yield Basis((name,), _possible(rows, wrong), _touched(wrong))
     if at_most >= 2:
-        for (one, first), (other, second) in combinations(_singles(), 2):
+        plain = [pair for pair in _singles() if "through" not in pair[1]]
+        for (one, first), (other, second) in combinations(plain, 2):
             if not first.keys() & second.keys():
                 wrong = {**first, **second}
                 yield Basis((one, other), _possible(rows, wrong), _touched(wrong))

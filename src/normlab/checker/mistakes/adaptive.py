@@ -53,6 +53,10 @@ DIVISOR = (
             "Scaling every gradient by 10 must leave the step nearly as it is.",
             wrong={"divisor": lambda used, second, eps: used / second + eps}),
     EPS["hard_coded"],
+    _divide("divisor_missing", "the step is not divided by the root of the squares",
+            "Scaling every gradient by 10 must leave the step nearly as it is.",
+            wrong=({"divisor": lambda used, second, eps: 1.0},
+                   {"divisor": lambda used, second, eps: eps})),
     _divide("eps_multiplied", "ε is multiplied where it must be added",
             "ε only keeps the divisor from zero.",
             wrong={"divisor": lambda used, second, eps: np.sqrt(used / second) * eps}),
@@ -110,6 +114,19 @@ RMSPROP = (
            wrong={"kept": lambda old, new: old}),
 )  # fmt: skip
 
+
+def _both_multiplied(power, b1, b2, t, eps):  # type: ignore[no-untyped-def]
+    return 1 / power(b1, t), 1 / power(b2, t)
+
+
+def _first_multiplied(power, b1, b2, t, eps):  # type: ignore[no-untyped-def]
+    return 1 / power(b1, t), power(b2, t)
+
+
+def _second_multiplied(power, b1, b2, t, eps):  # type: ignore[no-untyped-def]
+    return power(b1, t), 1 / power(b2, t)
+
+
 _adam = partial(
     Mistake,
     sought=(r"\b[mv]\w*\s*=|\[.[mv].\]\s*=",),
@@ -149,11 +166,14 @@ ADAM = (
                       eps: (power(b1, t) + eps, power(b2, t) + eps)}),
     _corrected("correction_multiplied", "multiplies by 1 − βᵗ instead of dividing by it",
                "The averages are too small by this factor at first.",
-               wrong={"correction": lambda power, b1, b2, t,
-                      eps: (1 / power(b1, t), 1 / power(b2, t))}),
+               wrong=({"correction": _both_multiplied}, {"correction": _first_multiplied},
+                      {"correction": _second_multiplied})),
     _corrected("power_missing",
                "the correction is 1 − β instead of 1 − βᵗ (t is not in it, or always 1)",
                "The correction fades as t grows.", wrong={"power": lambda beta, t: 1 - beta}),
+    _corrected("power_plus", "the correction is 1 + βᵗ instead of 1 − βᵗ",
+               "The averages are too small at first.",
+               wrong={"power": lambda beta, t: 1 + beta**t}),
     _corrected("power_times", "the correction is 1 − β·t instead of 1 − βᵗ", "t is an exponent.",
                wrong={"power": lambda beta, t: 1 - beta * t}),
     _corrected("power_two", "the correction is 1 − β² whatever t is", "t is an exponent.",
@@ -167,6 +187,16 @@ ADAM = (
     _adam("average_swapped", "β and 1 − β have changed places in the averages",
           "The old average keeps the share β.",
           wrong={"average": lambda b1, b2: ((1 - b1, b1), (1 - b2, b2))}),
+    _adam("first_forgotten", "the old m is lost: m holds the last gradient only",
+          "The old average keeps the share β₁.",
+          wrong=({"average": lambda b1, b2: ((0, 1 - b1), (b2, 1 - b2))},
+                 {"average": lambda b1, b2: ((0, 1), (b2, 1 - b2))})),
+    _adam("second_forgotten", "the old v is lost: v holds the last square only",
+          "The old average keeps the share β₂.",
+          wrong=({"average": lambda b1, b2: ((b1, 1 - b1), (0, 1 - b2))},
+                 {"average": lambda b1, b2: ((b1, 1 - b1), (0, 1))})),
+    _adam("first_sign", "the gradient enters m with the wrong sign", "m averages dw itself.",
+          wrong={"moment": lambda dw: -dw}),
     _adam("first_accumulated", "the old m keeps all its weight: β₁ is missing",
           "The old average keeps the share β₁.",
           wrong={"average": lambda b1, b2: ((1, 1 - b1), (b2, 1 - b2))}),

@@ -31,6 +31,12 @@ def _square_only(powers: Array) -> Array:
     return np.asarray(powers.sum(1)[None, :])
 
 
+def _columns_as_rows(powers: Array) -> Array:
+    if powers.shape[0] != powers.shape[1]:
+        raise ValueError("these sizes do not broadcast")
+    return np.asarray(powers.sum(0)[:, None])
+
+
 def _row_of_correct(x: Array, correct: Array) -> Array:
     if x.shape[0] != x.shape[1]:
         raise ValueError("these sizes do not broadcast")
@@ -83,7 +89,7 @@ SOFTMAX = (
           "probabilities are normalized over the examples instead of over the classes",
           "Each row of probabilities sums to 1.",
           wrong=({"normalizer": lambda powers: powers.sum(0, keepdims=True)},
-                 {"normalizer": _square_only})),
+                 {"normalizer": _square_only}, {"normalizer": _columns_as_rows})),
     _loss("normalizer_whole_array", "probabilities are normalized over the whole array",
           "Each row of probabilities sums to 1.",
           wrong={"normalizer": lambda powers: powers.sum()}),
@@ -113,6 +119,9 @@ SVM = (
     _loss("margin_missing", "the margin of 1 is forgotten",
           "A class counts unless it is lower by at least 1.",
           wrong={"delta": 0.0}),
+    _loss("margin_other", "the margin is another number than 1",
+          "A class counts unless it is lower by at least 1.",
+          wrong=({"delta": 2.0}, {"delta": 0.5}, {"delta": 0.1}, {"delta": 10.0})),
     _loss("margin_sign", "the margin has the wrong sign",
           "A class counts unless it is lower by at least 1.",
           wrong={"delta": -1.0}),

@@ -142,7 +142,16 @@ def _one(rows, xhat, s):  # type: ignore[no-untyped-def]
     return np.ones_like(xhat)
 
 
-def _through_mean(rows, s, reduced):  # type: ignore[no-untyped-def]
+def _staged(rows, s, reduced, third):  # type: ignore[no-untyped-def]
+    """Where ∂L/∂μ gathers what came through the variance too: that adds up to zero only if all is right."""
+    return -third.mean(axis=1, keepdims=True)
+
+
+def _staged_over_rows(rows, s, reduced, third):  # type: ignore[no-untyped-def]
+    return -third.mean(axis=0)[None, :]
+
+
+def _through_mean(rows, s, reduced, third):  # type: ignore[no-untyped-def]
     """The variance's own path through the mean, which is zero only for centred values."""
     return rows.mean * s * reduced * s
 
@@ -171,6 +180,13 @@ UPSTREAMS = (
         wrong={"upstream": lambda r: np.ones_like(r.x)}),
     _dx("gamma_twice", "γ enters twice", "γ enters once.", line=UPSTREAM, tried=TRY_GAMMA,
         leaves=_everywhere("γ"), wrong={"upstream": lambda r: r.gamma**2}),
+    _dx("gamma_divides", "dout is divided by γ instead of multiplied", "dx̂ = γ·dout.",
+        line=UPSTREAM,
+        tried=TRY_GAMMA, leaves=_everywhere("γ^-2"), wrong={"upstream": lambda r: 1 / r.gamma}),
+    _dx("dout_missing", "dout is forgotten: dx does not depend on it",
+        "A gradient is linear in dout.",
+        line=UPSTREAM, tried="Set dout to zero: every gradient must vanish.",
+        wrong={"upstream": lambda r: r.gamma / r.dout}),
     _dx("roles_swapped",
         "γ and x − μ have changed places: the cache is unpacked in another order than it was packed",
         "The order of the cache is a promise.",
@@ -207,7 +223,9 @@ LINE_UP = "The sum of a row must line up with that row."
 REDUCTIONS = (
     _paths("wrong_axis", "the sums run over {other} instead of over {over}", OWN_AXIS,
            tried="Use different sizes and print the shape of each sum.",
-           wrong=({"mean_reduction": _over_rows, "variance_reduction": _over_rows},
+           wrong=({"mean_reduction": _over_rows, "variance_reduction": _over_rows,
+                   "through": _staged_over_rows},
+                  {"mean_reduction": _over_rows, "variance_reduction": _over_rows},
                   {"mean_reduction": _over_rows_turned, "variance_reduction": _over_rows_turned})),
     _paths("keepdims_missing", "the sums lose their axis, and meet the wrong rows", LINE_UP,
            tried=TRY_SHAPES,
@@ -231,13 +249,17 @@ REDUCTIONS = (
     _variance("variance_path_no_sum", "in the variance's path the sum over {over} is missing",
               "One variance gathers the gradients of its whole group.",
               tried="Print the shape of dL/dvar.",
-              wrong={"variance_reduction": _unsummed}),
+              wrong=({"variance_reduction": _unsummed},
+                     {"variance_reduction": _unsummed, "through": _staged})),
     _variance("variance_path_wrong_axis", "in the variance's path the sum runs over {other}",
               "The gradient of var is gathered over {over}.", tried=TRY_SHAPES,
-              wrong=tuple({"variance_reduction": way} for way in WRONG_AXIS)),
+              wrong=(*({"variance_reduction": way} for way in WRONG_AXIS),
+                     *({"variance_reduction": way, "through": _staged} for way in WRONG_AXIS))),
     _variance("variance_path_keepdims_missing",
               "the variance's sum loses its axis, and meets the wrong rows",
-              LINE_UP, tried=TRY_SHAPES, wrong={"variance_reduction": _axis_lost}),
+              LINE_UP, tried=TRY_SHAPES,
+              wrong=({"variance_reduction": _axis_lost},
+                     {"variance_reduction": _axis_lost, "through": _staged})),
     _variance("variance_path_whole_array",
               "a sum without axis in the path through the variance: all groups are added up",
               "Each group has its own variance, and its own sum over {over}.", tried=TRY_SHAPES,

@@ -70,6 +70,15 @@ STATISTICS = (
                 "There is one variance for each group, not one for all.", line=VARIANCE_LINE,
                 wrong=({"variance_axis": lambda own: (None, True)},
                        {"variance_axis": lambda own: (None, True), "variance": _around_mean})),
+    _statistics("summed_mean", "the mean is a sum: its 1/{n} is forgotten", "x̂ has mean zero.",
+                wrong=({"mean": lambda x, over: x.sum(**over)},
+                       {"mean": lambda x, over: x.sum(**over), "variance": _around_mean})),
+    _statistics("variance_not_averaged",
+                "the squares are not averaged: every entry is divided by its own deviation",
+                "The variance is a mean of squares.", line=VARIANCE_LINE,
+                wrong={"variance": lambda x, mean, over, n: (x - mean) ** 2}),
+    _statistics("mean_added", "the mean is added instead of subtracted", "x̂ has mean zero.",
+                wrong={"centre": lambda x, mean: x + mean}),
     _statistics("keepdims_missing",
                 "the reduced axis is lost, so that mean and variance meet the wrong entries of x",
                 "The statistics of a row must line up with that row, not with a column.",
@@ -120,6 +129,9 @@ DIVISION = (
               "The caller chooses ε.", cell="none: the cells never change eps",
               severity="robustness", wrong=({"divisor": lambda var, eps: np.sqrt(var + 1e-5)},
                      {"divisor": lambda var, eps: np.sqrt(var + 1e-8)})),
+    _division("eps_subtracted", "ε is subtracted from the variance instead of added",
+              "var + ε is never zero.", cell=SMALL_EPS, severity="robustness",
+              wrong={"divisor": lambda var, eps: np.sqrt(var - eps)}),
     _division("not_divided", "x − μ is not divided by the standard deviation", "x̂ has spread 1.",
               wrong={"divisor": lambda var, eps: np.ones_like(var)}),
     _division("eps_twice", "ε enters twice, under the root and beside it",
@@ -128,7 +140,8 @@ DIVISION = (
               wrong={"divisor": lambda var, eps: np.sqrt(var + eps) + eps}),
     _division("multiplied", "multiplies by the standard deviation instead of dividing",
               "x̂ has spread 1.",
-              wrong={"divisor": lambda var, eps: 1 / np.sqrt(var + eps)}),
+              wrong=({"divisor": lambda var, eps: 1 / np.sqrt(var + eps)},
+                     {"divisor": lambda var, eps: 1 / (var + eps)})),
 )  # fmt: skip
 
 _scaling = partial(
@@ -215,6 +228,9 @@ TEST = (
              "batch",
              "In testing the statistics come from training, and stay.",
              wrong={"source": lambda d: d.updated}),
+    _testing("test_mean_added", "test mode adds running_mean instead of subtracting it",
+             "Test mode does what training does, with the running values.", tried=TRY_TEST,
+             wrong={"centre": lambda x, mean: x + mean}),
     _testing("test_mean_not_subtracted", "test mode does not subtract running_mean",
              "Test mode does what training does, with the running values.", tried=TRY_TEST,
              wrong={"centre": lambda x, mean: x}),
@@ -241,7 +257,7 @@ CONTRACTS = (
             tried="Call it with mode='test'.", cell="none"),
 )  # fmt: skip
 
-OWN_STATISTICS = ("axis", "mean_axis", "variance_axis", "centre", "variance")
+OWN_STATISTICS = ("mean", "axis", "mean_axis", "variance_axis", "centre", "variance")
 TRAIN = (*STATISTICS, *DIVISION, *SCALING)
 LAYER = (*spoiling(STATISTICS, *OWN_STATISTICS), *DIVISION, *SCALING, *PER_ROW)
 SPOILED_STATISTICS = frozenset(m.key for m in STATISTICS if m.key != "unbiased")

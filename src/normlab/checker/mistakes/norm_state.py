@@ -29,6 +29,13 @@ WAYS: tuple[tuple[str, str, str, Update], ...] = (
     ("accumulated", "never forgets: the old value keeps all its weight", SHARE,
      lambda old, new, m: old + (1 - m) * new),
     ("summed", "a plain sum of old and new", SHARE, lambda old, new, m: old + new),
+    ("new_not_weighted", "the new value enters with its whole weight: 1 − momentum is missing",
+     SHARE,
+     lambda old, new, m: m * old + new),
+    ("old_forgotten", "the old value is lost: only (1 − momentum)·batch is kept", SHARE,
+     lambda old, new, m: (1 - m) * new),
+    ("subtracted", "the new value is subtracted instead of added", SHARE,
+     lambda old, new, m: m * old - (1 - m) * new),
     ("decayed_only", "only shrinks: the batch's value is not added", SHARE, lambda old, new,
      m: m * old),
 )  # fmt: skip
@@ -73,9 +80,15 @@ HELD = (
     _held("holds_sum", "running_var averages the sum of squares: its 1/N is forgotten",
           wrong={"held": lambda x, eps: x.var(0) * len(x)}),
 )  # fmt: skip
+FIRST = convention(
+    "variance_starts_at_one",
+    "running_var starts at 1 (as in PyTorch; the course starts at 0)",
+    LINE,
+)
 RUNNING = (
     *_updates("", "running_mean and running_var", "mean", "variance"),
     *HELD,
     *_updates("mean_", "running_mean", "mean"),
     *_updates("variance_", "running_var", "variance"),
+    FIRST,
 )

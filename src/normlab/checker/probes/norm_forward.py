@@ -70,7 +70,7 @@ def _own_statistics(d: Draw, own: tuple[Array, Array]) -> tuple[Array, Array]:
 
 def _normalize(d: Draw, pick: Mapping[str, Any]) -> Array:
     both = pick["axis"](d.axis)
-    mean = d.x.mean(**_over(pick["mean_axis"](d.axis) or both))
+    mean = pick["mean"](d.x, _over(pick["mean_axis"](d.axis) or both))
     over = _over(pick["variance_axis"](d.axis) or both)
     count = d.x.size if over["axis"] is None else d.x.shape[over["axis"]]
     mean, var = pick["source"](d, (mean, pick["variance"](d.x, mean, over, count)))
@@ -95,6 +95,7 @@ SCALED = {
 STATISTICS = {
     "source": _own_statistics,
     "axis": lambda own: (own, True),
+    "mean": lambda x, over: x.mean(**over),
     "mean_axis": _as_both,
     "variance_axis": _as_both,
     **CENTRE,
@@ -223,12 +224,15 @@ def _examine_running(case: Case, draws: list[Draw], square: list[Draw]) -> None:
         case.wrong("no_first_state", str(failure.raised), line=failure.raised.line)
         return
     zero = d._replace(running_mean=np.zeros_like(d.beta), running_var=np.zeros_like(d.beta))
-    case.explain(
-        RUNNING,
-        [zero],
-        lambda _: state_of(outcome.args[3], d),
-        what="running statistics from an empty bn_param",
-    )
+    one = zero._replace(running_var=np.ones_like(d.beta))
+    state, what = state_of(outcome.args[3], d), "running statistics from an empty bn_param"
+    if (
+        RUNNING.explain([(zero, state)], 0) is None
+        and RUNNING.explain([(one, state)], 0) is not None
+    ):
+        case.remark("variance_starts_at_one", f"{what}: the first running_var is one")
+        return
+    case.explain(RUNNING, [zero], lambda _: state, what=what)
 
 
 def state_of(param: Any, d: Draw) -> tuple[Array, Array]:

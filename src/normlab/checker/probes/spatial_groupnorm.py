@@ -60,7 +60,7 @@ def _group(d: Images, pick: Mapping[str, Any]) -> Array:
     ahead = d.x.transpose(split.order)
     x = ahead.reshape([sizes[letter] for letter in split.letters])
     over = {"axis": split.axes, "keepdims": True}
-    mean = x.mean(**over)
+    mean = pick["mean"](x, over)
     var = pick["variance"](x, mean, over, x.size / mean.size)
     xhat = (
         (pick["centre"](x, mean) / pick["divisor"](var, d.flat.eps))
@@ -74,11 +74,12 @@ def _group(d: Images, pick: Mapping[str, Any]) -> Array:
 GROUP = Family(
     {
         "groups": OWN,
+        "mean": norm_forward.STATISTICS["mean"],
         **norm_forward.CENTRE,
         "variance": norm_forward.STATISTICS["variance"],
         **norm_forward.SCALED,
     },
-    (*GROUPS, *spoiling(STATISTICS, "centre", "variance"), *DIVISION, *SCALING),
+    (*GROUPS, *spoiling(STATISTICS, "mean", "centre", "variance"), *DIVISION, *SCALING),
     _group,
 )
 

@@ -182,11 +182,13 @@ def _adam_part(index: int) -> Callable[[Draw, Pick], Any]:
     """m, v or t after one step."""
 
     def part(d: Draw, pick: Pick) -> Any:
-        dw, state = d.gradients[0], (d.config["m"], d.config["v"], d.config["t"])
-        fresh = _averages(d, pick, state, dw)
+        state = (d.config["m"], d.config["v"], d.config["t"])
+        m, v = _averages(d, pick, state, d.gradients[0])
         now, later = pick["time"](d.config["t"])
-        hat = _adam_step(d, pick, fresh, now, dw)[1]
-        return np.asarray(pick["kept"](state, (*fresh, later), hat)[index], dtype=float)
+        b1, b2 = pick["betas"](d.config["beta1"], d.config["beta2"])
+        first, second = pick["correction"](pick["power"], b1, b2, now, d.config["epsilon"])
+        kept = pick["kept"](state, (m, v, later), (m / first, v / second))
+        return np.asarray(kept[index], dtype=float)
 
     return part
 
@@ -211,13 +213,14 @@ AVERAGES = {
 }
 ROLES = {"roles": lambda m, v: (m, v), "fresh": _new}
 KEPT = {"kept": lambda old, new, hat: new}
-ADAM = Family({**TIME, **AVERAGES, **ROLES, **CORRECTION, **DIVIDED, **KEPT}, adaptive.ADAM, _adam)
+ADAM = Family(
+    {**TIME, **AVERAGES, **ROLES, **CORRECTION, **DIVIDED, **KEPT},
+    adaptive.ADAM,
+    _adam,
+    conventions_in_pairs=False,
+)
 ADAM_PARTS = {
-    name: Family(
-        {**TIME, **AVERAGES, **ROLES, **CORRECTION, **DIVIDED, **KEPT},
-        adaptive.ADAM,
-        _adam_part(index),
-    )
+    name: Family({**TIME, **AVERAGES, **CORRECTION, **KEPT}, adaptive.ADAM, _adam_part(index))
     for index, name in enumerate(("m", "v", "t"))
 }
 ADAM_STEP = Family(
