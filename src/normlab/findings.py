@@ -208,10 +208,10 @@ class ComparisonRow:
 
 @dataclass(frozen=True)
 class ComparisonTable:
-    """The arms of a comparison, and the sentence that recommends one of them or says why none can be."""
+    """The arms of a comparison, and for each setting a sentence that recommends one or says why none can be."""
 
     rows: tuple[ComparisonRow, ...]
-    recommendation: str
+    recommendations: tuple[str, ...]
 
 
 @dataclass(frozen=True)

@@ -229,7 +229,7 @@ COMPARED = ComparisonTable(
         ComparisonRow("batch 4", "no norm", 0.9, 0.85, 0.95, 3, 3, 0.01, 0.2),
         ComparisonRow("batch 4", "layer norm", 0.95, 0.93, 1.02, 2, 3, 0.001, 0.3),
     ),
-    "Batch 4: take layer norm.",
+    ("Batch 4: take layer norm.",),
 )
 
 

@@ -14,8 +14,10 @@ PLAIN_POWERS = range(-3, 4)  # 0.001 to 1000 are written out, others as powers
 
 CROWDED = 0.95
 """From this accuracy on, an axis is logarithmic in the error."""
-ERRORS = (95, 80, 50, 20, 10, 5, 2, 1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
-"""Errors in per cent at which an axis may have a tick."""
+ERRORS = (10, 1, 0.1, 50, 0.01, 5, 0.5, 0.05, 20, 2, 0.2, 0.02, 90, 70)
+"""Errors in per cent at which an axis may have a tick, those that are wanted most first."""
+APART = 0.08
+"""The least distance of two ticks, as a share of the axis."""
 SMALLEST_ERROR = 1e-6
 
 
@@ -37,16 +39,14 @@ def x_channel(panel: LinePanel) -> Any:
 
 def y_channel(panel: LinePanel, name: str = "y") -> Any:
     """The vertical channel of a panel, for the field of this name."""
-    title = panel.y_title
+    title: str | list[str] = panel.y_title
     if crowded(panel):
         low, high = error_range(panel)
-        values = [error for error in ERRORS if high <= error <= low]
-        if _reaches_all(panel):
-            values.append(high)
+        values = _apart(low, high, [high] if _reaches_all(panel) else [])
         scale = alt.Scale(type="log", domain=[low, high], nice=False)
         label = f"datum.value == {high!r} ? '100' : format(100 - datum.value, '.4~g')"
-        axis = alt.Axis(values=values, labelExpr=label)
-        title += ", log scale of the error"
+        axis = alt.Axis(values=values, labelExpr=label, labelOverlap=False, titleY=-8)
+        title = [title, "log scale of the error"]
     elif panel.percent:
         low, high = percent_range(panel)
         headroom = high + 0.03 * (high - low)  # so that marks at the top stay whole
@@ -91,6 +91,16 @@ def heights(panel: LinePanel) -> Callable[[float], float]:
         return lambda value: 100 * value
     largest, smallest = error_range(panel)
     return lambda value: min(max(100 * (1 - value), smallest), largest)
+
+
+def _apart(largest: float, smallest: float, values: list[float]) -> list[float]:
+    """These errors, and as many round ones as have room beside them on a logarithmic axis."""
+    least = APART * math.log(largest / smallest)
+    for error in ERRORS:
+        near = any(abs(math.log(error / other)) < least for other in values)
+        if smallest <= error <= largest and not near:
+            values.append(error)
+    return sorted(values, reverse=True)
 
 
 def _reaches_all(panel: LinePanel) -> bool:

@@ -133,7 +133,7 @@ def comparison_view(study: StudyFindings) -> View | None:
         )
         before = row.setting
     several = len({row.setting for row in table.rows}) > 1
-    return {"rows": rows, "recommendation": table.recommendation, "several": several}
+    return {"rows": rows, "recommendations": table.recommendations, "several": several}
 
 
 def _groups(study: StudyFindings) -> list[View]:

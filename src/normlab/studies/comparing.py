@@ -24,7 +24,7 @@ from normlab.studies.observations import Observation, best_of
 from normlab.studies.spec import Claim, Grid, Lines, Quantity, Reason, Where
 from normlab.studies.statistics import Estimate, effect_interval
 from normlab.studies.study import Study
-from normlab.studies.wording import listed, value_text
+from normlab.studies.wording import listed, signed, value_text
 from normlab.validation import whole_number
 
 RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
@@ -327,14 +327,19 @@ def table_of(
             )
             for row in rows
         ),
-        recommendation(rows, claims),
+        recommendations(rows, claims),
     )
 
 
 def recommendation(rows: Sequence[Row], claims: Sequence[ClaimFinding]) -> str:
     """A sentence a setting that recommends a norm, or says why none can be."""
+    return " ".join(recommendations(rows, claims))
+
+
+def recommendations(rows: Sequence[Row], claims: Sequence[ClaimFinding]) -> tuple[str, ...]:
+    """The same, a sentence a setting."""
     settings = dict.fromkeys(row.setting for row in rows)
-    return " ".join(_recommendation(rows, claims, setting) for setting in settings)
+    return tuple(_recommendation(rows, claims, setting) for setting in settings)
 
 
 def _axes_of(study: Study) -> tuple[list[Axis], list[Any]]:
@@ -391,7 +396,7 @@ def _between(
             continue
         low, high = sorted((sign * claim.low, sign * claim.high))
         decided = claim.verdict == ("holds" if sign > 0 else "fails") and not claim.close
-        words = f"{100 * low:.1f} to {100 * high:.1f} points"
+        words = f"{signed(100 * low, 1, plus=False)} to {signed(100 * high, 1, plus=False)} points"
         return ("better" if decided else "open"), sign * claim.effect, words
     return "open", math.nan, "an unknown distance"
 

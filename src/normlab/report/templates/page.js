@@ -60,6 +60,31 @@
     });
   });
 
+  // The table of every run is long: it is filled when it is opened.
+  const said = (value, kind) => {
+    if (value === null) return "–";
+    if (kind === "percent" && typeof value === "number") return `${(100 * value).toFixed(1)} %`;
+    if (typeof value !== "number" || kind === "text" || Number.isInteger(value)) return String(value);
+    return String(Number(value.toPrecision(3)));
+  };
+  const fill = (table) => {
+    const kinds = table.dataset.kinds.split(" ");
+    const [, ...rows] = JSON.parse(document.getElementById(table.dataset.rows).textContent);
+    delete table.dataset.rows;
+    for (const row of rows) {
+      const line = table.tBodies[0].insertRow();
+      row.forEach((value, column) => {
+        const cell = line.insertCell();
+        cell.textContent = said(value, kinds[column]);
+        cell.dataset.value = value === null ? "" : value;
+        if (kinds[column] !== "text") cell.className = "number";
+      });
+    }
+  };
+  document.querySelectorAll("table[data-kinds]").forEach((table) => {
+    table.closest("details").addEventListener("toggle", () => { if (table.dataset.rows) fill(table); });
+  });
+
   // Tables: a column's title sorts by it, again the other way; empty cells stay last.
   document.querySelectorAll("table.sortable th button").forEach((button) => {
     button.addEventListener("click", () => {
