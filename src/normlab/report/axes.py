@@ -45,7 +45,7 @@ def y_channel(panel: LinePanel, name: str = "y") -> Any:
         values = _apart(low, high, [high] if _reaches_all(panel) else [])
         scale = alt.Scale(type="log", domain=[low, high], nice=False)
         label = f"datum.value == {high!r} ? '100' : format(100 - datum.value, '.4~g')"
-        axis = alt.Axis(values=values, labelExpr=label, labelOverlap=False, titleY=-8)
+        axis = alt.Axis(values=values, labelExpr=label, labelOverlap=False)
         title = [title, "log scale of the error"]
     elif panel.percent:
         low, high = percent_range(panel)

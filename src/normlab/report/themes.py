@@ -80,7 +80,7 @@ CONFIG: dict[str, Any] = {
         "tickColor": "@rule",
         "labelOverlap": True,
     },
-    "axisX": {"grid": False},
+    "axisX": {"grid": False, "labelSeparation": 6},
     "axisY": {
         "domain": False,
         "ticks": False,

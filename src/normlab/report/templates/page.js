@@ -44,6 +44,18 @@
     sizes.observe(box);
   }
 
+  // On paper nothing unfolds: what a study was run on is printed with it.
+  const folded = [...document.querySelectorAll("details.ran")];
+  window.addEventListener("beforeprint", () => {
+    for (const each of folded) {
+      each.dataset.before = each.open ? "open" : "";
+      each.open = true;
+    }
+  });
+  window.addEventListener("afterprint", () => {
+    for (const each of folded) each.open = each.dataset.before === "open";
+  });
+
   document.querySelectorAll("button.copy").forEach((button) => {
     button.addEventListener("click", () => {
       const code = button.parentElement.querySelector("code");
