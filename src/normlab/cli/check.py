@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -63,8 +64,11 @@ def check(
 
     with stoppable(lambda: print("interrupted: no verdict", file=sys.stderr)):
         report = check_target(path, seed=seed)
-    made = {html: page, junit: partial(as_junit, hint=hint)}
-    for file, rendered in made.items():
+    made: list[tuple[Path | None, Callable[[Report], str]]] = [
+        (html, page),
+        (junit, partial(as_junit, hint=hint)),
+    ]
+    for file, rendered in made:
         if file is not None:
             try:
                 write_atomically(file, rendered(report).encode())

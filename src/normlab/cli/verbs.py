@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 from typer.core import TyperGroup
-
-if TYPE_CHECKING:
-    import click
 
 GROUPS = {
     "For whose gradient check fails": ("check", "explain", "notebook"),
@@ -21,7 +18,7 @@ FIRST = "Begin with:  normlab check layers.py   or   normlab reproduce"
 class Verbs(TyperGroup):
     """`normlab --help`: a section a group; a verb that is in none stands under 'More'."""
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
         named = {name for names in GROUPS.values() for name in names}
         more = tuple(name for name in self.list_commands(ctx) if name not in named)
         for title, names in (*GROUPS.items(), ("More", more)):
@@ -35,7 +32,7 @@ class Verbs(TyperGroup):
                     formatter.write_dl(rows)
 
 
-def _first_sentence(command: click.Command) -> str:
+def _first_sentence(command: Any) -> str:
     """The first sentence of a verb's help, whole."""
     text = " ".join((command.help or command.short_help or "").split("\n\n")[0].split())
     sentence, stop, _ = text.partition(". ")
