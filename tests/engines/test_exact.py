@@ -48,3 +48,15 @@ def test_a_float32_run_of_adagrad_is_the_reference_s_to_the_bit_too(data):
     ours = compiling.train(run, data)
     assert ours == reference.train(run, data)
     assert ours.loss[-1] < ours.loss[0]
+
+
+@pytest.mark.parametrize("rule", sorted(optim.UPDATE_RULES))
+def test_a_weight_that_lies_column_by_column_is_updated_too(rule):
+    rng = np.random.RandomState(0)
+    w, dw = np.asfortranarray(rng.randn(5, 7)), rng.randn(5, 7)
+    theirs, config, their_config = w.copy(), {"learning_rate": 0.01}, {"learning_rate": 0.01}
+    for _ in range(3):
+        ours, config = exact.UPDATE_RULES[rule](w, dw, config)
+        theirs, their_config = optim.UPDATE_RULES[rule].step(theirs, dw, their_config)
+    assert ours is w
+    assert np.array_equal(ours, theirs)

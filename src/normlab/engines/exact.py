@@ -63,15 +63,21 @@ def _pass(
     rule: str, w: Array, dw: Array, config: Config, states: tuple[str, ...], *settings: float
 ) -> tuple[Array, Config]:
     """One compiled pass over w. Settings are rounded to w's type, as NumPy rounds a Python number."""
-    if not (w.flags.c_contiguous and w.flags.writeable and w.dtype.char in "fd"):
-        return optim.UPDATE_RULES[rule](w, dw, config)
-    kept = [config.setdefault(name, np.zeros(w.size, dtype=w.dtype)).reshape(-1) for name in states]
-    kept += [np.empty(0, dtype=w.dtype)] * (2 - len(kept))
+    for name in states:
+        found = config.get(name)
+        started = np.zeros(w.shape, dtype=w.dtype) if found is None else found
+        config[name] = np.require(started, w.dtype, ["C", "W"])
+    kept = [config[name].reshape(-1) for name in states]
+    first, second = (*kept, *[np.empty(0, dtype=w.dtype)] * (2 - len(kept)))
     numbers = np.array(settings).astype(w.dtype).astype(np.float64)
+    # compiled code goes through memory from end to end: what lies otherwise is copied, and put back
+    flat = np.require(w, requirements=["C", "W"]).reshape(-1)
     upstream = np.require(dw, w.dtype, ["C", "W"]).reshape(-1)
     record = Pass32 if w.dtype == np.float32 else Pass64
-    table = table_of(record(w.reshape(-1), upstream, *kept, numbers, PASSES.index(rule)))
+    table = table_of(record(flat, upstream, first, second, numbers, PASSES.index(rule)))
     functions = library.functions()
     run = functions.pass_32 if record is Pass32 else functions.pass_64
     run(table.ctypes.data)
+    if not np.may_share_memory(flat, w):
+        w[...] = flat.reshape(w.shape)
     return w, config
