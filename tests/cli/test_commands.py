@@ -242,7 +242,7 @@ def test_studies_are_listed_and_shown(normlab: Run) -> None:
     assert all(name in listed for name in STUDIES)
     shown = normlab("study", "show", "batch-size").out
     assert STUDIES["batch-size"].question in shown
-    assert "equal steps" in shown
+    assert "Equal steps" in shown
     assert all(claim.statement[:40] in shown for claim in STUDIES["batch-size"].claims)
 
 

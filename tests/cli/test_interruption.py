@@ -97,7 +97,8 @@ def test_a_polite_end_says_what_is_kept_and_how_to_go_on(
     assert "Traceback" not in said
     process = started(tmp_path, "--workers", "1")
     out, said = process.communicate(timeout=120)
-    assert (process.returncode, said) == (0, "")
+    reused = f"{kept} of 20 runs are in the records and are not trained again.\n"
+    assert (process.returncode, said) == (0, reused)
     assert f"({kept} from before)" in out
     assert results(tmp_path) == undisturbed
 
@@ -125,5 +126,7 @@ def test_two_at_once_on_one_folder_lose_nothing(tmp_path: Path, undisturbed: lis
     both = [started(tmp_path, "--workers", "1") for _ in range(2)]
     for process in both:
         _, said = process.communicate(timeout=180)
-        assert (process.returncode, said) == (0, "")
+        # the one that starts a moment later may find the other's first runs
+        assert process.returncode == 0
+        assert said == "" or said.endswith("are in the records and are not trained again.\n")
     assert results(tmp_path) == undisturbed
