@@ -25,7 +25,7 @@ def _kind(leaves: Leaves) -> int:
     a, b, c = leaves
     if a == b == c:
         return 0
-    changed = tuple(text != "1" for text in leaves)
+    changed = (a != "1", b != "1", c != "1")
     return {
         (False, True, True): 2,
         (True, False, False): 3,

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from normlab.checker.mistakes.record import BROADCAST, Mistake, by_key
 
-UNWRITTEN = {
+UNWRITTEN: dict[str, Any] = {
     "where": "Start from the formula in the docstring.",
     "tried": "Write down the shapes of all inputs and outputs first.",
     "asked": "`normlab explain {function}` shows the derivation, step by step.",
 }
-RETURNS = {"where": "Look at the return statement.", "tried": "Count what is returned."}
+RETURNS: dict[str, Any] = {
+    "where": "Look at the return statement.",
+    "tried": "Count what is returned.",
+}
 PURE = "a forward pass computes new arrays: the caller still needs the old ones"
 REPEATED = "a backward pass reads its cache and dout; it does not write to them"
 SHAPES = "an output has the shape of what it stands for; a gradient has the shape of what it is the gradient of"

@@ -89,7 +89,7 @@ Reduction = Callable[[Array, Array], Array]
 
 
 def _unsummed(products: Array, weight: Array) -> Array:
-    return products / products.shape[1]
+    return np.asarray(products / products.shape[1])
 
 
 def _over_rows(products: Array, weight: Array) -> Array:
@@ -165,7 +165,12 @@ def _dout_alone(rows, dxhat):  # type: ignore[no-untyped-def]
 
 
 def _root_again(rows):  # type: ignore[no-untyped-def]
-    return 1.0 / np.sqrt(np.sqrt(rows.var + rows.eps) + rows.eps)
+    return rows.normalized, 1.0 / np.sqrt(np.sqrt(rows.var + rows.eps) + rows.eps)
+
+
+def _root_again_everywhere(rows):  # type: ignore[no-untyped-def]
+    s = 1.0 / np.sqrt(np.sqrt(rows.var + rows.eps) + rows.eps)
+    return (rows.x - rows.mean) * s, s
 
 
 EPS_EVERYWHERE: tuple[Leaves, ...] = (
@@ -290,8 +295,8 @@ INGREDIENTS = (
         "the standard deviation is used as if it were the variance (what forward cached, backward "
         "misreads)",
         "√(var + ε) needs var.", tried="Compare each cached array with what backward takes it for.",
-        wrong=({"scale": lambda r: (r.normalized, _root_again(r))},
-               {"scale": lambda r: ((r.x - r.mean) * _root_again(r), _root_again(r))})),
+        wrong=({"scale": _root_again},
+               {"scale": _root_again_everywhere})),
 )  # fmt: skip
 
 ONE_OVER_STD, STD_ONCE = "∂x̂/∂x holds 1/std.", "Every term carries s once."
@@ -360,7 +365,8 @@ FACTORS = (
         "Backward differentiates what forward computed: with the same ε.", tried=TRY_EPS,
         cell=SMALL_EPS,
         severity="robustness",
-        leaves=(*(tuple(text.replace("r", "q") for text in leaves) for leaves in EPS_EVERYWHERE),
+        leaves=(*((a.replace("r", "q"), b.replace("r", "q"), c.replace("r", "q"))
+                  for a, b, c in EPS_EVERYWHERE),
                 *_in_direct("q"), *_in_mean("q"), *_in_variance("q", "q^2", "q^3"))),
     _mean("mean_path_missing", "the path through the mean is missing",
           "μ depends on every x, so every x gets a share.",

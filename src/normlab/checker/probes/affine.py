@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -149,10 +150,11 @@ def _examine_backward(case: Case, rng: np.random.Generator) -> None:
         _judge_on_wrong_forward(case, draws, gradients, families)
         return
     for which, (name, family) in enumerate(families):
-        case.explain(
-            family, draws, lambda d, w=which: gradients(d, w), square=square,
-            what=name  # type: ignore[misc]
-        )  # fmt: skip
+        case.explain(family, draws, partial(_one_of, gradients, which), square=square, what=name)
+
+
+def _one_of(gradients: Callable[[Draw, int], Array], which: int, d: Draw) -> Array:
+    return gradients(d, which)
 
 
 def _judge_on_wrong_forward(
@@ -185,17 +187,15 @@ def _are_slopes(case: Case, draws: list[Draw], gradients: Callable[[Draw, int], 
     def output(x: Array, w: Array, b: Array) -> Array:
         return np.asarray(case.forward("affine_forward", x, w, b)[0])
 
-    try:
-        return all(
-            agrees(gradients(d, 0), slope(lambda x, d=d: output(x, d.w, d.b), d.x, d.dout),
-                   CLOSE)  # type: ignore[misc]
-            and agrees(
-                gradients(d, 1), slope(lambda w, d=d: output(d.x, w, d.b), d.w, d.dout), CLOSE
-            )  # type: ignore[misc]
-            and agrees(
-                gradients(d, 2), slope(lambda b, d=d: output(d.x, d.w, b), d.b, d.dout), CLOSE
-            )  # type: ignore[misc]
-            for d in draws
+    def are(d: Draw) -> bool:
+        right = (
+            slope(lambda x: output(x, d.w, d.b), d.x, d.dout),
+            slope(lambda w: output(d.x, w, d.b), d.w, d.dout),
+            slope(lambda b: output(d.x, d.w, b), d.b, d.dout),
         )
+        return all(agrees(gradients(d, i), value, CLOSE) for i, value in enumerate(right))
+
+    try:
+        return all(are(d) for d in draws)
     except (Failed, ValueError):
         return False

@@ -61,7 +61,7 @@ def first_of(draws: list[Images], values: list[Any], candidates: Candidates) -> 
     """The key of the first candidate that every draw agrees with; '' is right, None is none of them."""
     for several in zip(*(candidates(d) for d in draws), strict=True):
         if all(agrees(v, c) for v, (_, c) in zip(values, several, strict=True)):
-            return several[0][0]
+            return str(several[0][0])
     return None
 
 

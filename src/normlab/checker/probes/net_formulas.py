@@ -144,7 +144,8 @@ RIGHT: Mapping[str, Any] = {
 
 def forward(d: NetDraw, pick: Pick = RIGHT) -> tuple[Array, list[dict[str, Any]]]:
     """Scores (N, C), and each layer's caches."""
-    kind, h, caches = pick["kind"](d.normalization), d.x, []
+    kind, h = pick["kind"](d.normalization), d.x
+    caches: list[dict[str, Any]] = []
     _meaningful(kind, pick)
     for i in range(1, d.layers + 1):
         p, last = d.params, i == d.layers

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from normlab.checker.child.framing import Kept
 from normlab.checker.compare import agrees
 from normlab.checker.exam import Case, Failed
 from normlab.checker.probes import net_formulas
@@ -95,8 +96,7 @@ def examine_dropout(case: Case, rng: np.random.Generator, names: Names) -> None:
         )
 
 
-def build_at(case: Case, dims: tuple[int, ...], d: net_formulas.NetDraw,
-             names: Names):  # type: ignore[no-untyped-def]
+def build_at(case: Case, dims: tuple[int, ...], d: net_formulas.NetDraw, names: Names) -> Kept:
     """A net at a draw's parameters."""
     net = build(case, dims)
     case.exam.subject.update(net, "params", names.given(d.params))

@@ -137,7 +137,7 @@ RUNNING = Family(
 
 
 def _is_even(d: Draw) -> bool:
-    return d.x.shape[0] == d.x.shape[1]
+    return len(d.x) == len(d.beta)
 
 
 def examine(exam: Examination) -> None:

@@ -126,8 +126,8 @@ def _state_shape(case: Case, d: Images) -> tuple[int, ...]:
     except Failed:
         return flat
     mean = outcome.args[3].get("running_mean") if isinstance(outcome.args[3], dict) else None
-    shape = np.shape(mean) if isinstance(mean, np.ndarray) else flat
-    return shape if np.size(mean) == d.flat.running_mean.size else flat
+    same = isinstance(mean, np.ndarray) and mean.size == d.flat.running_mean.size
+    return np.shape(mean) if same and mean is not None else flat
 
 
 def _is_composed(case: Case, d: Images, out: Any, mode: str) -> bool:
@@ -305,8 +305,8 @@ def _is_composed_back(case: Case, d: Images, seen: tuple[Any, ...]) -> bool:
             own = case.results(case.call(name, dout, cache).value, ("dx", "dgamma", "dbeta"))
         except (Failed, Unwritten):
             continue
-        arrays = [as_array(value) for value in own]
-        if any(a is None for a in arrays) or np.shape(arrays[0]) != dout.shape:
+        arrays = [a for a in (as_array(value) for value in own) if a is not None]
+        if len(arrays) < 3 or arrays[0].shape != dout.shape:
             continue
         dx = as_images(np.asarray(arrays[0]), d.x.shape, CHANNELS_LAST)
         if all(agrees(s, np.asarray(o)) for s, o in zip(seen, (dx, *arrays[1:]), strict=True)):
