@@ -215,9 +215,9 @@ def test_drawn_charts_keep_their_role_and_label(
 
 
 def test_only_charts_near_the_screen_are_drawn_until_the_page_is_printed(
-    browser: Browser, results: Path
+    visit: Callable[..., Browser], results: Path
 ) -> None:
-    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    browser = visit(fresh=True)
     browser.get((results / "index.html").as_uri())
     count = "return document.querySelectorAll('.chart svg').length"
     first = browser.execute_script(count)

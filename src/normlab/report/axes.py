@@ -46,7 +46,7 @@ def y_channel(panel: LinePanel, name: str = "y") -> Any:
         scale = alt.Scale(type="log", domain=[low, high], nice=False)
         label = f"datum.value == {high!r} ? '100' : format(100 - datum.value, '.4~g')"
         axis = alt.Axis(values=values, labelExpr=label, labelOverlap=False)
-        title = [title, "log scale of the error"]
+        title = [panel.y_title, "log scale of the error"]
     elif panel.percent:
         low, high = percent_range(panel)
         headroom = high + 0.03 * (high - low)  # so that marks at the top stay whole
