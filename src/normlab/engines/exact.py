@@ -68,7 +68,8 @@ def _pass(
         started = np.zeros(w.shape, dtype=w.dtype) if found is None else found
         config[name] = np.require(started, w.dtype, ["C", "W"])
     kept = [config[name].reshape(-1) for name in states]
-    first, second = (*kept, *[np.empty(0, dtype=w.dtype)] * (2 - len(kept)))
+    kept += [np.empty(0, dtype=w.dtype)] * (2 - len(kept))
+    first, second = kept
     numbers = np.array(settings).astype(w.dtype).astype(np.float64)
     # compiled code goes through memory from end to end: what lies otherwise is copied, and put back
     flat = np.require(w, requirements=["C", "W"]).reshape(-1)
