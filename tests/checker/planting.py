@@ -37,9 +37,11 @@ BASE = ("layers_staged", "nets_plain", "optim_plain")
 
 
 class Plant(NamedTuple):
-    """A mistake: where it is planted, and which findings name it (`function.key`; any one of them will do).
+    """A mistake: where it is planted, and which findings name it (`function.key`; any one of them
+    will do).
 
-    `shows` is what it must come to: "wrong", "remark" (said, but nothing is wrong), "right" (harmless) or
+    `shows` is what it must come to: "wrong", "remark" (said, but nothing is wrong), "right"
+    (harmless) or
     "unwritten" (the function named is not written yet, and not wrong).
     """
 
@@ -55,7 +57,8 @@ def text_of(*styles: str) -> str:
 
 
 def planted(source: str, edits: Mapping[str, Sequence[tuple[str, str]]]) -> str:
-    """The source with the edits made; each old text must be there, inside its function (`Class.method` too)."""
+    """The source with the edits made; each old text must be there, inside its function
+    (`Class.method` too)."""
     for where, changes in edits.items():
         begin, end = span(source, where)
         body = source[begin:end]
@@ -100,7 +103,8 @@ SPATIAL = ("spatial_batchnorm_forward", "spatial_batchnorm_backward")
 
 
 def relevant(plant: Plant) -> set[str] | None:
-    """The functions worth asking about for a plant; None is all of them (a net stands on every layer)."""
+    """The functions worth asking about for a plant; None is all of them (a net stands on every
+    layer)."""
     touched = {where.partition(".")[0] for where in plant.edits} | {
         name.partition(".")[0] for name in plant.named
     }

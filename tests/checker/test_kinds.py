@@ -136,7 +136,8 @@ def test_running_statistics_may_have_any_shape_of_one_value_a_channel(shape):
     code = f"""
 def spatial_batchnorm_forward(x, gamma, beta, bn_param):
     C, m, eps = x.shape[1], bn_param.get("momentum", 0.9), bn_param.get("eps", 1e-5)
-    rm, rv = bn_param.get("running_mean", np.zeros({shape})), bn_param.get("running_var", np.zeros({shape}))
+    rm, rv = bn_param.get("running_mean", np.zeros({shape})), bn_param.get("running_var",
+    np.zeros({shape}))
     column = (1, C, 1, 1)
     mu, var = x.mean((0, 2, 3)), x.var((0, 2, 3))
     if bn_param["mode"] == "test":

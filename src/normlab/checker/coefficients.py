@@ -1,4 +1,5 @@
-"""From the three coefficients of a dx to the mistakes that leave them: the grammar of the vocabulary."""
+"""From the three coefficients of a dx to the mistakes that leave them: the grammar of the
+vocabulary."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ VARIES = "varies"
 
 
 def _kind(leaves: Leaves) -> int:
-    """What is spoiled: all three alike, all otherwise, both paths, the direct path, the mean's, the variance's."""
+    """What is spoiled: all three alike, all otherwise, both paths, the direct path, the mean's,
+    the variance's."""
     a, b, c = leaves
     if a == b == c:
         return 0
@@ -37,7 +39,8 @@ def _kind(leaves: Leaves) -> int:
 TABLE: tuple[tuple[str, Leaves], ...] = tuple(
     sorted(((m.key, leaves) for m in TERMS for leaves in m.leaves), key=lambda item: _kind(item[1]))
 )
-"""What each mistake multiplies the three right coefficients by; X stands for any size that is not K."""
+"""What each mistake multiplies the three right coefficients by; X stands for any size that is not
+K."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,8 @@ Seen = Sequence[tuple[Rows, Array]]
 
 
 def reasons(seen: Seen, at_most: int = 3) -> Reasons | None:
-    """Why these dx (R, K) are not the right ones; None where no basis with readable coefficients fits.
+    """Why these dx (R, K) are not the right ones; None where no basis with readable coefficients
+    fits.
 
     Two mistakes are looked for first, then another ε, then three mistakes.
     """
@@ -82,7 +86,8 @@ def reasons(seen: Seen, at_most: int = 3) -> Reasons | None:
 
 
 def _search(seen: Seen, exchanged: int, at_most: int) -> tuple[Reasons | None, Reasons | None]:
-    """The first certain reasons with so many exchanged ingredients, and what the right basis says."""
+    """The first certain reasons with so many exchanged ingredients, and what the right basis
+    says."""
     vague: Reasons | None = None
     for several in zip(*(bases(rows, exchanged) for rows, _ in seen), strict=True):
         fitted = _fit(several, seen)
@@ -113,7 +118,8 @@ def _fit(several: Sequence[Basis], seen: Seen) -> list[Array] | None:
 
 
 def _with_another_eps(seen: Seen, vague: Reasons) -> Reasons | None:
-    """The same reading with √((var + ε)/(var + ε′)) among the words, where one ε′ fits every group."""
+    """The same reading with √((var + ε)/(var + ε′)) among the words, where one ε′ fits every
+    group."""
     several = [next(bases(rows, 0)) for rows, _ in seen]
     fitted = _fit(several, seen)
     if fitted is None or "varies" not in vague.readings:
@@ -149,9 +155,11 @@ def _interpret(
 
 
 def _is_whole_array(term: int, coefficients: Sequence[Array], rows: Sequence[Rows]) -> bool:
-    """Whether a coefficient that varies does so because one sum over all rows stands for each row's own.
+    """Whether a coefficient that varies does so because one sum over all rows stands for each
+    row's own.
 
-    Then the coefficient times the row's own mean is one number for all rows, up to powers of s and γ.
+    Then the coefficient times the row's own mean is one number for all rows, up to powers of s and
+    γ.
     """
     if term == 0:
         return False

@@ -41,7 +41,8 @@ class Unwritten(Exception):
 
 
 class Examination:
-    """What the probes share. `fine` says which aspects (a function's name, or `name.train`) were found right."""
+    """What the probes share. `fine` says which aspects (a function's name, or `name.train`) were
+    found right."""
 
     def __init__(self, subject: Subject, seed: int = 0) -> None:
         self.subject = subject
@@ -57,7 +58,8 @@ class Examination:
         return name in self.subject.inventory and name not in self.gone
 
     def is_judged(self, name: str) -> bool:
-        """Whether a function is right, or wrong in a way that can be called: what stands on it can be asked."""
+        """Whether a function is right, or wrong in a way that can be called: what stands on it can
+        be asked."""
         return bool(self.fine.get(name)) or bool(self.faults.get(name))
 
     def known(self, name: str) -> Known:
@@ -65,7 +67,8 @@ class Examination:
         return self.subject.inventory[name]
 
     def random(self, salt: int = 0) -> np.random.Generator:
-        """A generator for one probe's inputs: fresh in each examination, the same when it is repeated."""
+        """A generator for one probe's inputs: fresh in each examination, the same when it is
+        repeated."""
         return np.random.default_rng((self.seed, salt))
 
 
@@ -186,7 +189,8 @@ class Case:
         return outcome
 
     def came_back(self, outcome: Outcome) -> Outcome:
-        """The outcome of a call that did not raise; Unwritten, Absent or Failed for one that did."""
+        """The outcome of a call that did not raise; Unwritten, Absent or Failed for one that
+        did."""
         error = outcome.error
         if error is None:
             return outcome
@@ -220,7 +224,8 @@ class Case:
         return tuple(value)
 
     def array(self, value: Any, what: str, shape: tuple[int, ...]) -> Array:
-        """The value as an array of the right shape and kind; a finding, and Settled, where it is none."""
+        """The value as an array of the right shape and kind; a finding, and Settled, where it is
+        none."""
         if value is None:
             raise Unwritten
         array = as_array(value)
@@ -263,8 +268,10 @@ class Case:
     ) -> bool:
         """Judge a value by a family of alternatives, on every draw; True when it is right.
 
-        Where a call raises, the same is asked with all sizes equal (`square`), where sums over a wrong axis
-        broadcast instead of failing. `even` says which draws have two sizes that agree, by accident or not.
+        Where a call raises, the same is asked with all sizes equal (`square`), where sums over a
+        wrong axis
+        broadcast instead of failing. `even` says which draws have two sizes that agree, by
+        accident or not.
         """
         failed: Raised | None = None
         try:

@@ -1,6 +1,7 @@
 """Closed-form alternatives: a formula with slots, and the mistakes that put another formula there.
 
-A family is searched by the number of mistakes: none, then every single one, then every pair. Several draws
+A family is searched by the number of mistakes: none, then every single one, then every pair.
+Several draws
 must agree.
 """
 
@@ -28,8 +29,10 @@ class Choice(NamedTuple):
 class Family:
     """The right formula of each slot, the mistakes that spoil them, and how the slots make a value.
 
-    `compute(draw, pick)` gives an array (or a tuple of arrays, compared with a tuple), or None where a
-    combination means nothing; NumPy's own errors mean the same. Conventions cost nothing; where mistakes are
+    `compute(draw, pick)` gives an array (or a tuple of arrays, compared with a tuple), or None
+    where a
+    combination means nothing; NumPy's own errors mean the same. Conventions cost nothing; where
+    mistakes are
     many, their pairs are asked without them.
     """
 
@@ -42,7 +45,8 @@ class Family:
     def explain(
         self, seen: Sequence[tuple[Any, Any]], at_most: int = 2, tolerance: float = TIGHT
     ) -> tuple[str, ...] | None:
-        """The keys of the fewest mistakes that give what was seen on every draw: () when right, None if unknown."""
+        """The keys of the fewest mistakes that give what was seen on every draw: () when right,
+        None if unknown."""
         if not seen:
             return None
         for choice in self.choices(at_most):

@@ -18,13 +18,20 @@ SCHEMA = 1
 class Finding:
     """One thing about one function.
 
-    `verdict` is the function's as far as this finding goes. `fault` is `function.key`, empty for a function
-    that is right or not written. `sentence` says what is wrong; `derivation` is the line of the derivation it
-    belongs to; `evidence` is what was measured; `cell` says which cell of the notebook shows it, or why none
-    does. `hints` are three, each saying more than the one before; none is the code. `named` is False where
-    the function is wrong and the cause is not known. `follows` are wrong functions that it stands on: it was
-    judged against what they compute, not against what they should. `symptom` is how it fails, without its name;
-    `sure` how sure that name is; `text` is the line of code, `line` in `file`, that it is most likely about.
+    `verdict` is the function's as far as this finding goes. `fault` is `function.key`, empty for a
+    function
+    that is right or not written. `sentence` says what is wrong; `derivation` is the line of the
+    derivation it
+    belongs to; `evidence` is what was measured; `cell` says which cell of the notebook shows it,
+    or why none
+    does. `hints` are three, each saying more than the one before; none is the code. `named` is
+    False where
+    the function is wrong and the cause is not known. `follows` are wrong functions that it stands
+    on: it was
+    judged against what they compute, not against what they should. `symptom` is how it fails,
+    without its name;
+    `sure` how sure that name is; `text` is the line of code, `line` in `file`, that it is most
+    likely about.
     """
 
     function: str
@@ -63,7 +70,8 @@ class NotJudged(NamedTuple):
 class Report:
     """Everything said about one file, folder or module, in the order in which it was judged.
 
-    `read` are the files that were run, `passed_over` those of another copy of the assignment, `not_judged`
+    `read` are the files that were run, `passed_over` those of another copy of the assignment,
+    `not_judged`
     what is there and was not asked about.
     """
 
@@ -94,7 +102,8 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0: all is right; 1: something is wrong; 3: nothing is wrong, but something is not written or not checked."""
+        """0: all is right; 1: something is wrong; 3: nothing is wrong, but something is not
+        written or not checked."""
         verdicts = set(self.functions.values())
         if "wrong" in verdicts:
             return 1

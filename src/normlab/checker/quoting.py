@@ -17,7 +17,8 @@ CELL = re.compile(r"(.*\.ipynb), cell \d+$", re.DOTALL)
 def quoted(finding: Finding, patterns: tuple[str, ...], root: Path | None) -> Finding:
     """The finding with the line of its function that matches, and that line's text.
 
-    Files are read below `root` only: a path that somebody's process names is no reason to open any other.
+    Files are read below `root` only: a path that somebody's process names is no reason to open any
+    other.
     """
     lines = _lines(finding.file, root)
     if not 0 < finding.line <= len(lines):
@@ -41,7 +42,11 @@ def _lines(file: str, root: Path | None) -> list[str]:
         inside = path.resolve().is_relative_to(
             root.resolve() if root.is_dir() else root.resolve().parent
         )
-        if not inside or path.suffix.lower() not in (".py", ".ipynb") or path.stat().st_size > TOO_LONG:
+        if (
+            not inside
+            or path.suffix.lower() not in (".py", ".ipynb")
+            or path.stat().st_size > TOO_LONG
+        ):
             return []
         text = path.read_text(encoding="utf-8", errors="replace")
         if cell:
@@ -53,7 +58,8 @@ def _lines(file: str, root: Path | None) -> list[str]:
 
 
 def _found(lines: list[str], start: int, pattern: str) -> int:
-    """The last line of the block that begins at `start` whose code matches; else where the block begins."""
+    """The last line of the block that begins at `start` whose code matches; else where the block
+    begins."""
     begins = len(lines[start - 1]) - len(lines[start - 1].lstrip())
     found, inside = start, ""
     for number in range(start + 1, len(lines) + 1):

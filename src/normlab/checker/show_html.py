@@ -1,6 +1,7 @@
 """A report as HTML: a fragment for a notebook, or one page that needs nothing else.
 
-The templates are Jinja2's. It comes with normlab's extra `studies`; without it the page is the report's text.
+The templates are Jinja2's. It comes with normlab's extra `studies`; without it the page is the
+report's text.
 """
 
 from __future__ import annotations
@@ -17,12 +18,16 @@ STYLE = """
 .normlab-check .f { border-left: 4px solid; padding: .1rem 0 .1rem .8rem; margin: .8rem 0; }
 .normlab-check .wrong { border-color: #c62828; } .normlab-check .waiting { border-color: #b7791f; }
 .normlab-check .unjudged { border-color: #b7791f; }
-.normlab-check .unimplemented { border-color: #2b6cb0; } .normlab-check .right { border-color: #2e7d32; }
+.normlab-check .unimplemented { border-color: #2b6cb0; } .normlab-check .right { border-color:
+#2e7d32; }
 .normlab-check .remark { border-color: #7b5ea7; }
 .normlab-check code { font-family: ui-monospace, monospace; background: #8881; padding: 0 .2em; }
-.normlab-check .math { font-family: "STIX Two Math", "Cambria Math", Georgia, serif; font-size: 1.05em; }
-.normlab-check dt { float: left; clear: left; width: 7rem; opacity: .7; } .normlab-check dd { margin-left: 7.5rem; }
-.normlab-check dl { margin: .3rem 0; } .normlab-check h2 { font-size: 1.15rem; } .normlab-check small { opacity: .75; }
+.normlab-check .math { font-family: "STIX Two Math", "Cambria Math", Georgia, serif; font-size:
+1.05em; }
+.normlab-check dt { float: left; clear: left; width: 7rem; opacity: .7; } .normlab-check dd {
+margin-left: 7.5rem; }
+.normlab-check dl { margin: .3rem 0; } .normlab-check h2 { font-size: 1.15rem; } .normlab-check
+small { opacity: .75; }
 @media (prefers-color-scheme: dark) {
   .normlab-page { background: #16161a; } .normlab-page .normlab-check { color: #e8e8ea; }
 }

@@ -106,7 +106,8 @@ def place(finding: Finding) -> str:
 
 
 def symptom_of(finding: Finding) -> str:
-    """How it fails, without naming the term that is wrong; for what is not wrong, the sentence itself."""
+    """How it fails, without naming the term that is wrong; for what is not wrong, the sentence
+    itself."""
     return finding.symptom if finding.verdict == "wrong" and finding.symptom else finding.headline
 
 

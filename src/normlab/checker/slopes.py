@@ -1,4 +1,5 @@
-"""Slopes of a person's own forward pass: what a backward pass that stands on a wrong one is judged against."""
+"""Slopes of a person's own forward pass: what a backward pass that stands on a wrong one is judged
+against."""
 
 from __future__ import annotations
 

@@ -4,9 +4,12 @@ Every normalization layer's dx is, in each group of K values that were normalize
 
     dx = a·T1 + b·T2 + c·T3      T1 = dx̂·s      T2 = −mean(dx̂)·s      T3 = −x̂·mean(dx̂·x̂)·s
 
-with dx̂ = dout·γ and s = 1/√(var + ε); right is a = b = c = 1. The coefficients of somebody's dx are found by
-least squares and read in a vocabulary of monomials: each factor that is lost, doubled or misplaced leaves its
-own. Where the residual is large the terms themselves are other ones: the same regression is tried on bases in
+with dx̂ = dout·γ and s = 1/√(var + ε); right is a = b = c = 1. The coefficients of somebody's dx
+are found by
+least squares and read in a vocabulary of monomials: each factor that is lost, doubled or misplaced
+leaves its
+own. Where the residual is large the terms themselves are other ones: the same regression is tried
+on bases in
 which one of the ingredients is replaced.
 """
 
@@ -25,13 +28,16 @@ from normlab.checker.mistakes.record import Spoiled
 from normlab.typing import Array
 
 FIT = 1e-8
-"""Relative residual below which dx lies in the span of three terms; those that do not are off by 1e-3 or more."""
+"""Relative residual below which dx lies in the span of three terms; those that do not are off by
+1e-3 or more."""
 
 
 class Rows(NamedTuple):
-    """What a normalization saw, arranged so that each row (R of them) was normalized over its K values.
+    """What a normalization saw, arranged so that each row (R of them) was normalized over its K
+    values.
 
-    `gamma` is (R, 1) or (1, K) or (R, K); `mean` and `var` are (R, 1). `others` are the sizes that a
+    `gamma` is (R, 1) or (1, K) or (R, K); `mean` and `var` are (R, 1). `others` are the sizes that
+    a
     wrong count may be: R and whatever else the layout has.
     """
 
@@ -94,7 +100,8 @@ TOUCHES = {"upstream": (0, 1, 2), "scale": (0, 1, 2), "mean_upstream": (1,), "me
 
 
 def basis(rows: Rows, wrong: Spoiled = MappingProxyType({})) -> tuple[Array, Array, Array]:
-    """The three terms with the ingredients that a mistake has; without one the right ones, each (R, K)."""
+    """The three terms with the ingredients that a mistake has; without one the right ones, each
+    (R, K)."""
     pick = {**RIGHT, **wrong}
     ones = np.ones(rows.x.shape)
     xhat, s = pick["scale"](rows)
@@ -117,7 +124,8 @@ def basis(rows: Rows, wrong: Spoiled = MappingProxyType({})) -> tuple[Array, Arr
 
 @lru_cache(maxsize=1)
 def _singles() -> tuple[tuple[str, Spoiled], ...]:
-    """Every mistake that has ingredients of its own: those that change several at once come first."""
+    """Every mistake that has ingredients of its own: those that change several at once come
+    first."""
     position = {slot: index for index, slot in enumerate(RIGHT)}
     ways = [(m.key, way) for m in TERMS for way in m.ways if way]
     several = [pair for pair in ways if len(pair[1]) > 1]
@@ -149,12 +157,14 @@ def _possible(rows: Rows, wrong: Spoiled) -> tuple[Array, Array, Array] | None:
 
 
 def _touched(wrong: Spoiled) -> tuple[int, ...]:
-    """Which of the three terms a mistake changes: their coefficients must not be zero for it to be seen."""
+    """Which of the three terms a mistake changes: their coefficients must not be zero for it to be
+    seen."""
     return tuple(sorted({term for slot in wrong for term in TOUCHES.get(slot, (2,))}))
 
 
 def regress(terms: Sequence[Array], dx: Array) -> tuple[Array, float]:
-    """Coefficients of each row, (R, 3), by least squares, and the largest relative residual of a row."""
+    """Coefficients of each row, (R, 3), by least squares, and the largest relative residual of a
+    row."""
     design = np.stack(terms, axis=-1)
     norms = np.sqrt((design**2).sum(axis=1, keepdims=True))
     norms[norms == 0] = 1.0

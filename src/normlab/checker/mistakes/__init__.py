@@ -1,4 +1,5 @@
-"""The catalogue of mistakes: what each is, the formula it leaves, and hints that give nothing away."""
+"""The catalogue of mistakes: what each is, the formula it leaves, and hints that give nothing
+away."""
 
 from __future__ import annotations
 
@@ -36,7 +37,10 @@ CATALOGUE: Mapping[str, Mapping[str, Mistake]] = {
     "conv_backward": convolution.CONV_BACKWARD,
     "conv_joined": convolution.JOINED,
     "conv_net": by_key(
-        convolution.CONV_NET.values(), convolution.JOINED.values(), nets.PARAMETERS, nets.REGULARIZATION
+        convolution.CONV_NET.values(),
+        convolution.JOINED.values(),
+        nets.PARAMETERS,
+        nets.REGULARIZATION,
     ),
     "pooling": pooling.POOLING,
     "norm_forward": by_key(

@@ -110,13 +110,15 @@ CONV_FORWARD = by_key((
             cell="none: every image and filter there is square"),
     Mistake("rest", "raises or goes wrong where the stride leaves rows or columns over",
             "Rows that no whole window covers are left out.",
-            where="How many windows fit?", tried="Use a width of 6, a filter of 3 and a stride of 2.",
+            where="How many windows fit?",
+            tried="Use a width of 6, a filter of 3 and a stride of 2.",
             cell="none: in every cell the windows fit", severity="remark"),
 ))  # fmt: skip
 
 BACK_CELL = "Convolution: naive backward pass"
 LINES = {
-    "dx": "dx_pad[n, c, k, l] = Σ over the windows (i, j) that pixel (k, l) lies in: dout[n, f, i, j] · w[f, c, p, q]",
+    "dx": "dx_pad[n, c, k, l] = Σ over the windows (i, j) that pixel (k, l) lies in: dout[n, f, i, "
+          "j] · w[f, c, p, q]",
     "dw": "dw[f, c, p, q] = Σ_nij dout[n, f, i, j] · x_pad[n, c, i·stride + p, j·stride + q]",
     "db": "db[f] = Σ_nij dout[n, f, i, j]",
 }
@@ -171,7 +173,8 @@ CONV_BACKWARD = by_key((
         "What forward added, backward cuts off: on both sides.",
         wrong=({"crop": lambda dz, pad, H, W: dz[:, :, :H, :W]},
                {"crop": lambda dz, pad, H, W: dz[:, :, -H:, -W:]})),
-    _dx("overlap_overwritten", "where windows overlap, one gradient overwrites the other: `=` for `+=`",
+    _dx("overlap_overwritten",
+        "where windows overlap, one gradient overwrites the other: `=` for `+=`",
         "A pixel lies in several windows: what comes from each adds up.",
         wrong={"add": False}),
     _dx("dx_flipped", "dx uses the filter turned around",
@@ -196,7 +199,8 @@ CONV_BACKWARD = by_key((
 
 JOINED = by_key((
     Mistake("fast_missing",
-            "was not checked: it stands on fast_layers, whose compiled part is not there ({message})",
+            "was not checked: it stands on fast_layers, whose compiled part is not there "
+            "({message})",
             "The naive functions are judged by themselves.",
             where="Compile the extension, or use the naive functions.",
             tried="Run the check again after that.", severity="none"),

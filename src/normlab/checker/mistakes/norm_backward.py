@@ -1,4 +1,5 @@
-"""Mistakes in dx of a norm: what each multiplies the three terms by, or which other terms it makes."""
+"""Mistakes in dx of a norm: what each multiplies the three terms by, or which other terms it
+makes."""
 
 from __future__ import annotations
 
@@ -85,7 +86,8 @@ def _in_variance(*monomials: str) -> tuple[Leaves, ...]:
 
 
 Reduction = Callable[[Array, Array], Array]
-"""The mean of some products over each row; the weight is a power of s that may stand inside or outside."""
+"""The mean of some products over each row; the weight is a power of s that may stand inside or
+outside."""
 
 
 def _unsummed(products: Array, weight: Array) -> Array:
@@ -143,7 +145,8 @@ def _one(rows, xhat, s):  # type: ignore[no-untyped-def]
 
 
 def _staged(rows, s, reduced, third):  # type: ignore[no-untyped-def]
-    """Where ∂L/∂μ gathers what came through the variance too: that adds up to zero only if all is right."""
+    """Where ∂L/∂μ gathers what came through the variance too: that adds up to zero only if all is
+    right."""
     return -third.mean(axis=1, keepdims=True)
 
 

@@ -39,7 +39,8 @@ WAYS: tuple[tuple[str, str, str, Update], ...] = (
     ("decayed_only", "only shrinks: the batch's value is not added", SHARE, lambda old, new,
      m: m * old),
 )  # fmt: skip
-"""Key, what happens, what is asked, and the new value from the old one, the batch's, and the momentum."""
+"""Key, what happens, what is asked, and the new value from the old one, the batch's, and the
+momentum."""
 
 
 def _updates(prefix: str, what: str, *slots: str) -> tuple[Mistake, ...]:

@@ -39,13 +39,18 @@ def headline(sentence: str) -> str:
 class Mistake:
     """A mistake, in words that a first-week student knows.
 
-    `sentence` names the wrong term and `asked` says what the mathematics asks for. `line` is the line of the
-    derivation, `where` the path of the graph that holds it, `tried` what to try oneself. `cell` is the cell of
+    `sentence` names the wrong term and `asked` says what the mathematics asks for. `line` is the
+    line of the
+    derivation, `where` the path of the graph that holds it, `tried` what to try oneself. `cell` is
+    the cell of
     the notebook that shows the mistake, or the reason why none does.
 
-    `wrong` is the formula, in the slot of the family that it spoils: `{"divisor": lambda var, eps: var}`.
-    `sought` are patterns of the line of somebody's code that it is likely to stand in, the best first.
-    Several slots are spoiled at once; a tuple holds several ways to make the mistake. `leaves` are the ways
+    `wrong` is the formula, in the slot of the family that it spoils: `{"divisor": lambda var, eps:
+    var}`.
+    `sought` are patterns of the line of somebody's code that it is likely to stand in, the best
+    first.
+    Several slots are spoiled at once; a tuple holds several ways to make the mistake. `leaves` are
+    the ways
     that show as coefficients of dx. A mistake with neither is one that a probe asks about directly.
     """
 

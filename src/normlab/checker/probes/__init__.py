@@ -1,1 +1,2 @@
-"""The questions, a topic a file: each asks the functions of its topic, and reports what it finds."""
+"""The questions, a topic a file: each asks the functions of its topic, and reports what it
+finds."""

@@ -182,7 +182,8 @@ def _judge_on_wrong_forward(
 
 
 def _are_slopes(case: Case, draws: list[Draw], gradients: Callable[[Draw, int], Array]) -> bool:
-    """Whether the gradients are the slopes of the person's own forward pass, which is a wrong one."""
+    """Whether the gradients are the slopes of the person's own forward pass, which is a wrong
+    one."""
 
     def output(x: Array, w: Array, b: Array) -> Array:
         return np.asarray(case.forward("affine_forward", x, w, b)[0])

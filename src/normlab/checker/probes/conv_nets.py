@@ -116,7 +116,8 @@ def _joined_backward(case: Case, rng: np.random.Generator, name: str) -> None:
 
 
 def _fast_missing(case: Case, failure: Failed) -> None:
-    """The course's fast layers need a compiled extension: what fails for want of it has not been judged."""
+    """The course's fast layers need a compiled extension: what fails for want of it has not been
+    judged."""
     text = str(failure.raised)
     if "cython" in text or "fast_layers" in text or "im2col" in text:
         case.unwritten("fast_missing", message=text)

@@ -1,4 +1,5 @@
-"""Convolution: the sum over a window, its three gradients, and the joined layers that stand on it."""
+"""Convolution: the sum over a window, its three gradients, and the joined layers that stand on
+it."""
 
 from __future__ import annotations
 
@@ -45,7 +46,8 @@ def draw(
 
 
 def usual(rng: np.random.Generator) -> list[Draw]:
-    """Square images and filters, as in the notebook: two pads, two strides, and windows that fit."""
+    """Square images and filters, as in the notebook: two pads, two strides, and windows that
+    fit."""
     shapes = ((5, 3, 1, 1), (7, 3, 2, 1), (6, 4, 2, 2), (4, 3, 1, 2))
     return [draw(rng, (size, size), (w, w), stride, pad) for size, w, stride, pad in shapes]
 
@@ -226,12 +228,14 @@ def _examine_backward(case: Case, rng: np.random.Generator) -> None:
 
 
 def _forward_stands(case: Case, key: str) -> bool:
-    """Whether the forward pass is right on that kind of input: backward cannot be asked otherwise."""
+    """Whether the forward pass is right on that kind of input: backward cannot be asked
+    otherwise."""
     return not any(f.fault == f"conv_forward_naive.{key}" for f in case.exam.findings)
 
 
 def _fits_its_own_forward(case: Case, draws: Sequence[Draw], gradients: Any) -> bool:
-    """Whether the gradients are those of the forward pass that is there: it is linear in x, in w and in b."""
+    """Whether the gradients are those of the forward pass that is there: it is linear in x, in w
+    and in b."""
     try:
         for d in draws:
             base, _, _ = case.forward("conv_forward_naive", d.x, d.w, d.b, d.param)

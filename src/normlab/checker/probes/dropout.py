@@ -1,6 +1,8 @@
-"""Dropout, judged by what it does: the fraction it keeps, the scale of what it keeps, and the mask in backward.
+"""Dropout, judged by what it does: the fraction it keeps, the scale of what it keeps, and the mask
+in backward.
 
-The years differ: p was the probability of dropping a unit until 2017 and of keeping it from 2018. Either is
+The years differ: p was the probability of dropping a unit until 2017 and of keeping it from 2018.
+Either is
 right, and named; only a docstring that says the one above code that does the other is a mistake.
 """
 
@@ -24,7 +26,8 @@ TOLERANCE = 0.012  # eight standard deviations of a kept fraction of 100,000
 
 
 class Measured(NamedTuple):
-    """What one training pass did: the fraction kept and the factor on what was kept (NaN if several)."""
+    """What one training pass did: the fraction kept and the factor on what was kept (NaN if
+    several)."""
 
     p: float
     kept: float

@@ -21,7 +21,8 @@ LAST = tuple(p for p in ORDERS if p[3] == 1)
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """Images (N, C, H, W) with all four sizes different, parameters a channel, dout, and the running state."""
+    """Images (N, C, H, W) with all four sizes different, parameters a channel, dout, and the
+    running state."""
 
     x: Array
     dout: Array
@@ -58,7 +59,8 @@ Candidates = Callable[[Images], Iterator[tuple[str, Array]]]
 
 
 def first_of(draws: list[Images], values: list[Any], candidates: Candidates) -> str | None:
-    """The key of the first candidate that every draw agrees with; '' is right, None is none of them."""
+    """The key of the first candidate that every draw agrees with; '' is right, None is none of
+    them."""
     for several in zip(*(candidates(d) for d in draws), strict=True):
         if all(agrees(v, c) for v, (_, c) in zip(values, several, strict=True)):
             return str(several[0][0])
@@ -66,7 +68,8 @@ def first_of(draws: list[Images], values: list[Any], candidates: Candidates) -> 
 
 
 def report(case: Case, keys: tuple[str, ...] | None, depends: str, what: str) -> None:
-    """Name the keys; wait for the function this one is built on; or say that the cause is unknown."""
+    """Name the keys; wait for the function this one is built on; or say that the cause is
+    unknown."""
     if keys:
         for key in keys:
             (case.remark if key == "running_unbiased" else case.wrong)(key, what)

@@ -1,6 +1,8 @@
-"""A whole fully-connected net in one formula, with slots for everything that is commonly wired wrongly.
+"""A whole fully-connected net in one formula, with slots for everything that is commonly wired
+wrongly.
 
-The formula is made of layers. `OURS` are the right ones; a person's own layers, right or wrong, can stand in their
+The formula is made of layers. `OURS` are the right ones; a person's own layers, right or wrong,
+can stand in their
 place: then the net is judged for its wiring alone.
 """
 
@@ -22,7 +24,8 @@ Pick = Mapping[str, Any]
 
 
 class Layers(Protocol):
-    """The layers that a net is made of: each forward gives (out, cache), each backward takes (dout, cache)."""
+    """The layers that a net is made of: each forward gives (out, cache), each backward takes
+    (dout, cache)."""
 
     def affine(self, x: Array, w: Array, b: Array) -> tuple[Array, Any]: ...
     def affine_back(self, dout: Array, cache: Any) -> tuple[Array, Array, Array]: ...
@@ -211,7 +214,8 @@ def compute(d: NetDraw, pick: Pick) -> tuple[Array, ...]:
 
 
 def floored(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Loss and gradients; what is zero up to rounding (b before a batch norm) is made exactly zero."""
+    """Loss and gradients; what is zero up to rounding (b before a batch norm) is made exactly
+    zero."""
     arrays = [value for value in values[1:] if isinstance(value, np.ndarray)]
     floor = 1e-9 * max((float(np.max(np.abs(a), initial=0.0)) for a in arrays), default=0.0)
     return values[0], *(

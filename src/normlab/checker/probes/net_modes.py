@@ -1,4 +1,5 @@
-"""What a net does beside the training pass: test mode, the state it keeps, dropout, and its dtype."""
+"""What a net does beside the training pass: test mode, the state it keeps, dropout, and its
+dtype."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ from normlab.checker.probes.net_running import build, keeps, loss_and_gradients,
 
 
 def examine_test_mode(case: Case, rng: np.random.Generator, names: Names) -> None:
-    """After some training passes, scores of a batch must not depend on who else is in it, but on what was gathered."""
+    """After some training passes, scores of a batch must not depend on who else is in it, but on
+    what was gathered."""
     dims = (7, 6, 5, 4)
     d = net_formulas.draw(rng, dims, 12, "batchnorm")
     net = build(case, dims, "batchnorm")

@@ -24,7 +24,8 @@ LETTERS = {"w": "W", "weight": "W", "weights": "W", "theta": "W", "b": "b", "bia
 
 @dataclass(frozen=True)
 class Names:
-    """What a person calls each parameter; `row` and `column` are vectors kept as (1, D) or (D, 1), `turned` is wᵀ.
+    """What a person calls each parameter; `row` and `column` are vectors kept as (1, D) or (D, 1),
+    `turned` is wᵀ.
 
     `remarks` are said after the wiring: a key, what was seen, and of which parameter.
     """
@@ -111,7 +112,8 @@ def read(case: Case, params: dict[str, Any], dims: tuple[int, ...], kind: str | 
 
 
 def _form(shape: tuple[int, ...], wanted: tuple[int, ...]) -> str:
-    """How a shape differs from the assignment's: not at all, as a row or a column, turned; '' for any other."""
+    """How a shape differs from the assignment's: not at all, as a row or a column, turned; '' for
+    any other."""
     forms = {wanted: "same", (1, *wanted): "row", (*wanted, 1): "column", wanted[::-1]: "turned"}
     return {**forms, wanted: "same"}.get(shape, "")
 
@@ -132,7 +134,8 @@ def _of_names(
 
 
 def _matched(params: dict[str, Any], wanted: dict[str, tuple[int, ...]]) -> dict[str, str]:
-    """The assignment's name of each parameter: by its letters and number, else by its shape alone."""
+    """The assignment's name of each parameter: by its letters and number, else by its shape
+    alone."""
     if all(key in params for key in wanted):
         return {key: key for key in wanted}
     parsed: dict[str, dict[int, str]] = {}

@@ -1,4 +1,5 @@
-"""The regularization of a net, by regression: what reg adds to the loss and to each gradient, layer by layer."""
+"""The regularization of a net, by regression: what reg adds to the loss and to each gradient,
+layer by layer."""
 
 from __future__ import annotations
 
@@ -109,7 +110,8 @@ def _judge_loss(case: Case, rng: np.random.Generator, d: NetDraw, ask: Ask, evid
 
 def _name(case: Case, multiples: dict[str, float], n: int, shares: Iterable[Mistake],
           factors: Iterable[Mistake], evidence: str) -> None:  # fmt: skip
-    """The mistakes behind multiples of the parameters: a common factor, which W, and what is no W."""
+    """The mistakes behind multiples of the parameters: a common factor, which W, and what is no
+    W."""
     extra = {
         key.rstrip("0123456789")
         for key, value in multiples.items()
@@ -126,7 +128,8 @@ def _name(case: Case, multiples: dict[str, float], n: int, shares: Iterable[Mist
 def _keys(
     found: Sequence[float], n: int, shares: Sequence[Mistake], factors: Sequence[Mistake]
 ) -> tuple[str, ...]:
-    """A common factor that leaves whole multiples, then the share of each W; the generic share comes last."""
+    """A common factor that leaves whole multiples, then the share of each W; the generic share
+    comes last."""
     ways: list[tuple[tuple[str, ...], float]] = [((), 1.0)]
     ways += [((m.key,), way["factor"](n)) for m in factors for way in m.ways]
     if all(abs(c) < 1e-5 for c in found):

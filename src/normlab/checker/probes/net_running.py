@@ -16,7 +16,8 @@ from normlab.typing import Array
 
 
 def is_this_assignments(exam: Examination, name: str, widths: str) -> bool:
-    """Whether a class has this assignment's options: an earlier one has a TwoLayerNet of another kind."""
+    """Whether a class has this assignment's options: an earlier one has a TwoLayerNet of another
+    kind."""
     return {"input_dim", widths} <= set(exam.known(name).parameter_names)
 
 

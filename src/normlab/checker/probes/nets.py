@@ -1,4 +1,5 @@
-"""Whole nets: their parameters, the wiring by loss and gradients, regularization, test mode, dropout."""
+"""Whole nets: their parameters, the wiring by loss and gradients, regularization, test mode,
+dropout."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ from normlab.checker.probes.net_running import (
 )
 
 TOLERANCE = 1e-7
-"""Relative; the gradients of biases before a batch norm are exactly zero and compared with the largest gradient."""
+"""Relative; the gradients of biases before a batch norm are exactly zero and compared with the
+largest gradient."""
 
 PLAIN_LAYERS = (
     "affine_forward",
@@ -124,7 +126,8 @@ def _examine_kind(case: Case, rng: np.random.Generator, kind: str) -> None:
 
 
 def _examine_without_gamma(case: Case, rng: np.random.Generator, kind: str, names: Names) -> None:
-    """A norm is asked for and params holds none: not written yet, where the net is the plain one."""
+    """A norm is asked for and params holds none: not written yet, where the net is the plain
+    one."""
     d = net_formulas.draw(rng, SMALL, 6, None)
     plain = loss_and_gradients(case, build(case, SMALL), d, names)
     asked = loss_and_gradients(case, build(case, SMALL, kind), d, names)

@@ -1,4 +1,5 @@
-"""Backward passes of batch norm and layer norm: dx by regression on the terms of its derivation, then the sums."""
+"""Backward passes of batch norm and layer norm: dx by regression on the terms of its derivation,
+then the sums."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ from normlab.typing import Array
 
 @dataclass(frozen=True)
 class Draw:
-    """Inputs of forward and dout, arranged as rows too; `back` brings a row arrangement into x's shape."""
+    """Inputs of forward and dout, arranged as rows too; `back` brings a row arrangement into x's
+    shape."""
 
     given: norm_forward.Draw
     dout: Array
@@ -86,7 +88,8 @@ SUMS = Family(
 
 
 def examine(exam: Examination) -> None:
-    """Judge batchnorm_backward, batchnorm_backward_alt and layernorm_backward, where they are there."""
+    """Judge batchnorm_backward, batchnorm_backward_alt and layernorm_backward, where they are
+    there."""
     batch = {"over": "the batch", "other": "the features", "axis": "axis=0", "n": "N", "d": "D"}
     layer = {"over": "the features", "other": "the batch", "axis": "axis=1", "n": "D", "d": "N"}
     for salt, (name, forward, words) in enumerate((
@@ -178,7 +181,8 @@ def _without_eps(d: Draw) -> Draw:
 def _judge_by_slopes(
     case: Case, forward: str, rng: np.random.Generator, axis: int, gradients: Callable[[Draw], Any]
 ) -> None:
-    """A wrong forward pass has slopes too: the gradients are right if they are these, or the right one's."""
+    """A wrong forward pass has slopes too: the gradients are right if they are these, or the right
+    one's."""
     draws = [draw(rng, n, d, axis) for n, d in ((4, 3), (3, 5))]
     try:
         seen = [(d, gradients(d)) for d in draws]
@@ -279,7 +283,8 @@ def name_all(case: Case, found: Reasons, evidence: str) -> None:
 
 
 def told(case: Case, found: Reasons) -> str:
-    """The three coefficients, in words; on changed terms they may all be 1, and then say nothing."""
+    """The three coefficients, in words; on changed terms they may all be 1, and then say
+    nothing."""
     readings = [written(reading, case.words["n"]) for reading in found.readings]
     if readings == ["1", "1", "1"]:
         return "exactly what this mistake gives"
@@ -289,7 +294,8 @@ def told(case: Case, found: Reasons) -> str:
 
 
 def _is_diagonal(case: Case, d: Draw, dx: Array, found: Reasons | None) -> bool:
-    """Whether each dx element depends on its own dout alone: asked with one element of dout changed."""
+    """Whether each dx element depends on its own dout alone: asked with one element of dout
+    changed."""
     forward = "batchnorm_forward" if d.given.axis == 0 else "layernorm_forward"
     changed = d.dout.copy()
     changed[0, 0] += 1.0

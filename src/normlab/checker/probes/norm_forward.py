@@ -1,6 +1,8 @@
-"""Forward passes that normalize: batch norm in training and testing, its running statistics, layer norm.
+"""Forward passes that normalize: batch norm in training and testing, its running statistics, layer
+norm.
 
-Everything is drawn so that mistakes show: general gamma and beta, eps of order one, N != D and N == D, small
+Everything is drawn so that mistakes show: general gamma and beta, eps of order one, N != D and N
+== D, small
 running variances. The notebook's own cells use gamma = 1, beta = 0, eps = 1e-5, where most hide.
 """
 

@@ -14,7 +14,8 @@ from normlab.checker.probes.update_rules import RULES, STEPS, Draw, Rule
 
 
 def draw(rule: str, rng: np.random.Generator) -> Draw:
-    """A start in the midst of training: a state that is not zero, and options that are not the defaults."""
+    """A start in the midst of training: a state that is not zero, and options that are not the
+    defaults."""
     shape = (3, 4)
     config: dict[str, Any] = {"learning_rate": float(rng.uniform(0.05, 0.3))}
     if rule == "sgd_momentum":
@@ -167,7 +168,8 @@ def _mixtures(
 
 
 def _walk(case: Case, rule: Rule, d: Draw, config: dict[str, Any]) -> tuple[Any, ...]:
-    """w and the state after each step, each given the state that the last one returned, and its own settings."""
+    """w and the state after each step, each given the state that the last one returned, and its
+    own settings."""
     w, path, settings = d.w, [], {k: v for k, v in config.items() if k not in rule.state}
     for dw in d.gradients:
         given = w
@@ -192,7 +194,8 @@ def _walk(case: Case, rule: Rule, d: Draw, config: dict[str, Any]) -> tuple[Any,
 
 
 def _examine_start(case: Case, rule: Rule, d: Draw) -> None:
-    """From a config without any state: zeros, and Adam's count from 0 (or, in some years, from 1)."""
+    """From a config without any state: zeros, and Adam's count from 0 (or, in some years, from
+    1)."""
     config = {k: v for k, v in d.config.items() if k not in rule.state}
     zeros = dict.fromkeys(rule.state, np.zeros_like(d.w))
     try:

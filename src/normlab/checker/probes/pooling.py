@@ -1,4 +1,5 @@
-"""Max pooling, where it is there: windows that are not square, overlap or leave a rest, and ties."""
+"""Max pooling, where it is there: windows that are not square, overlap or leave a rest, and
+ties."""
 
 from __future__ import annotations
 
@@ -78,8 +79,10 @@ BACKWARD = Family(
     _back,
 )
 
+
 def pooled(x: Array, size: int, stride: int, dout: Array | None = None) -> Array:
-    """The maxima of square windows or, given dout, dx with each gradient at its window's first maximum."""
+    """The maxima of square windows or, given dout, dx with each gradient at its window's first
+    maximum."""
     d = Draw(x, (size, size), stride, np.zeros(0) if dout is None else dout)
     return np.asarray(FORWARD.value(d) if dout is None else BACKWARD.value(d))
 
@@ -117,7 +120,8 @@ def examine(exam: Examination) -> None:
 
 
 def _judge(case: Case, family: Family, draws: list[Draw], run: Any, what: str) -> bool:
-    """Judge by the draws on which it does not raise; where it raises on some alone, say on which."""
+    """Judge by the draws on which it does not raise; where it raises on some alone, say on
+    which."""
     seen, failed = [], None
     for d in draws:
         try:

@@ -83,7 +83,8 @@ def _examine_backward(case: Case, draws: list[Draw]) -> None:
 
 
 def _judge_by_slopes(case: Case, draws: list[Draw], run: Callable[[Draw], Any]) -> None:
-    """A wrong forward pass has slopes too: backward is right if it gives these, or the right one's."""
+    """A wrong forward pass has slopes too: backward is right if it gives these, or the right
+    one's."""
     apart = [
         d._replace(x=d.x + 0.1 * np.sign(d.x)) for d in draws
     ]  # no slope is asked for at the kink

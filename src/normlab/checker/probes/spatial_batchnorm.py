@@ -110,7 +110,8 @@ def _examine_forward(case: Case, rng: np.random.Generator) -> None:
 
 
 def _param(d: Images, shape: tuple[int, ...] | None, mode: str = "train") -> dict[str, Any]:
-    """The dict that the function takes, with the running statistics in the shape that the code keeps them in."""
+    """The dict that the function takes, with the running statistics in the shape that the code
+    keeps them in."""
     param = d.flat.param(mode, state=shape is not None)
     for key in ("running_mean", "running_var"):
         if shape is not None and int(np.prod(shape)) == param[key].size:
@@ -119,7 +120,8 @@ def _param(d: Images, shape: tuple[int, ...] | None, mode: str = "train") -> dic
 
 
 def _state_shape(case: Case, d: Images) -> tuple[int, ...]:
-    """The shape of the running mean that a first call makes: (C,), (1, C), (1, C, 1, 1) are one thing."""
+    """The shape of the running mean that a first call makes: (C,), (1, C), (1, C, 1, 1) are one
+    thing."""
     flat = d.flat.running_mean.shape
     try:
         outcome = case.forward(case.function, d.x, d.flat.gamma, d.flat.beta, _param(d, None))[2]
@@ -149,7 +151,8 @@ def _is_composed(case: Case, d: Images, out: Any, mode: str) -> bool:
 
 
 def _examine_composed(case: Case, d: Images, shape: tuple[int, ...]) -> None:
-    """Standing on a wrong batch norm: test mode and the running statistics must be that one's too."""
+    """Standing on a wrong batch norm: test mode and the running statistics must be that one's
+    too."""
     arguments = (d.x, d.flat.gamma, d.flat.beta)
     state = norm_forward.state_of(
         case.forward(case.function, *arguments, _param(d, shape))[2].args[3], d.flat
@@ -315,7 +318,8 @@ def _is_composed_back(case: Case, d: Images, seen: tuple[Any, ...]) -> bool:
 
 
 def _are_slopes(case: Case, rng: np.random.Generator, forward: str) -> bool:
-    """Whether the gradients are the slopes of the person's own forward pass, which is a wrong one."""
+    """Whether the gradients are the slopes of the person's own forward pass, which is a wrong
+    one."""
     d = draw(rng, (2, 3, 2, 1))
 
     def output(x: Array, gamma: Array, beta: Array) -> Array:

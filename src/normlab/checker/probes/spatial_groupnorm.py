@@ -87,7 +87,8 @@ GROUP_SHAPES = (((2, 6, 4, 5), 3), ((3, 6, 2, 4), 2))
 
 
 def _parameters(case: Case, d: Images) -> tuple[Array, Array, int, dict[str, Any]]:
-    """gamma, beta, G and gn_param; gamma is (1, C, 1, 1), or (C,) where only that works: the years differ."""
+    """gamma, beta, G and gn_param; gamma is (1, C, 1, 1), or (C,) where only that works: the years
+    differ."""
     shape = (-1,) if case.exam.fine.get("spatial_groupnorm.flat") else (1, -1, 1, 1)
     return d.flat.gamma.reshape(shape), d.flat.beta.reshape(shape), d.groups, {"eps": d.flat.eps}
 
@@ -166,7 +167,8 @@ def _without_eps(d: Images) -> Images:
 
 
 def _are_slopes(case: Case, rng: np.random.Generator, forward: str) -> bool:
-    """Whether the gradients are the slopes of the person's own forward pass, which is a wrong one."""
+    """Whether the gradients are the slopes of the person's own forward pass, which is a wrong
+    one."""
     d = draw(rng, (2, 4, 1, 2), 2)
     gamma, beta, groups, param = _parameters(case, d)
 
@@ -187,7 +189,8 @@ def _are_slopes(case: Case, rng: np.random.Generator, forward: str) -> bool:
 
 
 def _takes_flat_gamma(case: Case, d: Images) -> bool:
-    """Whether gamma may be (C,) as well, as in some years: then gradients of that shape are the convention."""
+    """Whether gamma may be (C,) as well, as in some years: then gradients of that shape are the
+    convention."""
     outcome = case.exam.subject.call(
         "spatial_groupnorm_forward",
         d.x,
@@ -260,7 +263,8 @@ OVER = tuple(
 
 
 def _over(d: Images, axes: tuple[int, ...], scaled: bool) -> Array:
-    """dx with its two means over other axes of (N, G, C/G, H, W); `scaled` keeps the group's own count."""
+    """dx with its two means over other axes of (N, G, C/G, H, W); `scaled` keeps the group's own
+    count."""
     n, c, h, w = d.x.shape
     shape = (n, d.groups, c // d.groups, h, w)
     x = d.x.reshape(shape)
@@ -274,7 +278,8 @@ def _over(d: Images, axes: tuple[int, ...], scaled: bool) -> Array:
 
 
 def _group_sums(d: Images) -> norm_backward.Draw:
-    """A stand-in whose x̂ is the group norm's, so that dgamma and dbeta are judged by the same family."""
+    """A stand-in whose x̂ is the group norm's, so that dgamma and dbeta are judged by the same
+    family."""
     return _GroupSums(d.flat, rows(d.dout), _group_rows(d), d)
 
 

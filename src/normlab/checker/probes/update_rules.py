@@ -1,4 +1,5 @@
-"""The update rules as formulas with slots: five steps at once, and each part of one step by itself."""
+"""The update rules as formulas with slots: five steps at once, and each part of one step by
+itself."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ Pick = Mapping[str, Any]
 class Draw:
     """A start (w, config) and the gradients of five steps.
 
-    `kept` is what a person's code stored after one step: there each part of the step is judged by itself.
+    `kept` is what a person's code stored after one step: there each part of the step is judged by
+    itself.
     """
 
     w: Array
@@ -30,7 +32,8 @@ class Draw:
 
 
 class Rule(NamedTuple):
-    """A rule: the names of its state, five steps, and families for each stored value and for the step alone."""
+    """A rule: the names of its state, five steps, and families for each stored value and for the
+    step alone."""
 
     state: tuple[str, ...]
     steps: Family
