@@ -105,7 +105,7 @@ def test_everything_is_recorded_and_found_again(data: Dataset, records: Records)
     assert (findings.finished, findings.expected) == (12, 12)
     assert len(records) == 8  # the nets of the second grid are among those of the first
     assert findings.claims[0].seeds == 2
-    assert findings.runs.columns[-1].title == "statistics gap"
+    assert findings.runs.columns[-1].title == "statistics gap, as a power of ten"
     measured = [row[-1] for row in findings.runs.rows if "gap" in row]
     assert len(measured) == 4
     assert None not in measured
