@@ -11,6 +11,7 @@ import json
 import math
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from scipy import stats
 from normlab.data import Dataset
 from normlab.findings import ClaimFinding, Findings
 from normlab.records import Records
-from normlab.specs import History
+from normlab.specs import History, NetSpec, TrainingSpec
 from normlab.studies import grid
 from normlab.studies.catalog import STUDIES
 from normlab.studies.collection import collect
@@ -54,7 +55,7 @@ def history(rng: np.random.Generator) -> History:
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Findings]:
     rng = np.random.default_rng(5)
-    X, y = rng.normal(size=(20, 8)), rng.integers(0, 10, size=20)
+    X, y = rng.normal(size=(20, 1, 8, 8)), rng.integers(0, 10, size=20)
     data = Dataset("made up", X, y, X, y, X, y)
     path = tmp_path_factory.mktemp("rederived") / "records.sqlite"
     studies = list(STUDIES.values())
@@ -104,15 +105,13 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Findings]:
 # From here on nothing of the package is used but the defaults of a spec, which the records leave out.
 
 
-NET = {
-    "kind": "fully connected", "eps": 1e-5, "activation": "relu", "start": "scale", "residual": None,
-    "ghost_batch": None, "statistics": "batch", "norm_noise": 0.0, "norm_momentum": 0.9,
-    "normalization": None, "num_groups": None, "dropout": 1.0, "weight_scale": 0.01, "reg": 0.0, "dtype": "float32",
-}  # fmt: skip
-TRAINING = {
-    "inputs": "raw", "weight_decay": 0.0, "schedule": "constant", "warmup_epochs": 0, "test": False,
-    "batch_size": 100, "num_epochs": 10, "learning_rate": 1e-3, "update_rule": "adam", "lr_decay": 1.0,
-}  # fmt: skip
+def defaults(spec: type) -> dict[str, Any]:
+    """As JSON has them: a setting at its default may be left out of the records."""
+    given = {field.name: field.default for field in fields(spec) if field.default is not MISSING}
+    return json.loads(json.dumps(given))
+
+
+NET, TRAINING = defaults(NetSpec), defaults(TrainingSpec)
 
 READ = {
     "best validation accuracy": lambda h: max(h["val_acc"]),
@@ -218,8 +217,8 @@ def value(
         "max": numbers.max,
         "min": numbers.min,
         "range": lambda: numbers.max() - numbers.min(),
-        "share above": (numbers >= quantity["level"]).mean,
-        "within": (numbers >= numbers.max() - quantity["level"]).mean,
+        "share above": (numbers >= quantity.get("level", 0.0)).mean,
+        "within": (numbers >= numbers.max() - quantity.get("level", 0.0)).mean,
     }[reduce]()
     learned = None
     single = reduce == "mean" and len(chosen) == 1 and "accuracy" in measure
