@@ -97,8 +97,13 @@ def _grouped(
         lines.setdefault(tuple(seen.place[axis] for axis in axes), []).append(seen)
     labels = [study.axis_label(axis) for axis in axes]
     for values, group in lines.items():
-        named = (label.format(value) for label, value in zip(labels, values, strict=True))
+        named = (label.format(_said(value)) for label, value in zip(labels, values, strict=True))
         yield ", ".join(named), group
+
+
+def _said(value: Value) -> Value | str:
+    """A value in the name of a line, with no more digits than tell it from the others."""
+    return f"{value:.3g}" if isinstance(value, float) else value
 
 
 def _series(
