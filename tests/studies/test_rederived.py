@@ -125,7 +125,14 @@ READ = {
     "mean loss": lambda h: float(np.mean([float(value) for value in h["loss"]])),
     "initial loss": lambda h: float(h["loss"][0]),
 }
-ACCURACIES = [name for name in READ if "accuracy" in name]
+PROBED = (
+    "with running statistics",
+    "with recomputed statistics",
+    "at twice the contrast",
+    "in sorted batches",
+    "in mixed batches",
+)
+"""Measures of probes that are accuracies, beside those that say so."""
 
 
 def frozen(settings: dict[str, Any]) -> str:
@@ -221,7 +228,7 @@ def value(
         "within": (numbers >= numbers.max() - quantity.get("level", 0.0)).mean,
     }[reduce]()
     learned = None
-    single = reduce == "mean" and len(chosen) == 1 and "accuracy" in measure
+    single = reduce == "mean" and len(chosen) == 1 and ("accuracy" in measure or measure in PROBED)
     if single and "best training accuracy" in chosen[0][1]:
         learned = bool(chosen[0][1]["best training accuracy"] >= 0.3)
     if "minus" in quantity:
