@@ -1,10 +1,10 @@
 """What pyproject.toml cannot say: the compiled engine is made when normlab is installed.
 
 With Numba in the build environment and something that links, the wheel brings a library for this
-machine's instruction set, and is a wheel for this platform; where that fails, it is a pure wheel, and
-the engine is compiled on first use, or the reference engine trains. NORMLAB_BUILD_ISA names other
-instruction sets, separated by commas, for a wheel that others are to install; there, failing is an
-error.
+machine's instruction set, and is a wheel for this platform; where that fails, it is a pure wheel,
+and the engine is compiled on first use, or the reference engine trains. NORMLAB_BUILD_ISA names
+other instruction sets, separated by commas, for a wheel that others are to install; there, failing
+is an error.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """What may happen to the main job besides SIGKILL: no room, no rights, no handles, a wrong clock, a request to end.
 
-Each time the command must say so in a sentence or do its work all the same; every run that was recorded must still be
-there; and the same command, where nothing is in its way, must end with the undisturbed table.
+Each time the command must say so in a sentence or do its work all the same; every run that was
+recorded must still be there; and the same command, where nothing is in its way, must end with the
+undisturbed table.
 """
 
 from __future__ import annotations
@@ -172,7 +173,8 @@ class Bench:
             out = self.fresh()
             said = self.job(out, terminate_after=rng.uniform(0, 0.8))
             polite += said["code"] == STOPPED
-            # before the job has begun, and after it has ended, the signal does what it does to any program
+            # before the job has begun, and after it has ended, the signal does what it does to any
+            # program
             wrong += (
                 []
                 if said["code"] in (0, -15, STOPPED) and "Traceback" not in said["err"]

@@ -35,7 +35,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     arguments = parser.parse_args()
     data = normlab.data.load(arguments.data, arguments.data_dir)
-    table = Table(title=f"compiled engine against the reference, {arguments.data}, {arguments.seeds} seed(s)")
+    table = Table(
+        title=f"compiled engine against the reference, {arguments.data}, {arguments.seeds} seed(s)"
+    )
     for title in (
         "study", "runs", "float64: losses that differ", "float32: first step", f"first {EARLY} steps",
         "median step", "the reference, nudged", "mean best val. accuracy", "the reference, nudged", "diverged alike",
@@ -44,9 +46,16 @@ def main() -> None:
     for study in studies(tuple(arguments.studies.split(","))):
         specs = grid.runs(study, data.spec, arguments.seeds)
         double = [replace(spec, net=replace(spec.net, dtype="float64")) for spec in specs]
-        nudged = [replace(spec, net=replace(spec.net, weight_scale=_next(spec.net.weight_scale))) for spec in specs]
-        reference, moved, exact = (normlab.train(each, data, engine="reference") for each in (specs, nudged, double))
-        fast, fast_exact = (normlab.train(each, data, engine="compiled") for each in (specs, double))
+        nudged = [
+            replace(spec, net=replace(spec.net, weight_scale=_next(spec.net.weight_scale)))
+            for spec in specs
+        ]
+        reference, moved, exact = (
+            normlab.train(each, data, engine="reference") for each in (specs, nudged, double)
+        )
+        fast, fast_exact = (
+            normlab.train(each, data, engine="compiled") for each in (specs, double)
+        )
         table.add_row(study.name, *_figures(specs, reference, moved, fast, exact, fast_exact))
     Console(width=170).print(table)
 
@@ -61,7 +70,9 @@ def _figures(
 ) -> list[str]:
     pairs = list(zip(exact, fast_exact, strict=True))
     differing = sum(
-        a != b and not np.isnan([a, b]).all() for x, y in pairs for a, b in zip(x.loss, y.loss, strict=True)
+        a != b and not np.isnan([a, b]).all()
+        for x, y in pairs
+        for a, b in zip(x.loss, y.loss, strict=True)
     )
     ours, control = _distances(fast, reference), _distances(moved, reference)
     accuracy, accuracy_moved = (_accuracies(each, reference) for each in (fast, moved))
@@ -90,7 +101,10 @@ def _distances(some: list[History], others: list[History]) -> list[np.ndarray]:
 
 
 def _accuracies(some: list[History], others: list[History]) -> str:
-    differences = [100 * (one.best_val_acc - other.best_val_acc) for one, other in zip(some, others, strict=True)]
+    differences = [
+        100 * (one.best_val_acc - other.best_val_acc)
+        for one, other in zip(some, others, strict=True)
+    ]
     return f"{np.mean(differences):+.2f} ± {np.std(differences) / np.sqrt(len(differences)):.2f} points"
 
 

@@ -2,7 +2,8 @@
 
     python -m proof.backward
 
-Prints, for some shapes and types, the median time of each over alternating rounds, and the median of their ratios.
+Prints, for some shapes and types, the median time of each over alternating rounds, and the median
+of their ratios.
 """
 
 from __future__ import annotations
@@ -32,16 +33,23 @@ def main() -> None:
         for dtype in (np.float32, np.float64):
             rng = np.random.RandomState(0)
             x, dout = rng.randn(N, D).astype(dtype), rng.randn(N, D).astype(dtype)
-            _, cache = batchnorm_forward(x, np.ones(D, dtype), np.zeros(D, dtype), {"mode": "train"})
+            _, cache = batchnorm_forward(
+                x, np.ones(D, dtype), np.zeros(D, dtype), {"mode": "train"}
+            )
             passes = [
                 lambda c=cache, d=dout: batchnorm_backward(d, c),
                 lambda c=cache, d=dout: batchnorm_backward_alt(d, c),
             ]
             calls = max(1, int(SECONDS_A_ROUND / seconds_a_call(passes[0], 2)))
             rounds = [[seconds_a_call(one, calls) for one in passes] for _ in range(ROUNDS)]
-            staged, simplified = (statistics.median(times) * 1e6 for times in zip(*rounds, strict=True))
+            staged, simplified = (
+                statistics.median(times) * 1e6 for times in zip(*rounds, strict=True)
+            )
             ratio = statistics.median(a / b for a, b in rounds)
-            print(f"{f'{N}×{D}':>12} {np.dtype(dtype).name:>8} {staged:10.0f} {simplified:14.0f} {ratio:6.2f}")
+            print(
+                f"{f'{N}×{D}':>12} {np.dtype(dtype).name:>8} {staged:10.0f} {simplified:14.0f} "
+                f"{ratio:6.2f}"
+            )
 
 
 if __name__ == "__main__":

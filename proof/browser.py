@@ -3,7 +3,8 @@
     python -m proof.browser             all of them
     python -m proof.browser --every 10  each tenth
 
-Needs Chromium with chromedriver, Selenium, and Pyodide with NumPy (NORMLAB_PYODIDE or ../shared/pyodide).
+Needs Chromium with chromedriver, Selenium, and Pyodide with NumPy (NORMLAB_PYODIDE or
+../shared/pyodide).
 """
 
 from __future__ import annotations
@@ -40,7 +41,9 @@ def main() -> int:
         with browsing.site(place) as address, browsing.opened() as browser:
             began = time.monotonic()
             browser.get(address)
-            browsing.wait_for(lambda: browser.find_element("id", "state").text.startswith("Ready"), "Python")
+            browsing.wait_for(
+                lambda: browser.find_element("id", "state").text.startswith("Ready"), "Python"
+            )
             print(f"ready after {time.monotonic() - began:.1f} s")
             for name, text in texts.items():
                 (place / "layers.py").write_text(text)

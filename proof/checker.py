@@ -2,8 +2,9 @@
 
     python -m proof.checker [--draws 1000] [--pairs 300] [--seeds 1]
 
-Run from the project's root. Plants every mistake of `tests/checker/mistakes.py` by itself (on several seeds), then
-pairs of mistakes within one function and across functions, then asks the correct styles on many draws.
+Run from the project's root. Plants every mistake of `tests/checker/mistakes.py` by itself (on
+several seeds), then pairs of mistakes within one function and across functions, then asks the
+correct styles on many draws.
 """
 
 from __future__ import annotations
@@ -17,7 +18,16 @@ import numpy as np
 
 from normlab.checker.findings import Report
 from tests.checker.mistakes import PLANTS
-from tests.checker.planting import BASE, STYLES, Plant, examined, outcome, planted, relevant, text_of
+from tests.checker.planting import (
+    BASE,
+    STYLES,
+    Plant,
+    examined,
+    outcome,
+    planted,
+    relevant,
+    text_of,
+)
 
 SOURCE = text_of(*BASE)
 
@@ -37,7 +47,10 @@ def singles(seeds: int) -> None:
     ):
         count = counts[shows]
         total, accused = sum(count.values()), count["accused"]
-        print(f"{label:28} {total:8} {total - count['missed'] - accused:9} {count['named']:6} {accused:8}")
+        print(
+            f"{label:28} {total:8} {total - count['missed'] - accused:9} {count['named']:6} "
+            f"{accused:8}"
+        )
 
 
 def pairs(number: int, *, within: bool) -> None:
@@ -46,7 +59,11 @@ def pairs(number: int, *, within: bool) -> None:
     every = [
         pair
         for pair in combinations(wrong, 2)
-        if not within or (len(pair[0].edits) == len(pair[1].edits) == 1 and set(pair[0].edits) == set(pair[1].edits))
+        if not within
+        or (
+            len(pair[0].edits) == len(pair[1].edits) == 1
+            and set(pair[0].edits) == set(pair[1].edits)
+        )
     ]
     count: Counter[str] = Counter()
     for index in np.random.default_rng(0).permutation(len(every))[:number]:
@@ -62,10 +79,10 @@ def pairs(number: int, *, within: bool) -> None:
     label = "within one function" if within else "anywhere in the file"
     told = sum(count.values()) - count["hidden"]
     print(f"pairs {label}: {told} that differ from either alone; "
-          f"both named {count['both']} ({count['both'] / told:.0%}), "
-          f"one named while the other's function waits for it {count['waits']}, one named {count['one']}, "
-          f"detected only {count['none']}, missed {count['missed']}; "
-          f"not counted: {count['hidden']} that one of the two, "
+          f"both named {count['both']} ({count['both'] / told:.0%}), one named while the other's "
+          f"function waits for it {count['waits']}, one named {count['one']}, detected only "
+          f"{count['none']}, missed {count['missed']}; not counted: {count['hidden']} that one of "
+          "the two, "
           f"or none, would give as well")  # fmt: skip
 
 
@@ -99,15 +116,23 @@ def silence(draws: int) -> None:
         for seed in range(draws):
             for finding in examined(source, seed=seed).findings:
                 if finding.verdict != "right":
-                    accused[f"{style[0]}: {finding.fault or finding.verdict} ({finding.function}), seed {seed}"] += 1
+                    accused[
+                        f"{style[0]}: {finding.fault or finding.verdict} ({finding.function}), "
+                        f"seed {seed}"
+                    ] += 1
     seconds = time.perf_counter() - started
-    print(f"correct styles: {len(STYLES)} x {draws} draws, falsely accused {sum(accused.values())} ({seconds:.0f} s)")
+    print(
+        f"correct styles: {len(STYLES)} x {draws} draws, falsely accused {sum(accused.values())} "
+        f"({seconds:.0f} s)"
+    )
     for told in list(accused)[:20]:
         print("   ", told)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--draws", type=int, default=1000)
     parser.add_argument("--pairs", type=int, default=300)
     parser.add_argument("--seeds", type=int, default=1)

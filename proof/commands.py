@@ -1,7 +1,8 @@
 """The command line under circumstances: a limit, another user, a clock that runs backwards, a signal.
 
-The command is run in a forked child of a process that has run it before, so that every module is loaded: a user without
-rights could not load them from someone else's folder, and it takes a second less.
+The command is run in a forked child of a process that has run it before, so that every module is
+loaded: a user without rights could not load them from someone else's folder, and it takes a second
+less.
 """
 
 from __future__ import annotations
@@ -58,17 +59,25 @@ def command(words: list[str], circumstances: Circumstances) -> Said:
         for file in (out, err):
             file.seek(0)
             texts.append(file.read().decode("utf-8", "replace"))
-    return Said(code=-ended.signal if ended.signal else int(ended.value), out=texts[0], err=texts[1])
+    return Said(
+        code=-ended.signal if ended.signal else int(ended.value), out=texts[0], err=texts[1]
+    )
 
 
 @functools.cache
 def _warm_up() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        for words in (["reproduce", "--out", folder, "--quiet", *REFERENCE], ["results", folder], ["report", folder]):
+        for words in (
+            ["reproduce", "--out", folder, "--quiet", *REFERENCE],
+            ["results", folder],
+            ["report", folder],
+        ):
             with open(os.devnull, "w") as nowhere:
                 ended = _run(words, {}, (nowhere.fileno(), nowhere.fileno()))
             if ended != 0:
-                raise RuntimeError(f"`normlab {' '.join(words)}` ended with {ended} without any circumstances")
+                raise RuntimeError(
+                    f"`normlab {' '.join(words)}` ended with {ended} without any circumstances"
+                )
 
 
 def _run(words: list[str], circumstances: Circumstances, files: tuple[int, int]) -> int:

@@ -3,7 +3,8 @@
     python -m proof.convolutions            a table, processor time of one thread, best of several runs
     python -m proof.convolutions --epoch    an epoch of ThreeLayerConvNet on so many random images of CIFAR-10's size
 
-Times are of this process alone, so that a busy machine moves them little; ratios within one run are what counts.
+Times are of this process alone, so that a busy machine moves them little; ratios within one run are
+what counts.
 """
 
 from __future__ import annotations
@@ -21,9 +22,24 @@ from normlab.nets import ThreeLayerConvNet
 from normlab.solver import Solver
 
 CASES = {
-    "notebook's net: 50 x 3 x 32 x 32, 32 filters 7 x 7, pad 3": ((50, 3, 32, 32), (32, 3, 7, 7), 1, 3),
-    "notebook's timing cell: 100 x 3 x 31 x 31, 25 filters 3 x 3, stride 2": ((100, 3, 31, 31), (25, 3, 3, 3), 2, 1),
-    "second layer: 50 x 16 x 16 x 16, 32 filters 3 x 3, pad 1": ((50, 16, 16, 16), (32, 16, 3, 3), 1, 1),
+    "notebook's net: 50 x 3 x 32 x 32, 32 filters 7 x 7, pad 3": (
+        (50, 3, 32, 32),
+        (32, 3, 7, 7),
+        1,
+        3,
+    ),
+    "notebook's timing cell: 100 x 3 x 31 x 31, 25 filters 3 x 3, stride 2": (
+        (100, 3, 31, 31),
+        (25, 3, 3, 3),
+        2,
+        1,
+    ),
+    "second layer: 50 x 16 x 16 x 16, 32 filters 3 x 3, pad 1": (
+        (50, 16, 16, 16),
+        (32, 16, 3, 3),
+        1,
+        1,
+    ),
     "digits: 50 x 1 x 8 x 8, 16 filters 3 x 3, pad 1": ((50, 1, 8, 8), (16, 1, 3, 3), 1, 1),
 }
 RUNS = 7
@@ -99,7 +115,10 @@ def main() -> None:
     print(f"{machine.processor()}, {kind}, one thread\n")
     with threadpoolctl.threadpool_limits(1):
         if asked.epoch:
-            print(f"an epoch of 49,000 images, from {asked.epoch}: {epoch(asked.epoch):.0f} s of processor time")
+            print(
+                f"an epoch of 49,000 images, from {asked.epoch}: {epoch(asked.epoch):.0f} s of "
+                "processor time"
+            )
             return
         for name in CASES:
             found = measured(name)

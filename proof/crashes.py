@@ -16,7 +16,9 @@ from proof import adversities
 from proof.forking import CAN_FORK, NO_FORK
 from proof.kills import BEFORE_RENAME, OUTSIDE, RENAMED, RENAMING
 
-QUIET = {"PYTHONWARNINGS": "ignore"}  # of joblib, whose helper tells what a killed process left for it to clear away
+QUIET = {
+    "PYTHONWARNINGS": "ignore"
+}  # of joblib, whose helper tells what a killed process left for it to clear away
 
 
 def rows(full: bool) -> Iterator[Measured]:
@@ -56,7 +58,8 @@ def killed_saves(full: bool) -> Measured:
         note=wrong[0]
         if wrong
         else f"{inside} kills struck inside a save: {stages[BEFORE_RENAME]} before the rename, {temporary} of them "
-        f"with the new file half written beside the old, {stages[RENAMING]} in it, {stages[RENAMED]} after it",
+        f"with the new file half written beside the old, {stages[RENAMING]} in it, "
+        f"{stages[RENAMED]} after it",
     )
 
 
@@ -82,12 +85,16 @@ def killed_sweeps(full: bool) -> Measured:
             number += 1
             path = Path(folder, f"{number}.sqlite")
             two = struck["alone"] >= alone
-            found = killed(str(path), 1 + two, rng.uniform(0.3, 1.8) if two else rng.uniform(0, 1.1 * lasts))
+            found = killed(
+                str(path), 1 + two, rng.uniform(0.3, 1.8) if two else rng.uniform(0, 1.1 * lasts)
+            )
             struck["parents" if two else "alone"] += found["alive"]
             struck["half done"] += 0 < found["recorded"] < len(expected) - 1
             again = sweep(str(path), 1)
             wrong += [what for what in (found["wrong"], again) if what]
-            wrong += [] if small_sweep.table(path) == expected else [f"kill {number}: another table"]
+            wrong += (
+                [] if small_sweep.table(path) == expected else [f"kill {number}: another table"]
+            )
         seeds = 10 if full else 2
         sweep(str(undisturbed), 1, seeds)
         expected = small_sweep.table(undisturbed)
@@ -98,7 +105,9 @@ def killed_sweeps(full: bool) -> Measured:
             struck["workers"] += lost
             again = sweep(str(path), 1, seeds)
             wrong += [what for what in (failure, again) if what]
-            wrong += [] if small_sweep.table(path) == expected else [f"kill {number}: another table"]
+            wrong += (
+                [] if small_sweep.table(path) == expected else [f"kill {number}: another table"]
+            )
     kills = struck["alone"] + struck["parents"] + struck["workers"]
     return Measured(
         "crashes",

@@ -1,7 +1,7 @@
 """Records and checkpoints cut short or with a bit flipped, at random places: never taken for good ones.
 
-A damaged file must be refused in a sentence, or give the very content of the whole one: some bits of an SQLite file, of
-free pages and counters, mean nothing to what is stored.
+A damaged file must be refused in a sentence, or give the very content of the whole one: some bits
+of an SQLite file, of free pages and counters, mean nothing to what is stored.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ from proof import kills
 from proof.commands import REFERENCE
 from proof.forking import CAN_FORK, NO_FORK
 
-PROMISE = "a {} cut short or with a flipped bit is refused in a sentence, or gives the very same content"
+PROMISE = (
+    "a {} cut short or with a flipped bit is refused in a sentence, or gives the very same content"
+)
 
 
 def rows(full: bool) -> Iterator[Measured]:
@@ -47,16 +49,22 @@ def checkpoint_row(times: int) -> Measured:
     data = small_sweep.data()
 
     def net() -> FullyConnectedNet:
-        return FullyConnectedNet([4], 64, 10, normalization="batchnorm", rng=np.random.RandomState(0))
+        return FullyConnectedNet(
+            [4], 64, 10, normalization="batchnorm", rng=np.random.RandomState(0)
+        )
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "net.safetensors")
-        solver = Solver(net(), data.as_dict(), rng=np.random.RandomState(0), num_epochs=1, verbose=False)
+        solver = Solver(
+            net(), data.as_dict(), rng=np.random.RandomState(0), num_epochs=1, verbose=False
+        )
         solver.train()
         solver.save(path)
 
         def read() -> object:
-            return Solver.resume(path, net(), data.as_dict(), rng=np.random.RandomState(0), verbose=False)
+            return Solver.resume(
+                path, net(), data.as_dict(), rng=np.random.RandomState(0), verbose=False
+            )
 
         return _row("checkpoint", path, read, lambda _: False, times)
 
@@ -67,7 +75,13 @@ def records_row(times: int) -> Measured:
         path = Path(folder, "records.sqlite")
         kills.sweep(str(path), 1)
         whole = small_sweep.table(path)
-        return _row("records file", path, lambda: small_sweep.table(path), lambda found: found == whole, times)
+        return _row(
+            "records file",
+            path,
+            lambda: small_sweep.table(path),
+            lambda found: found == whole,
+            times,
+        )
 
 
 def command_row(times: int) -> Measured:
@@ -83,15 +97,26 @@ def command_row(times: int) -> Measured:
             def read() -> object:
                 turn = next(turns) % len(words)
                 said = call(words[turn], {})
-                if said["code"] == 2 and said["err"].startswith("normlab: ") and said["err"].count("\n") == 1:
+                if (
+                    said["code"] == 2
+                    and said["err"].startswith("normlab: ")
+                    and said["err"].count("\n") == 1
+                ):
                     raise RecordsError(said["err"])
                 return said == whole[turn] or said
 
-            return _row("records file given to a command", path, read, lambda found: found is True, times)
+            return _row(
+                "records file given to a command", path, read, lambda found: found is True, times
+            )
 
 
 def _row(
-    what: str, path: Path, read: Callable[[], object], same: Callable[[Any], bool], times: int, seed: int = 9
+    what: str,
+    path: Path,
+    read: Callable[[], object],
+    same: Callable[[Any], bool],
+    times: int,
+    seed: int = 9,
 ) -> Measured:
     """Damage the file at `path` again and again, read it, and count refusals and harmless changes."""
     rng, content = random.Random(seed), path.read_bytes()
@@ -124,4 +149,6 @@ def _row(
 
 
 def _not_here() -> Measured:
-    return Measured("files", PROMISE.format("records file given to a command"), "", "", None, 0, note=NO_FORK)
+    return Measured(
+        "files", PROMISE.format("records file given to a command"), "", "", None, 0, note=NO_FORK
+    )

@@ -19,7 +19,11 @@ from normlab.nets import FullyConnectedNet
 from normlab.typing import Array
 
 NEEDS = {"torch": ("torch",), "onnx": ("onnx", "onnxruntime"), "keras": ("h5py", "keras")}
-BACKENDS = ("jax", "torch", "tensorflow")  # PyTorch's multiplies in float32, whatever the layers' type
+BACKENDS = (
+    "jax",
+    "torch",
+    "tensorflow",
+)  # PyTorch's multiplies in float32, whatever the layers' type
 SECONDS = 300
 FEATURES, CLASSES = 6, 4
 
@@ -76,7 +80,10 @@ def trained_nets(
             )
             for _ in range(30):
                 _, grads = net.loss(inputs(rng, 20), rng.randint(CLASSES, size=20))
-                net.params = {name: (value - 0.1 * grads[name]).astype(dtype) for name, value in net.params.items()}
+                net.params = {
+                    name: (value - 0.1 * grads[name]).astype(dtype)
+                    for name, value in net.params.items()
+                }
             nets[f"{normalization}, {dtype}"] = net
     return nets
 
@@ -86,7 +93,9 @@ def inputs(rng: np.random.RandomState, count: int) -> Array:
     return rng.randn(count, FEATURES) * 3 + 1
 
 
-def outputs_there(library: str, nets: dict[str, FullyConnectedNet], X: Array, folder: Path) -> dict[str, Array]:
+def outputs_there(
+    library: str, nets: dict[str, FullyConnectedNet], X: Array, folder: Path
+) -> dict[str, Array]:
     """Each net's scores of X, computed by the library from the exported file. Raises RuntimeError where it fails."""
     jobs = []
     for number, net in enumerate(nets.values()):

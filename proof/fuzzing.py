@@ -1,7 +1,8 @@
 """Every reader against mutated input: anything but a value or a documented error, a hang or a swelling is a crash.
 
-The targets here are also those of `tests/fuzz/coverage_guided.py`, which lets atheris steer by the code reached. This
-module mutates blindly, but knows what real files look like and which words mean something to each reader.
+The targets here are also those of `tests/fuzz/coverage_guided.py`, which lets atheris steer by the
+code reached. This module mutates blindly, but knows what real files look like and which words mean
+something to each reader.
 """
 
 from __future__ import annotations

@@ -27,7 +27,8 @@ from proof.forking import Ended, in_a_child
 
 # Where in a save the child is; it tells its parent through shared memory, which outlives it.
 OUTSIDE, BEFORE_RENAME, RENAMING, RENAMED = range(4)
-# In checkpoints of three sizes, from some kB, which a save mostly waits for the disk with, to a few hundred.
+# In checkpoints of three sizes, from some kB, which a save mostly waits for the disk with, to a few
+# hundred.
 NUMBERS = [np.random.RandomState(size).rand(size) for size in (100, 5_000, 50_000)]
 
 
@@ -64,12 +65,19 @@ def save_killed(folder: str, after: float) -> KilledSave:
     temporary = [part for part in Path(folder).iterdir() if part != path]
     for part in temporary:
         part.unlink()
-    return KilledSave(stage=stage, temporary=len(temporary), wrong=_wrong_with(path, stage, max(saved, first)))
+    return KilledSave(
+        stage=stage, temporary=len(temporary), wrong=_wrong_with(path, stage, max(saved, first))
+    )
 
 
 def _wrong_with(path: Path, stage: int, saved: int) -> str | None:
     """The checkpoint must be the last saved or the one being saved, by where the kill struck, bit for bit."""
-    expected = {OUTSIDE: (saved,), BEFORE_RENAME: (saved,), RENAMING: (saved, saved + 1), RENAMED: (saved + 1,)}[stage]
+    expected = {
+        OUTSIDE: (saved,),
+        BEFORE_RENAME: (saved,),
+        RENAMING: (saved, saved + 1),
+        RENAMED: (saved + 1,),
+    }[stage]
     try:
         tensors, state = checkpoints.load(path)
     except RecordsError as error:
@@ -78,7 +86,9 @@ def _wrong_with(path: Path, stage: int, saved: int) -> str | None:
     if epoch not in expected:
         return f"it is of epoch {epoch}, and should be of {' or '.join(map(str, expected))}"
     whole = content(epoch)
-    if tensors.keys() != whole.keys() or any(tensors[name].tobytes() != whole[name].tobytes() for name in whole):
+    if tensors.keys() != whole.keys() or any(
+        tensors[name].tobytes() != whole[name].tobytes() for name in whole
+    ):
         return f"its tensors are not those of epoch {epoch}"
     return None
 
@@ -108,7 +118,13 @@ def sweep(path: str, workers: int, seeds: int = 2) -> str | None:
     """Train what is missing in the records at `path`; a sentence where runs were set aside."""
     with Records(path) as records:
         try:
-            train(small_sweep.specs(seeds), small_sweep.data(), records=records, workers=workers, engine="reference")
+            train(
+                small_sweep.specs(seeds),
+                small_sweep.data(),
+                records=records,
+                workers=workers,
+                engine="reference",
+            )
         except LostRunsError as error:
             return str(error)
     return None
@@ -125,7 +141,9 @@ def sweep_killed(path: str, workers: int, after: float) -> KilledSweep:
         except RecordsError as error:  # killed before there was a table in the file
             if "holds no records" not in str(error):
                 return KilledSweep(alive=True, recorded=0, wrong=str(error))
-    return KilledSweep(alive=ended.signal == signal.SIGKILL, recorded=recorded, wrong=_failure(ended))
+    return KilledSweep(
+        alive=ended.signal == signal.SIGKILL, recorded=recorded, wrong=_failure(ended)
+    )
 
 
 def sweep_losing_workers(path: str, seeds: int, most: int, seed: int) -> tuple[int, str | None]:
@@ -140,7 +158,9 @@ def sweep_losing_workers(path: str, seeds: int, most: int, seed: int) -> tuple[i
     return struct.unpack("<i", group[4:])[0], _failure(ended)
 
 
-def _sweep_in_a_group(path: str, workers: int, seeds: int = 2, group: mmap.mmap | None = None) -> str | None:
+def _sweep_in_a_group(
+    path: str, workers: int, seeds: int = 2, group: mmap.mmap | None = None
+) -> str | None:
     os.setsid()
     if group is not None:
         group[:4] = struct.pack("<i", os.getpid())
@@ -174,6 +194,8 @@ def _workers_of(parent: int) -> list[int]:
     """The worker processes of a process; none of process 0."""
     try:
         children = psutil.Process(parent).children() if parent else []
-        return [each.pid for each in children if any("popen_loky" in word for word in each.cmdline())]
+        return [
+            each.pid for each in children if any("popen_loky" in word for word in each.cmdline())
+        ]
     except psutil.Error:  # one has just ended
         return []

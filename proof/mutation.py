@@ -3,9 +3,9 @@
     mutmut run
     python -m proof.mutation [--survivors]
 
-Run from the project's root, after `mutmut run`. Prints a line a file; then each surviving mutant whose changed line
-does not stand in docs/mutation.md (with --survivors: every one). Exits with status 1 if there is an unexplained one, or
-if a mutant has not been tried.
+Run from the project's root, after `mutmut run`. Prints a line a file; then each surviving mutant
+whose changed line does not stand in docs/mutation.md (with --survivors: every one). Exits with
+status 1 if there is an unexplained one, or if a mutant has not been tried.
 """
 
 from __future__ import annotations
@@ -37,14 +37,22 @@ def change(mutant: str, source: Path) -> tuple[str, str]:
     """What the mutant has lost and gained, each on one line."""
     from mutmut.mutation.diff_apply import get_diff_for_mutant
 
-    lines = [line for line in get_diff_for_mutant(mutant, path=source).splitlines() if line[:3] not in ("---", "+++")]
+    lines = [
+        line
+        for line in get_diff_for_mutant(mutant, path=source).splitlines()
+        if line[:3] not in ("---", "+++")
+    ]
     lost, gained = ([line[1:].strip() for line in lines if line.startswith(sign)] for sign in "-+")
     return " ".join(lost), " ".join(gained)
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--survivors", action="store_true", help="print every survivor, explained or not")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--survivors", action="store_true", help="print every survivor, explained or not"
+    )
     asked = parser.parse_args()
     found = verdicts()
     if not found:
@@ -69,7 +77,10 @@ def main() -> int:
             unexplained = verdict != "survived" or gained not in explained
             left += unexplained
             if unexplained or asked.survivors:
-                print(f"\n{mutant}: {verdict}{', unexplained' * unexplained}\n    - {lost}\n    + {gained}")
+                print(
+                    f"\n{mutant}: {verdict}{', unexplained' * unexplained}\n    - {lost}\n    + "
+                    f"{gained}"
+                )
     print(f"\n{left} mutants neither killed nor explained")
     return 1 if left else 0
 
@@ -77,7 +88,14 @@ def main() -> int:
 def row(name: str, count: Counter[str]) -> str:
     """A line of the table; a mutant that ran into the time limit was noticed, like a killed one."""
     noticed, tried = count["killed"] + count["timeout"], count.total()
-    cells = (name, tried, count["killed"], count["timeout"], tried - noticed, f"{100 * noticed / tried:.1f} %")
+    cells = (
+        name,
+        tried,
+        count["killed"],
+        count["timeout"],
+        tried - noticed,
+        f"{100 * noticed / tried:.1f} %",
+    )
     return f"| {' | '.join(map(str, cells))} |"
 
 

@@ -19,9 +19,11 @@ from normlab.selftest.measured import Measured
 from normlab.typing import Array
 from proof.elsewhere import inputs, missing, outputs_there, run_elsewhere, trained_nets
 
-# Largest difference over largest output that rounding explains: some units in the last place, over four layers.
+# Largest difference over largest output that rounding explains: some units in the last place, over
+# four layers.
 BOUNDS = {"float32": 2e-6, "float64": 1e-12}
-# ONNX stores eps as a float32, which moves a float64 net's outputs by up to 1.3e-8 * eps / (var + eps).
+# ONNX stores eps as a float32, which moves a float64 net's outputs by up to 1.3e-8 * eps / (var +
+# eps).
 ONNX_FLOAT64 = 1e-10
 PACKAGES = {"torch": "", "onnx": "onnx", "keras": "h5py"}
 
@@ -104,12 +106,21 @@ def _outputs(library: str, nets: dict[str, FullyConnectedNet]) -> Measured:
         X = inputs(randomness.generator(7), 200)
         found = outputs_there(library, nets, X, folder)
         errors = {name: relative_difference(found[name], net.loss(X)) for name, net in nets.items()}
-        types = {name: "float32" if name in narrow else str(net.dtype) for name, net in nets.items()}
-        largest = {dtype: max(error for name, error in errors.items() if types[name] == dtype) for dtype in BOUNDS}
+        types = {
+            name: "float32" if name in narrow else str(net.dtype) for name, net in nets.items()
+        }
+        largest = {
+            dtype: max(error for name, error in errors.items() if types[name] == dtype)
+            for dtype in BOUNDS
+        }
         holds = largest["float32"] <= BOUNDS["float32"] and largest["float64"] <= wide
         measured = ", ".join(f"{error:.1e} ({dtype})" for dtype, error in largest.items())
         note = f"worst: {max(errors, key=lambda name: errors[name])}"
-        note += "; norms of float64 nets count as float32, in which Keras computes them" if narrow else ""
+        note += (
+            "; norms of float64 nets count as float32, in which Keras computes them"
+            if narrow
+            else ""
+        )
         return Measured("conversion", promise, bound, measured, holds, len(nets), note=note)
 
     return _in_a_folder(library, promise, bound, measure)
@@ -147,7 +158,8 @@ def _running_variance() -> Measured:
 def _cut_short(library: str, times: int) -> Measured:
     """A file cut off anywhere. HDF5 is opened in a process a file, so that its share of the files is smaller.
 
-    An ONNX file has no length of its own: cut between the graph and the metadata it is still a whole model.
+    An ONNX file has no length of its own: cut between the graph and the metadata it is still a
+    whole model.
     """
     promise = f"{LIBRARIES[library].TITLE}'s file cut short anywhere is refused in a sentence, or the whole net"
     times = times // 10 if library == "keras" else times
@@ -155,7 +167,9 @@ def _cut_short(library: str, times: int) -> Measured:
 
     def measure(_: Path) -> Measured:
         module = LIBRARIES[library]
-        net = FullyConnectedNet([5], input_dim=3, num_classes=2, normalization="batchnorm", rng=randomness.generator(0))
+        net = FullyConnectedNet(
+            [5], input_dim=3, num_classes=2, normalization="batchnorm", rng=randomness.generator(0)
+        )
         content = module.to_bytes(take_apart(net))
         right = 0
         for number in range(times):
@@ -181,4 +195,6 @@ def _in_a_folder(
         try:
             return measure(Path(folder))
         except RuntimeError as error:
-            return Measured("conversion", promise, bound, f"{library} failed", False, 0, note=str(error))
+            return Measured(
+                "conversion", promise, bound, f"{library} failed", False, 0, note=str(error)
+            )

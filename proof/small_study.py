@@ -19,7 +19,10 @@ TINY = Study(
     grids=(
         Grid(
             {"hidden_dims": (20, 20), "weight_scale": 0.02, "num_epochs": 2},
-            (over_norms(None, "batchnorm"), over_field("batch size", "batch_size", (10, 50), "Batch size")),
+            (
+                over_norms(None, "batchnorm"),
+                over_field("batch size", "batch_size", (10, 50), "Batch size"),
+            ),
         ),
     ),
     measures=("best validation accuracy",),
@@ -52,7 +55,9 @@ def main() -> None:
 
 @functools.cache  # it is looked up once, while there are file handles to do so
 def _program() -> Callable[[], object]:
-    program: Callable[[], object] = next(iter(entry_points(group="console_scripts", name="normlab"))).load()
+    program: Callable[[], object] = next(
+        iter(entry_points(group="console_scripts", name="normlab"))
+    ).load()
     return program
 
 

@@ -392,8 +392,9 @@ def main() -> int:
         print(f"{len(inputs):5}  {where}\n       {inputs[0]}")
     raw = sum(map(len, tally.raw.values()))
     print(
-        f"{len(calls)} calls, {tally.inputs:,} inputs in {time.perf_counter() - began:.0f} s: {tally.refused:,} "
-        f"refused in a sentence, {raw:,} raw exceptions in {len(tally.raw)} places"
+        f"{len(calls)} calls, {tally.inputs:,} inputs in {time.perf_counter() - began:.0f} s: "
+        f"{tally.refused:,} refused in a sentence, {raw:,} raw exceptions in {len(tally.raw)} "
+        "places"
     )
     return int(bool(raw))
 

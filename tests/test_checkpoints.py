@@ -18,18 +18,30 @@ from hypothesis.extra import numpy as arrays
 from normlab import checkpoints, randomness
 from normlab.errors import OptionError, RecordsError
 
-STATE = {"iteration": 40, "epoch": 2, "best_val_acc": 0.1 + 0.2, "settings": {"update_rule": "adam", "reg": None}}
+STATE = {
+    "iteration": 40,
+    "epoch": 2,
+    "best_val_acc": 0.1 + 0.2,
+    "settings": {"update_rule": "adam", "reg": None},
+}
 
 
 def tensors():
     rng = randomness.generator(0)
-    return {"params/W1": rng.randn(3, 4).astype(np.float32), "optim/W1/m": rng.randn(3, 4), "y": np.arange(5)}
+    return {
+        "params/W1": rng.randn(3, 4).astype(np.float32),
+        "optim/W1/m": rng.randn(3, 4),
+        "y": np.arange(5),
+    }
 
 
 def same(one, other):
     return (
         one.keys() == other.keys()
-        and all(one[name].dtype == other[name].dtype and one[name].shape == other[name].shape for name in one)
+        and all(
+            one[name].dtype == other[name].dtype and one[name].shape == other[name].shape
+            for name in one
+        )
         and all(one[name].tobytes() == other[name].tobytes() for name in one)
     )
 
@@ -46,7 +58,9 @@ def test_what_was_saved_comes_back_to_the_bit(tmp_path):
 @settings(max_examples=50, deadline=None)
 @given(
     array=arrays.arrays(
-        dtype=st.sampled_from([np.float64, np.float32, np.int64, np.uint8, np.bool_, np.dtype(">f8")]),
+        dtype=st.sampled_from(
+            [np.float64, np.float32, np.int64, np.uint8, np.bool_, np.dtype(">f8")]
+        ),
         shape=arrays.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4),
     ),
     turned=st.booleans(),
@@ -61,7 +75,12 @@ def test_any_array_of_numbers_survives(tmp_path_factory, array, turned):
 
 
 def test_floats_that_are_not_finite_survive_in_state_and_tensors(tmp_path):
-    values = {"nan": math.nan, "inf": math.inf, "negative": [-math.inf, -0.0], "numpy": np.float32(0.1)}
+    values = {
+        "nan": math.nan,
+        "inf": math.inf,
+        "negative": [-math.inf, -0.0],
+        "numpy": np.float32(0.1),
+    }
     path = checkpoints.save(tmp_path / "n", {"x": np.array([np.nan, np.inf, -0.0])}, values)
     loaded, state = checkpoints.load(path)
     assert math.isnan(state["nan"])
@@ -105,7 +124,9 @@ def test_a_missing_file_is_a_sentence(tmp_path):
         checkpoints.load(tmp_path / "absent")
 
 
-@pytest.mark.parametrize("content", [b"", b"hello", b"\xff" * 100, b"[]".rjust(10, b"\0"), bytes(64)])
+@pytest.mark.parametrize(
+    "content", [b"", b"hello", b"\xff" * 100, b"[]".rjust(10, b"\0"), bytes(64)]
+)
 def test_what_is_no_checkpoint_is_a_sentence(tmp_path, content):
     (tmp_path / "x").write_bytes(content)
     with pytest.raises(RecordsError, match="is not a checkpoint of normlab"):
@@ -152,7 +173,9 @@ def test_a_newer_format_says_to_update(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoints, "VERSION", checkpoints.VERSION + 1)
     path = checkpoints.save(tmp_path / "net", tensors(), STATE)
     monkeypatch.undo()
-    with pytest.raises(RecordsError, match=r"format version 2, and this normlab reads version 1: update"):
+    with pytest.raises(
+        RecordsError, match=r"format version 2, and this normlab reads version 1: update"
+    ):
         checkpoints.load(path)
 
 
@@ -167,7 +190,9 @@ def test_a_folder_that_does_not_exist_is_a_sentence(tmp_path):
 def test_a_full_disk_leaves_the_old_checkpoint(tmp_path):
     path = checkpoints.save(tmp_path / "net", tensors(), STATE)
     _, hard = limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))  # to the writer, a disk with 10 kB left
+    resource.setrlimit(
+        resource.RLIMIT_FSIZE, (10_000, hard)
+    )  # to the writer, a disk with 10 kB left
     try:
         with pytest.raises(RecordsError, match="untouched"):
             checkpoints.save(path, {"large": np.zeros(10_000)}, {})
@@ -193,7 +218,9 @@ def test_killed_while_saving_leaves_a_whole_checkpoint(tmp_path):
     path = tmp_path / "net"
     waits = randomness.generator(5).uniform(0, 0.02, size=10)
     for wait in waits:
-        process = subprocess.Popen([sys.executable, "-c", SAVE_FOR_EVER, path], stdout=subprocess.PIPE)
+        process = subprocess.Popen(
+            [sys.executable, "-c", SAVE_FOR_EVER, path], stdout=subprocess.PIPE
+        )
         process.stdout.readline()  # one is saved
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(wait)

@@ -16,7 +16,9 @@ from normlab import nets
 from normlab.compat import alias, unalias
 from normlab.errors import OptionError
 
-MODULES = [info.name.removeprefix("cs682.") for info in pkgutil.walk_packages(cs682.__path__, "cs682.")]
+MODULES = [
+    info.name.removeprefix("cs682.") for info in pkgutil.walk_packages(cs682.__path__, "cs682.")
+]
 
 
 @pytest.fixture
@@ -34,7 +36,10 @@ def OldNet(cs231n):  # noqa: ARG001
 @pytest.mark.usefixtures("cs231n")
 @pytest.mark.parametrize("module", MODULES)
 def test_every_public_object_is_the_same(module):
-    new, old = importlib.import_module(f"cs231n.{module}"), importlib.import_module(f"cs682.{module}")
+    new, old = (
+        importlib.import_module(f"cs231n.{module}"),
+        importlib.import_module(f"cs682.{module}"),
+    )
     assert new.__all__ == old.__all__
     differing = [name for name in old.__all__ if getattr(new, name) is not getattr(old, name)]
     assert differing == (["FullyConnectedNet"] if module.endswith("fc_net") else [])
@@ -44,13 +49,10 @@ def test_every_public_object_is_the_same(module):
 def test_the_usual_ways_to_import():
     brought: dict[str, object] = {}
     exec(
-        "import cs231n\n"
-        "import cs231n.layers as L\n"
-        "from cs231n import optim\n"
-        "from cs231n.classifiers import fc_net\n"
-        "import cs231n.classifiers.fc_net as f\n"
-        "from cs231n.classifiers.fc_net import *\n"
-        "from cs231n.gradient_check import eval_numerical_gradient, eval_numerical_gradient_array\n",
+        "import cs231n\nimport cs231n.layers as L\nfrom cs231n import optim\nfrom "
+        "cs231n.classifiers import fc_net\nimport cs231n.classifiers.fc_net as f\nfrom "
+        "cs231n.classifiers.fc_net import *\nfrom cs231n.gradient_check import "
+        "eval_numerical_gradient, eval_numerical_gradient_array\n",
         brought,
     )
     assert brought["L"] is importlib.import_module("cs682.layers")
@@ -105,7 +107,9 @@ def test_an_existing_package_is_not_hidden_unless_told(tmp_path, monkeypatch):
     (tmp_path / "mysolution" / "__init__.py").write_text("mine = True\n")
     (tmp_path / "mysolution" / "layers.py").write_text("mine = True\n")
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(OptionError, match=r"there is a package 'mysolution' already, in .*mysolution.*--shadow"):
+    with pytest.raises(
+        OptionError, match=r"there is a package 'mysolution' already, in .*mysolution.*--shadow"
+    ):
         alias("mysolution")
     mine = importlib.import_module("mysolution.layers")
     assert mine.mine
@@ -135,9 +139,17 @@ def test_a_folder_of_data_hides_nothing(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("old", "new", "sentence"),
     [
-        ({"use_batchnorm": True}, {"normalization": "batchnorm"}, "is today normalization='batchnorm'"),
+        (
+            {"use_batchnorm": True},
+            {"normalization": "batchnorm"},
+            "is today normalization='batchnorm'",
+        ),
         ({"use_batchnorm": False}, {}, "is today normalization=None"),
-        ({"normalization": True}, {"normalization": "batchnorm"}, "is today normalization='batchnorm'"),
+        (
+            {"normalization": True},
+            {"normalization": "batchnorm"},
+            "is today normalization='batchnorm'",
+        ),
         ({"dropout": 0}, {}, "dropout=0 for no dropout is today dropout=1"),
         ({"dropout_keep_ratio": 0.25}, {"dropout": 0.25}, "dropout_keep_ratio= is today dropout="),
     ],
@@ -156,13 +168,17 @@ def test_old_keywords_give_todays_net_and_a_warning(OldNet, old, new, sentence):
 
 
 def test_old_keywords_by_position(OldNet):
-    with pytest.warns(DeprecationWarning, match="normalization='batchnorm'; dropout=0 for no dropout"):
+    with pytest.warns(
+        DeprecationWarning, match="normalization='batchnorm'; dropout=0 for no dropout"
+    ):
         net = OldNet([7], 5, 10, 0, True, 0.5)
     assert (net.normalization, net.use_dropout, net.reg) == ("batchnorm", False, 0.5)
 
 
 def test_a_drop_probability_of_an_old_year_is_pointed_out(OldNet):
-    with pytest.warns(DeprecationWarning, match="if it should be that of dropping one, write dropout=0.75"):
+    with pytest.warns(
+        DeprecationWarning, match="if it should be that of dropping one, write dropout=0.75"
+    ):
         net = OldNet([7], 5, dropout=0.25, use_batchnorm=False)
     assert net.dropout_param["p"] == 0.25
 
@@ -177,7 +193,9 @@ def test_todays_words_need_no_warning(OldNet):
 
 
 def test_old_and_new_words_together_are_refused(OldNet):
-    with pytest.raises(OptionError, match="got both use_batchnorm=True and normalization='layernorm'"):
+    with pytest.raises(
+        OptionError, match="got both use_batchnorm=True and normalization='layernorm'"
+    ):
         OldNet([7], 5, use_batchnorm=True, normalization="layernorm")
     with pytest.raises(OptionError, match="got both dropout_keep_ratio"):
         OldNet([7], 5, dropout_keep_ratio=0.5, dropout=0.5)

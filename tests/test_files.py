@@ -52,8 +52,9 @@ def test_killed_while_writing_the_file_is_old_or_new_never_a_part(tmp_path):
     size = 3_000_000
     path.write_bytes(bytes([255]) * size)
     code = (
-        "import sys; from normlab.files import write_atomically; print('ready', flush=True)\n"
-        "for round in range(10**6): write_atomically(sys.argv[1], bytes([round % 251]) * int(sys.argv[2]))"
+        "import sys; from normlab.files import write_atomically; print('ready', flush=True)\nfor "
+        "round in range(10**6): write_atomically(sys.argv[1], bytes([round % 251]) * "
+        "int(sys.argv[2]))"
     )
     for delay in (0.0, 0.003, 0.01, 0.02, 0.05):
         with subprocess.Popen(

@@ -12,12 +12,19 @@ import pytest
 from normlab import handover
 from normlab.handover import Handle, handed_over, taken
 
-needs_memory_files = pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="no anonymous files on this system")
+needs_memory_files = pytest.mark.skipif(
+    not hasattr(os, "memfd_create"), reason="no anonymous files on this system"
+)
 
 
 def made_up(seed=0):
     rng = np.random.RandomState(seed)
-    return {"X": rng.randn(7, 5), "y": rng.randint(0, 3, 7), "empty": np.zeros((0, 4)), "turned": rng.randn(4, 3).T}
+    return {
+        "X": rng.randn(7, 5),
+        "y": rng.randint(0, 3, 7),
+        "empty": np.zeros((0, 4)),
+        "turned": rng.randn(4, 3).T,
+    }
 
 
 def same(a, b):
@@ -86,9 +93,13 @@ def test_without_such_files_the_object_itself_is_given(monkeypatch, missing):
         assert taken(given) is value
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device here on which nothing can be written")
+@pytest.mark.skipif(
+    not Path("/dev/full").exists(), reason="no device here on which nothing can be written"
+)
 def test_where_no_memory_is_left_for_it_the_object_itself_is_given(monkeypatch):
-    monkeypatch.setattr(os, "memfd_create", lambda _: os.open("/dev/full", os.O_WRONLY), raising=False)
+    monkeypatch.setattr(
+        os, "memfd_create", lambda _: os.open("/dev/full", os.O_WRONLY), raising=False
+    )
     for length in (1, 100_000):  # refused as it is flushed, and as it is written
         value = {"numbers": np.zeros(length)}
         with handed_over(value) as given:

@@ -46,10 +46,13 @@ def run(functions, x, gamma, beta, dout, **settings):
 def error(ours, theirs, scale=None):
     """Largest difference over the largest value (or `scale`)."""
     theirs = np.asarray(theirs, np.longdouble)
-    return float(np.max(np.abs(ours - theirs)) / (np.max(np.abs(theirs)) if scale is None else scale))
+    return float(
+        np.max(np.abs(ours - theirs)) / (np.max(np.abs(theirs)) if scale is None else scale)
+    )
 
 
-# One rounding to the result's type, after sums that differ by float64's: half a unit of float32, a few of float64.
+# One rounding to the result's type, after sums that differ by float64's: half a unit of float32, a
+# few of float64.
 @pytest.mark.parametrize(("dtype", "tolerance"), [(np.float32, 1.2e-7), (np.float64, 4e-15)])
 @pytest.mark.parametrize("mean", [0.0, 1e4])
 @pytest.mark.parametrize("shape", SHAPES)
@@ -60,7 +63,9 @@ def test_the_results_are_the_reference_s(norm, shape, mean, dtype, tolerance):
     spread = np.var(x.astype(np.float64), axis=0 if norm == "batch norm" else 1)
     size_of_dx = np.max(np.abs(gamma)) * np.max(np.abs(dout)) / np.sqrt(spread.min() + 1e-5)
     scales = (None, size_of_dx, np.sqrt(len(x)) * np.max(np.abs(dout)) * 3, None)
-    for ours, theirs, scale in zip(run(FUSED[norm], *given), run(REFERENCE[norm], *given), scales, strict=True):
+    for ours, theirs, scale in zip(
+        run(FUSED[norm], *given), run(REFERENCE[norm], *given), scales, strict=True
+    ):
         assert ours.dtype == dtype
         assert error(ours, theirs, scale) < tolerance
 
@@ -92,7 +97,9 @@ def test_no_digits_are_lost_to_a_large_mean(norm, dtype, ratio, promise, order):
 @pytest.mark.parametrize("scale", [1e-40, 1e-30, 1e-15, 1e15, 1e30, 1e37])
 def test_no_digits_are_lost_to_a_scale(norm, scale):
     x = (np.random.RandomState(1).randn(60, 40) * scale).astype(np.float32)
-    out, _ = FUSED[norm][0](x, np.ones(40, np.float32), np.zeros(40, np.float32), {"mode": "train", "eps": 0})
+    out, _ = FUSED[norm][0](
+        x, np.ones(40, np.float32), np.zeros(40, np.float32), {"mode": "train", "eps": 0}
+    )
     assert error(out, exact(x, 0 if norm == "batch norm" else 1)) <= 1e-7
 
 
@@ -121,7 +128,9 @@ def test_large_arrays_go_past_the_caches_to_the_same_bits(norm):
     x, gamma, beta, dout = arguments((2048, 1024), np.float32)
     few = slice(0, 64)
     ours = run(FUSED[norm], x, gamma, beta, dout)
-    if norm == "batch norm":  # a column does not know its neighbours; but it does know how many rows are added at once
+    if (
+        norm == "batch norm"
+    ):  # a column does not know its neighbours; but it does know how many rows are added at once
         theirs = run(REFERENCE[norm], x[:, few].copy(), gamma[few], beta[few], dout[:, few].copy())
         for a, b in zip(ours, theirs, strict=True):
             assert error(a[..., few], b) < 1.2e-7
@@ -144,7 +153,11 @@ def test_running_statistics_follow_and_test_mode_uses_them():
     out, cache = kernels.batchnorm_forward(x, gamma, beta, ours)
     book_out, book_cache = layers.batchnorm_forward(x, gamma, beta, theirs)
     assert error(out, book_out) < 1.2e-7
-    for a, b in zip(kernels.batchnorm_backward(dout, cache), layers.batchnorm_backward(dout, book_cache), strict=True):
+    for a, b in zip(
+        kernels.batchnorm_backward(dout, cache),
+        layers.batchnorm_backward(dout, book_cache),
+        strict=True,
+    ):
         assert error(a, b) < 5e-7
 
 
@@ -174,7 +187,9 @@ def test_what_the_book_is_left_with_goes_where_it_is_told(norm):
     target = np.zeros_like(x)
     out, _ = FUSED[norm][0](x, gamma, beta, {"mode": "train"}, out=target)
     assert out is target
-    assert np.array_equal(out, REFERENCE[norm][0](x, gamma, beta, {"mode": "train"})[0], equal_nan=True)
+    assert np.array_equal(
+        out, REFERENCE[norm][0](x, gamma, beta, {"mode": "train"})[0], equal_nan=True
+    )
 
 
 @pytest.mark.parametrize("n", [2, 15, 17, 50, 67, 300, 1100])
@@ -183,10 +198,14 @@ def test_every_row_is_counted_once_whatever_the_chunks(n):
     for dtype in (np.float32, np.float64):
         x, gamma, beta, dout = arguments((n, 20), dtype)
         for functions in FUSED.values():
-            assert np.array_equal(run(functions, x, gamma, beta, np.ones_like(dout), threads=2)[3], np.full(20, n))
+            assert np.array_equal(
+                run(functions, x, gamma, beta, np.ones_like(dout), threads=2)[3], np.full(20, n)
+            )
 
 
-@pytest.mark.filterwarnings("ignore::normlab.errors.NonFiniteWarning")  # such a variance is no number to keep
+@pytest.mark.filterwarnings(
+    "ignore::normlab.errors.NonFiniteWarning"
+)  # such a variance is no number to keep
 @pytest.mark.parametrize("scale", [1e-200, 1e-160, 1e200, 1e300])
 def test_squares_beyond_float64_are_the_reference_s(norm, scale):
     x, gamma, beta, _ = arguments((9, 20), np.float64)
@@ -258,7 +277,10 @@ def test_errors_are_the_reference_s():
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_kernels_interpreted_are_the_kernels_compiled(dtype, monkeypatch):
     """Lanes as NumPy arrays: only the one rounding of multiply_add differs."""
-    x, gamma, beta, dout = (a.astype(t) for a, t in zip(arguments((19, 37), dtype, 2.0), (dtype, "d", "d", dtype)))  # noqa: B905
+    x, gamma, beta, dout = (
+        a.astype(t)
+        for a, t in zip(arguments((19, 37), dtype, 2.0), (dtype, "d", "d", dtype), strict=True)
+    )
     n, d = x.shape
     results = []
     for way in ("compiled", "interpreted"):
@@ -270,17 +292,41 @@ def test_kernels_interpreted_are_the_kernels_compiled(dtype, monkeypatch):
         statistics, out, dx = np.zeros((4, d)), np.zeros_like(x), np.zeros_like(x)
         sums = np.zeros((2, d))
         assert columns.moments(x.ravel(), n, d, 0, d, 1e-5, statistics)
-        columns.normalize(x.ravel(), n, d, 0, d, statistics, gamma, beta, out.reshape(-1), False, False)
+        columns.normalize(
+            x.ravel(), n, d, 0, d, statistics, gamma, beta, out.reshape(-1), False, False
+        )
         columns.sums_backward(dout.ravel(), x.ravel(), n, d, 0, d, statistics, *sums)
-        columns.gradient(dout.ravel(), x.ravel(), n, d, 0, d, statistics, gamma, *sums, False, dx.reshape(-1), False)
-        of_rows, out_rows, dx_rows, sums_rows = np.zeros((3, n)), np.zeros_like(x), np.zeros_like(x), np.zeros((2, 48))
-        assert rows.forward(x.ravel(), d, 0, n, 1e-5, gamma, beta, of_rows, out_rows.reshape(-1), False)
+        columns.gradient(
+            dout.ravel(),
+            x.ravel(),
+            n,
+            d,
+            0,
+            d,
+            statistics,
+            gamma,
+            *sums,
+            False,
+            dx.reshape(-1),
+            False,
+        )
+        of_rows, out_rows, dx_rows, sums_rows = (
+            np.zeros((3, n)),
+            np.zeros_like(x),
+            np.zeros_like(x),
+            np.zeros((2, 48)),
+        )
+        assert rows.forward(
+            x.ravel(), d, 0, n, 1e-5, gamma, beta, of_rows, out_rows.reshape(-1), False
+        )
         rows.backward(
             dout.ravel(), x.ravel(), d, 0, n, 256, of_rows, gamma, dx_rows.reshape(-1), *sums_rows, False
         )  # fmt: skip
         results.append((statistics[2:], out, sums, dx, of_rows[2], out_rows, sums_rows, dx_rows))
     for compiled, interpreted in zip(*results, strict=True):
-        np.testing.assert_allclose(compiled, interpreted, rtol=2e-7 if dtype == np.float32 else 1e-13, atol=1e-13)
+        np.testing.assert_allclose(
+            compiled, interpreted, rtol=2e-7 if dtype == np.float32 else 1e-13, atol=1e-13
+        )
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
@@ -294,7 +340,9 @@ def test_columns_as_the_engine_uses_them(bad):
     statistics, running, out = np.zeros((4, d)), np.full((2, d), 2.0), np.zeros_like(x)
     finite = columns.moments(x.ravel(), n, step, 0, d, 1e-5, statistics)
     columns.follow(statistics, 0, d, 0.9, running)
-    columns.normalize(x.ravel(), n, step, 0, d, statistics, gamma, beta, out.reshape(-1), True, False)
+    columns.normalize(
+        x.ravel(), n, step, 0, d, statistics, gamma, beta, out.reshape(-1), True, False
+    )
 
     param = {"mode": "train", "running_mean": np.full(d, 2.0), "running_var": np.full(d, 2.0)}
     with pytest.warns(NonFiniteWarning):
@@ -341,7 +389,10 @@ def test_no_digits_are_lost_to_a_sum_whose_terms_all_round_alike(norm, length):
 def test_the_gradient_keeps_its_digits_where_the_square_of_the_std_is_near_the_end_of_float64(norm):
     x, gamma, beta, dout = arguments((2, 8), np.float64)
     x, dout = x * 1e153, 1 + 1e-3 * dout
-    ours, theirs = (run(functions, x, gamma, beta, dout, eps=1e-3)[1] for functions in (FUSED[norm], REFERENCE[norm]))
+    ours, theirs = (
+        run(functions, x, gamma, beta, dout, eps=1e-3)[1]
+        for functions in (FUSED[norm], REFERENCE[norm])
+    )
     assert error(ours, theirs, np.abs(gamma).max() / x.std()) < 1e-15
 
 
@@ -381,7 +432,9 @@ def test_a_constant_upstream_leaves_no_gradient_beside_outliers():
     for n in (31, 255):
         x = rng.standard_t(1.5, (n, 2000))
         x[rng.randint(n, size=2000), np.arange(2000)] *= 1e3
-        _, cache = kernels.batchnorm_forward(x, np.ones(2000), np.zeros(2000), {"mode": "train", "eps": 1e-5})
+        _, cache = kernels.batchnorm_forward(
+            x, np.ones(2000), np.zeros(2000), {"mode": "train", "eps": 1e-5}
+        )
         dx, _, _ = kernels.batchnorm_backward(np.ones_like(x), cache)
         assert np.all(np.abs(dx) * np.sqrt(x.var(axis=0) + 1e-5) <= 1e-14 / 8)
 

@@ -95,11 +95,10 @@ PUBLIC = (
     "from cs231n.gradient_check import eval_numerical_gradient, eval_numerical_gradient_array\n"
     "from cs231n.solver import Solver\n"
     "%matplotlib inline\n%load_ext autoreload\n%autoreload 2",
-    "np.random.seed(231)\n"
-    "X, y = np.random.randn(2, 15), np.random.randint(10, size=(2,))\n"
-    "net = FullyConnectedNet([20, 30], input_dim=15, num_classes=10, weight_scale=5e-2, dtype=np.float64,\n"
-    "                        use_batchnorm=True)\n"
-    "print('Initial loss:', net.loss(X, y)[0])",
+    "np.random.seed(231)\nX, y = np.random.randn(2, 15), np.random.randint(10, size=(2,))\nnet = "
+    "FullyConnectedNet([20, 30], input_dim=15, num_classes=10, weight_scale=5e-2, "
+    "dtype=np.float64,\n                        use_batchnorm=True)\nprint('Initial loss:', "
+    "net.loss(X, y)[0])",
     "import cs231n.layers as layers\nfrom cs231n import optim\n"
     "print(layers.batchnorm_forward is batchnorm_forward, optim.adam.__module__)",
     "data = {'X_train': X, 'y_train': y, 'X_val': X, 'y_val': y}\n"
@@ -144,8 +143,10 @@ def test_another_name_than_the_imports_say_is_refused_with_a_hint(tmp_path):
 
 OF_PYTHON_2 = (
     "import numpy as np\nfrom cs231n.layers import *\nimport cPickle as pickle",
-    "x = np.arange(10)\nprint 'half:', x[5/2], 5/2, 5/2., x / 2\nn = 7\nn /= 2\nprint n,\nprint 'again'",
-    "for key, value in {'a': 1}.iteritems():\n    print key, value, xrange(3)[1]\n%matplotlib inline\nprint 'end'",
+    "x = np.arange(10)\nprint 'half:', x[5/2], 5/2, 5/2., x / 2\nn = 7\nn /= 2\nprint n,\nprint "
+    "'again'",
+    "for key, value in {'a': 1}.iteritems():\n    print key, value, xrange(3)[1]\n%matplotlib "
+    "inline\nprint 'end'",
 )
 
 
@@ -235,7 +236,8 @@ def test_a_folder_of_notebooks_runs_each_and_says_which_failed(tmp_path):
 def test_a_folder_that_the_notebook_names_and_that_is_missing_is_found_in_data_dir(tmp_path):
     path = write_notebook(
         tmp_path / "n.ipynb",
-        "from cs231n.data_utils import load_CIFAR10\nload_CIFAR10('cs231n/datasets/cifar-10-batches-py')",
+        "from cs231n.data_utils import "
+        "load_CIFAR10\nload_CIFAR10('cs231n/datasets/cifar-10-batches-py')",
     )
     (tmp_path / "data").mkdir()
     with pytest.raises(NotebookError, match=r"cifar10 was not found.* in .*data"):

@@ -19,7 +19,9 @@ def test_one_contract_for_all(rule):
     assert (next_w.shape, next_w.dtype) == (w.shape, w.dtype)
     assert (w == before[0]).all()
     assert (dw == before[1]).all()
-    assert (np.sign(w - next_w) == np.sign(dw)).all()  # the first step goes downhill in every coordinate
+    assert (
+        np.sign(w - next_w) == np.sign(dw)
+    ).all()  # the first step goes downhill in every coordinate
     mine = {"learning_rate": 0.5}
     assert rule(w, dw, mine)[1] is mine  # kept where the caller can see it
 
@@ -75,7 +77,9 @@ def test_adam_is_the_ratio_of_bias_corrected_moments():
     for t, dw in enumerate(gradients, start=1):
         w, config = optim.adam(w, np.array(dw), config)
         weights1, weights2 = (np.array([b ** (t - 1 - k) for k in range(t)]) for b in (0.8, 0.95))
-        first = (weights1 * gradients[:t]).sum() / weights1.sum()  # the correction makes them weighted means
+        first = (
+            weights1 * gradients[:t]
+        ).sum() / weights1.sum()  # the correction makes them weighted means
         second = (weights2 * gradients[:t] ** 2).sum() / weights2.sum()
         expected -= 0.01 * first / (np.sqrt(second) + 1e-3)
         assert float(w) == pytest.approx(expected, rel=1e-12)
@@ -92,12 +96,20 @@ def test_defaults():
         "adam": 1e-3,
     }
     assert configs["sgd_momentum"]["momentum"] == 0.9
-    assert (configs["rmsprop"]["decay_rate"], configs["rmsprop"]["epsilon"], configs["adagrad"]["epsilon"]) == (
+    assert (
+        configs["rmsprop"]["decay_rate"],
+        configs["rmsprop"]["epsilon"],
+        configs["adagrad"]["epsilon"],
+    ) == (
         0.99,
         1e-8,
         1e-8,
     )
-    assert (configs["adam"]["beta1"], configs["adam"]["beta2"], configs["adam"]["epsilon"]) == (0.9, 0.999, 1e-8)
+    assert (configs["adam"]["beta1"], configs["adam"]["beta2"], configs["adam"]["epsilon"]) == (
+        0.9,
+        0.999,
+        1e-8,
+    )
 
 
 @pytest.mark.parametrize("rule", UPDATE_RULES.values(), ids=UPDATE_RULES)
@@ -108,9 +120,24 @@ def test_defaults():
         (np.ones(3), None, None, "dw, given to .*, is of type NoneType"),
         ([1.0], np.ones(1), None, "w, given to .*, is of type list"),
         (np.ones(3), np.ones(3), 0.1, "expected a dictionary"),
-        (np.ones(3), np.ones(3), {"learning_rate": None}, "learning_rate=None is not a finite number"),
-        (np.ones(3), np.ones(3), {"learning_rate": np.nan}, "learning_rate=nan is not a finite number"),
-        (np.ones(3), np.ones(3), {"learning_rate": "0.1"}, "learning_rate='0.1' is not a finite number"),
+        (
+            np.ones(3),
+            np.ones(3),
+            {"learning_rate": None},
+            "learning_rate=None is not a finite number",
+        ),
+        (
+            np.ones(3),
+            np.ones(3),
+            {"learning_rate": np.nan},
+            "learning_rate=nan is not a finite number",
+        ),
+        (
+            np.ones(3),
+            np.ones(3),
+            {"learning_rate": "0.1"},
+            "learning_rate='0.1' is not a finite number",
+        ),
     ],
 )
 def test_what_no_rule_can_use_is_a_sentence(rule, w, dw, config, said):
@@ -118,9 +145,13 @@ def test_what_no_rule_can_use_is_a_sentence(rule, w, dw, config, said):
         rule.step(w, dw, config)
 
 
-@pytest.mark.parametrize("rule", [rule for rule in UPDATE_RULES.values() if rule.state], ids=lambda rule: rule.name)
+@pytest.mark.parametrize(
+    "rule", [rule for rule in UPDATE_RULES.values() if rule.state], ids=lambda rule: rule.name
+)
 def test_a_state_of_another_parameter_is_a_sentence(rule):
-    with pytest.raises(ShapeError, match=rf"{rule.state[0]} in the config of {rule.name} has shape \(2,\)"):
+    with pytest.raises(
+        ShapeError, match=rf"{rule.state[0]} in the config of {rule.name} has shape \(2,\)"
+    ):
         rule.step(np.ones(3), np.ones(3), {rule.state[0]: np.ones(2)})
 
 

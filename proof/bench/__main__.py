@@ -164,7 +164,8 @@ def show(
     content = load_results(file)
     if cases and "kernels" not in content["sections"]:
         raise RecordsError(
-            f"{file} has no kernels in it; `python -m proof.bench kernels --out {file}` measures them"
+            f"{file} has no kernels in it; `python -m proof.bench kernels --out {file}` measures "
+            "them"
         )
     console = _console()
     for table in (

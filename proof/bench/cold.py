@@ -25,7 +25,9 @@ __all__ = ["cold_start"]
 CACHE = "NORMLAB_CACHE"
 
 
-def cold_start(rounds: int, studies: str, seeds: int, tell: Callable[[str], object]) -> dict[str, Any]:
+def cold_start(
+    rounds: int, studies: str, seeds: int, tell: Callable[[str], object]
+) -> dict[str, Any]:
     """`normlab reproduce` with an empty compile cache and again with the full one; and the compilation alone."""
     words = ["reproduce", "--studies", studies, "--seeds", str(seeds)]
     cold, warm, compiling, loading = [], [], [], []
@@ -37,7 +39,10 @@ def cold_start(rounds: int, studies: str, seeds: int, tell: Callable[[str], obje
         with TemporaryDirectory() as folder:
             compiling.append(_first_run(Path(folder)))
             loading.append(_first_run(Path(folder)))
-            tell(f"the first run: {compiling[-1]:.1f} s more than the next, from the cache {loading[-1]:.2f} s more")
+            tell(
+                f"the first run: {compiling[-1]:.1f} s more than the next, from the cache "
+                f"{loading[-1]:.2f} s more"
+            )
     extra = [first - second for first, second in zip(cold, warm, strict=True)]
     return {
         "command": f"normlab {' '.join(words)}",
@@ -59,7 +64,9 @@ def _seconds(words: list[str], folder: Path, name: str) -> float:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         said = done.stderr.strip().splitlines()
-        raise NoAnswerError(f"`normlab {' '.join(words)}` ended with {done.returncode}: {said[-1] if said else ''}")
+        raise NoAnswerError(
+            f"`normlab {' '.join(words)}` ended with {done.returncode}: {said[-1] if said else ''}"
+        )
     return time.perf_counter() - began
 
 
@@ -67,8 +74,12 @@ def _first_run(folder: Path) -> float:
     """How much longer the first short run of a process takes than its second."""
     data = load("digits")
     net = NetSpec((20, 20), "batchnorm")
-    specs = [RunSpec(net, TrainingSpec(num_epochs=1), data.spec, seed).to_json() for seed in range(2)]
-    with measuring("normlab", {"engine": "compiled", "workers": 1}, environment={CACHE: str(folder)}) as child:
+    specs = [
+        RunSpec(net, TrainingSpec(num_epochs=1), data.spec, seed).to_json() for seed in range(2)
+    ]
+    with measuring(
+        "normlab", {"engine": "compiled", "workers": 1}, environment={CACHE: str(folder)}
+    ) as child:
         child.ask("prepare", specs=specs, data="digits", data_dir=None)
         times = []
         for net_number in range(2):

@@ -1,9 +1,10 @@
 """The least time that a training can take on a machine: its arithmetic at the machine's own peak, or its traffic.
 
-Letters: W weights, P all parameters, B batch, D inputs, h1 the first hidden layer's width, H hidden units. A step takes
-6BW - 2B·D·h1 operations in matrix products (three products a layer, but nobody needs the gradient of the images),
-2BH in ReLU and its gradient, 21BH more in a norm's two passes, and 13P in Adam. It reads and writes W, m and v once:
-24P bytes, where they are not in a cache. An accuracy takes 2W an image, and 5H where there is a norm.
+Letters: W weights, P all parameters, B batch, D inputs, h1 the first hidden layer's width, H hidden
+units. A step takes 6BW - 2B·D·h1 operations in matrix products (three products a layer, but nobody
+needs the gradient of the images), 2BH in ReLU and its gradient, 21BH more in a norm's two passes,
+and 13P in Adam. It reads and writes W, m and v once: 24P bytes, where they are not in a cache. An
+accuracy takes 2W an image, and 5H where there is a norm.
 """
 
 from __future__ import annotations

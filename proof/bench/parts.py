@@ -72,8 +72,9 @@ def _kernels(wanted: Wanted) -> Iterator[Section]:
 
 
 def _machine(wanted: Wanted) -> Iterator[Section]:
-    yield "machine", lambda tell: peaks(
-        wanted.rounds, SIZES[:2] if wanted.quick else SIZES, tell, wanted.quick
+    yield (
+        "machine",
+        lambda tell: peaks(wanted.rounds, SIZES[:2] if wanted.quick else SIZES, tell, wanted.quick),
     )
 
 
@@ -91,8 +92,9 @@ def _scaling(wanted: Wanted) -> Iterator[Section]:
     axes = QUICK_AXES if wanted.quick else scaling.AXES
     for name in wanted.data[:1]:
         data = load(name, wanted.data_dir)
-        yield "scaling", partial(
-            scaling.grow, axes, data, wanted.rounds, wanted.data_dir, quick=wanted.quick
+        yield (
+            "scaling",
+            partial(scaling.grow, axes, data, wanted.rounds, wanted.data_dir, quick=wanted.quick),
         )
 
 
@@ -108,10 +110,17 @@ _SECTIONS: dict[str, Callable[[Wanted], Iterator[Section]]] = {
 
 def peaks(rounds: int, sizes: Sequence[int], tell: Tell, quick: bool = False) -> dict[str, Any]:
     """The machine's arithmetic on one core and on all, and its memory at several sizes of array."""
-    with measuring("peaks", {"quick": quick}) as every, measuring(
-        "peaks", {"threads": 1, "quick": quick}
-    ) as one:
-        found: dict[str, Any] = {"sizes": list(sizes), "sgemm": [], "sgemm_one": [], "copy": [], "triad": []}
+    with (
+        measuring("peaks", {"quick": quick}) as every,
+        measuring("peaks", {"threads": 1, "quick": quick}) as one,
+    ):
+        found: dict[str, Any] = {
+            "sizes": list(sizes),
+            "sgemm": [],
+            "sgemm_one": [],
+            "copy": [],
+            "triad": [],
+        }
         for turn in range(rounds):
             found["sgemm"].append(every.ask("sgemm"))
             found["sgemm_one"].append(one.ask("sgemm"))

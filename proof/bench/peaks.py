@@ -1,6 +1,7 @@
 """What the machine can do: its arithmetic in float32, and its memory, on all its cores at once.
 
-A child's work (`processes.MEASURES`): BLAS has one thread, and as many Python threads as there are cores call it.
+A child's work (`processes.MEASURES`): BLAS has one thread, and as many Python threads as there are
+cores call it.
 """
 
 from __future__ import annotations
@@ -31,7 +32,10 @@ class Peaks:
         self.threads = available_cores() if threads is None else threads
         self.edge, self.moved = (GEMM // 8, MOVED >> 6) if quick else (GEMM, MOVED)
         rng = np.random.default_rng(0)
-        self.factors = [rng.standard_normal((self.edge, self.edge), dtype=np.float32) for _ in range(self.threads)]
+        self.factors = [
+            rng.standard_normal((self.edge, self.edge), dtype=np.float32)
+            for _ in range(self.threads)
+        ]
         self.products = [np.empty_like(factor) for factor in self.factors]
 
     def sgemm(self, times: int = 5) -> float:
@@ -46,7 +50,8 @@ class Peaks:
     def copy(self, size: int) -> float:
         """Bytes a second, read and written, of the fastest copy of about `size` bytes that is known here.
 
-        NumPy's own, or stores that go past the caches as the norm kernels' do: which one wins depends on the size.
+        NumPy's own, or stores that go past the caches as the norm kernels' do: which one wins
+        depends on the size.
         """
         ways: list[Callable[..., None]] = [_plain_copy]
         if engines.COMPILED.why_not() is None:
@@ -61,9 +66,13 @@ class Peaks:
             return None
         from proof.bench.streams import triad
 
-        return self._bandwidth(lambda a, b, c, times: triad(a, b, c, 0.5, times), 3, size, np.float32)
+        return self._bandwidth(
+            lambda a, b, c, times: triad(a, b, c, 0.5, times), 3, size, np.float32
+        )
 
-    def _bandwidth(self, move: Callable[..., None], arrays: int, size: int, dtype: type = np.float64) -> float:
+    def _bandwidth(
+        self, move: Callable[..., None], arrays: int, size: int, dtype: type = np.float64
+    ) -> float:
         """Bytes a second of move(*arrays, times), each thread in its own arrays."""
         share = max(LINE, size // self.threads // LINE * LINE)
         own = [[_aligned(share, dtype) for _ in range(arrays)] for _ in range(self.threads)]

@@ -1,7 +1,7 @@
 """Peers that train the same study, side by side: in every round each trains once, and every round in another order.
 
-So whatever else the machine does meets all of them alike, and a ratio of two times comes from one run. The machine's
-peak is measured in every round too.
+So whatever else the machine does meets all of them alike, and a ratio of two times comes from one
+run. The machine's peak is measured in every round too.
 """
 
 from __future__ import annotations
@@ -154,7 +154,8 @@ def _ready(
             runner = _Runner(peer, threads, specs, data, setting)
             try:
                 runner.compile(few)
-                # the slower of two turns: threads that wait for each other are quick only while nobody disturbs them
+                # the slower of two turns: threads that wait for each other are quick only while
+                # nobody disturbs them
                 best = min(best, (max(runner.train(few)[0] for _ in range(2)), threads))
             finally:
                 runner.close()
@@ -175,7 +176,8 @@ def _rounds(
     for runner in runners:
         nets = subset(len(specs), None if runner.peer.whole else few)
         compiling = runner.compile(nets) if runner.peer.compiles else 0.0
-        # once outside the clock: compiled programs all the nets they were compiled for, others a few on every worker
+        # once outside the clock: compiled programs all the nets they were compiled for, others a
+        # few on every worker
         some = [nets[number] for number in subset(len(nets), 4 * runner.peer.processes)]
         runner.train(nets if runner.peer.compiles and runner.peer.whole else some)
         measured[runner.peer.name] = {
@@ -202,7 +204,8 @@ def _rounds(
             entry["seconds"].append(seconds)
             entry["outcomes"] |= outcomes
             tell(
-                f"round {turn + 1} of {setting.rounds}, {runner.peer.title}: {len(nets)} nets in {seconds:.2f} s"
+                f"round {turn + 1} of {setting.rounds}, {runner.peer.title}: {len(nets)} nets in "
+                f"{seconds:.2f} s"
             )
     for runner in runners:
         measured[runner.peer.name]["peak_bytes"] = runner.peak_bytes()
@@ -229,8 +232,9 @@ def _steps(specs: list[RunSpec]) -> int:
 def same_work(theirs: dict[int, list[float]], ours: dict[int, list[float]]) -> str | None:
     """None where a peer has done the work that ours did, or how it differs: a trainer that does not train cannot win.
 
-    For each net: the first loss (the same weights and minibatch), how often accuracies were measured; and for the
-    median net, the final loss. One net's may differ, since some of these trainings are chaotic.
+    For each net: the first loss (the same weights and minibatch), how often accuracies were
+    measured; and for the median net, the final loss. One net's may differ, since some of these
+    trainings are chaotic.
     """
     factors = []
     for net, (first, final, _, measurements) in theirs.items():

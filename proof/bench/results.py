@@ -25,7 +25,9 @@ FORMAT = 1
 LIBRARIES = ("scipy", "torch", "jax", "jaxlib")
 
 
-def measured(work: Callable[[], dict[str, Any]], words: Sequence[str], *, quick: bool) -> dict[str, Any]:
+def measured(
+    work: Callable[[], dict[str, Any]], words: Sequence[str], *, quick: bool
+) -> dict[str, Any]:
     """What `work` returns, as a section: with when, how long, by which command, on what; `quick` is not for quoting."""
     began, clock = datetime.now(UTC), time.perf_counter()
     result = work()
@@ -42,14 +44,18 @@ def measured(work: Callable[[], dict[str, Any]], words: Sequence[str], *, quick:
 
 def save_section(path: Path, name: str, section: dict[str, Any]) -> None:
     """Put a section into the file, whole or not at all; the file is made if it is missing. Raises RecordsError."""
-    content: dict[str, Any] = load_results(path) if path.exists() else {"format": FORMAT, "sections": {}}
+    content: dict[str, Any] = (
+        load_results(path) if path.exists() else {"format": FORMAT, "sections": {}}
+    )
     content["sections"][name] = section
     text = json.dumps(_strict(content), indent=1, allow_nan=False)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, (text + "\n").encode())
     except OSError as error:
-        raise RecordsError(f"{path} cannot be written: {error.strerror}; name another file with --out") from error
+        raise RecordsError(
+            f"{path} cannot be written: {error.strerror}; name another file with --out"
+        ) from error
 
 
 def load_results(path: Path) -> dict[str, Any]:
@@ -58,7 +64,8 @@ def load_results(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"), object_hook=_with_numbers)
     except OSError as error:
         raise RecordsError(
-            f"{path} cannot be read: {error.strerror}; `python -m proof.bench all --out FILE` makes one"
+            f"{path} cannot be read: {error.strerror}; `python -m proof.bench all --out FILE` "
+            "makes one"
         ) from error
     except ValueError as error:
         raise RecordsError(f"{path} is no JSON file: {error}") from error

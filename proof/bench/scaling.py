@@ -52,10 +52,13 @@ def grow(
         specs += wanted
     times: list[list[float]] = [[] for _ in points]
     rates, bandwidths = [], []
-    with measuring(PEERS[OURS].trainer, PEERS[OURS].options) as child, measuring(
-        "peaks", {"quick": quick}
-    ) as peaks:
-        child.ask("prepare", specs=[spec.to_json() for spec in specs], data=data.name, data_dir=data_dir)
+    with (
+        measuring(PEERS[OURS].trainer, PEERS[OURS].options) as child,
+        measuring("peaks", {"quick": quick}) as peaks,
+    ):
+        child.ask(
+            "prepare", specs=[spec.to_json() for spec in specs], data=data.name, data_dir=data_dir
+        )
         child.ask("train", nets=max(nets, key=len))  # once, so that every worker has begun
         for turn in range(rounds):
             rates.append(peaks.ask("sgemm"))

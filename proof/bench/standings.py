@@ -94,7 +94,9 @@ def floor_of(race: dict[str, Any]) -> Floor:
         sgemm=spread(race["sgemm"]),
         triad=spread(triad) if triad else None,
         share=spread([floor / seconds for seconds in race["peers"][OURS]["seconds"]]),
-        bound="arithmetic" if (work.training + work.evaluation) / sgemm >= work.bytes / bandwidth else "memory",
+        bound="arithmetic"
+        if (work.training + work.evaluation) / sgemm >= work.bytes / bandwidth
+        else "memory",
     )
 
 

@@ -2,7 +2,8 @@
 
     python -m proof.bench.step            # the initialization study's net on made-up images of 3,072
 
-Thread CPU time, the best of some rounds in which all take turns, so that a neighbour's load counts little.
+Thread CPU time, the best of some rounds in which all take turns, so that a neighbour's load counts
+little.
 """
 
 from __future__ import annotations

@@ -268,6 +268,6 @@ def _caption(section: dict[str, Any]) -> str:
     machine = section["machine"]
     quick = " (a quick look, not to be quoted)" if section["quick"] else ""
     return (
-        f"{section['command']}{quick}\n{section['began']}, {section['seconds']:.0f} s, {machine['processor']}, "
-        f"{machine['cores']} cores, {machine['system']}; {made_by}"
+        f"{section['command']}{quick}\n{section['began']}, {section['seconds']:.0f} s, "
+        f"{machine['processor']}, {machine['cores']} cores, {machine['system']}; {made_by}"
     )

@@ -40,7 +40,9 @@ class Judged:
 
 def judge(sections: dict[str, Any]) -> list[Judged]:
     """Every target, held against the results; those of a quick look meet none and miss none."""
-    results = {name: section["result"] for name, section in sections.items() if not section["quick"]}
+    results = {
+        name: section["result"] for name, section in sections.items() if not section["quick"]
+    }
     judged = []
     for target in TARGETS:
         found = target.find(results)
@@ -61,7 +63,9 @@ def _against(
     def find(results: dict[str, Any]) -> Found:
         if section not in results:
             return None
-        peers = [each for each in standings(results[section]) if processes in (None, each.processes)]
+        peers = [
+            each for each in standings(results[section]) if processes in (None, each.processes)
+        ]
         peer = best(peers, kind, with_compilation=with_compilation)
         if peer is None:
             return None
@@ -92,7 +96,10 @@ def _roofline(results: dict[str, Any]) -> Found:
     if race is None:
         return None
     floor = floor_of(race)
-    return floor.share.median, f"floor {floor.seconds:.2f} s, evaluation included, bound by {floor.bound}"
+    return (
+        floor.share.median,
+        f"floor {floor.seconds:.2f} s, evaluation included, bound by {floor.bound}",
+    )
 
 
 def _kernel(name: str) -> Callable[[dict[str, Any]], Found]:

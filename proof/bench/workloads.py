@@ -1,8 +1,8 @@
 """What is trained for the comparison: the notebook's own studies, as lists of runs.
 
-Every net of the notebook, on its thousand training images, with an accuracy on training and validation images after
-the first step and after each epoch. More seeds make a workload longer, where two or four nets would be too few for
-two workers.
+Every net of the notebook, on its thousand training images, with an accuracy on training and
+validation images after the first step and after each epoch. More seeds make a workload longer,
+where two or four nets would be too few for two workers.
 """
 
 from __future__ import annotations
@@ -51,7 +51,10 @@ def depth(data: DataSpec) -> list[RunSpec]:
 
 def batch_size(data: DataSpec) -> list[RunSpec]:
     """The plain net at batch 5; batch norm and layer norm at 5, 10 and 50: 7 nets, of 200 to 2,000 steps."""
-    kinds = [(None, 5), *((norm, size) for norm in ("batchnorm", "layernorm") for size in (5, 10, 50))]
+    kinds = [
+        (None, 5),
+        *((norm, size) for norm in ("batchnorm", "layernorm") for size in (5, 10, 50)),
+    ]
     return [
         RunSpec(
             NetSpec((100,) * 5, norm, weight_scale=2e-2),
@@ -68,7 +71,12 @@ WORKLOADS = {
     for each in (
         Workload("initialization", "the 40-net initialization study", initialization),
         Workload("depth", "the depth study on four seeds", depth),
-        Workload("batch-size", "the batch-size studies, batch norm and layer norm", batch_size, alike=False),
+        Workload(
+            "batch-size",
+            "the batch-size studies, batch norm and layer norm",
+            batch_size,
+            alike=False,
+        ),
     )
 }
 

@@ -1,7 +1,8 @@
 """Conformance: other people's suites, checkers and samples, run against the reference and the fused kernels.
 
-`rows` is what `normlab selftest` shows of it; `python -m proof.conformance FOLDER` writes the published
-pages. ONNX, PyTorch and JAX are loaded where they are installed, and where one is not its rows say so.
+`rows` is what `normlab selftest` shows of it; `python -m proof.conformance FOLDER` writes the
+published pages. ONNX, PyTorch and JAX are loaded where they are installed, and where one is not its
+rows say so.
 """
 
 from __future__ import annotations
@@ -28,16 +29,24 @@ def rows(full: bool) -> Iterator[Measured]:
     yield from _where_installed("onnx", ONNX, _onnx)
     yield from _where_installed("torch", TORCH, lambda: _gradchecks(full))
     if full:
-        yield from _where_installed("torch", "PyTorch's formulas in float64 beside every layer", _comparisons)
+        yield from _where_installed(
+            "torch", "PyTorch's formulas in float64 beside every layer", _comparisons
+        )
         yield from _where_installed("jax", JAX, _check_grads)
         yield _samples()
 
 
-def _where_installed(package: str, promise: str, measure: Callable[[], Iterable[Measured]]) -> Iterable[Measured]:
+def _where_installed(
+    package: str, promise: str, measure: Callable[[], Iterable[Measured]]
+) -> Iterable[Measured]:
     """The rows, or one that says what is missing."""
     if importlib.util.find_spec(package) is not None:
         return measure()
-    return [Measured("conformance", promise, "all", "not run", None, 0, note=f"{package} is not installed")]
+    return [
+        Measured(
+            "conformance", promise, "all", "not run", None, 0, note=f"{package} is not installed"
+        )
+    ]
 
 
 def _onnx() -> Iterator[Measured]:
@@ -45,8 +54,14 @@ def _onnx() -> Iterator[Measured]:
 
     run = [case for case in onnx_suite.cases() if case.skipped is None]
     outcomes = onnx_suite.run(onnx_backend.ByTheBook, [case.name for case in run])
-    norms = [case for case in run if case.kind == "node" and set(case.operators) <= set(onnx_suite.NORMS)]
-    exported = [case for case in run if case.kind == "pytorch-converted" and case.operators == ("BatchNormalization",)]
+    norms = [
+        case for case in run if case.kind == "node" and set(case.operators) <= set(onnx_suite.NORMS)
+    ]
+    exported = [
+        case
+        for case in run
+        if case.kind == "pytorch-converted" and case.operators == ("BatchNormalization",)
+    ]
     rest = [case for case in run if case not in norms and case not in exported]
     for what, chosen in (
         ("norm cases", norms),
@@ -57,13 +72,23 @@ def _onnx() -> Iterator[Measured]:
         yield _counted(f"{ONNX}, by the reference: {what}", told)
     if importlib.util.find_spec("numba") is None:
         note = "the kernels need Numba, which is not installed"
-        yield Measured("conformance", f"{ONNX}, by the kernels", "all", "not run", None, 0, note=note)
+        yield Measured(
+            "conformance", f"{ONNX}, by the kernels", "all", "not run", None, 0, note=note
+        )
         return
-    fused = [case.name for case in run if set(case.operators) <= {"BatchNormalization", "LayerNormalization"}]
+    fused = [
+        case.name
+        for case in run
+        if set(case.operators) <= {"BatchNormalization", "LayerNormalization"}
+    ]
     by_kernels = onnx_suite.run(onnx_backend.ByTheKernels, fused)
     handed = [name for name, told in by_kernels.items() if told.endswith(onnx_backend.HANDED_OVER)]
     told = {name: text for name, text in by_kernels.items() if name not in handed}
-    note = f"{len(handed)} more are one row alone, which the kernels hand to the reference" if handed else ""
+    note = (
+        f"{len(handed)} more are one row alone, which the kernels hand to the reference"
+        if handed
+        else ""
+    )
     yield _counted(f"{ONNX}, by the fused kernels: batch and layer norm", told, note)
 
 
@@ -78,7 +103,9 @@ def _gradchecks(full: bool) -> Iterator[Measured]:
 def _check_grads() -> Iterator[Measured]:
     from proof.conformance import jax_gradients
 
-    yield _counted(JAX, dict(jax_gradients.gradchecks(all_subjects())), f"layouts: {', '.join(LAYOUTS)}")
+    yield _counted(
+        JAX, dict(jax_gradients.gradchecks(all_subjects())), f"layouts: {', '.join(LAYOUTS)}"
+    )
 
 
 def _comparisons() -> Iterator[Measured]:
@@ -90,7 +117,8 @@ def _comparisons() -> Iterator[Measured]:
         worst = max(errors, key=lambda name: errors[name])
         yield Measured(
             "conformance",
-            f"every layer and layout in {dtype}, y and gradients, against PyTorch's formula in float64",
+            f"every layer and layout in {dtype}, y and gradients, against PyTorch's formula in "
+            "float64",
             f"{bound:.1e} of the largest",
             f"{errors[worst]:.1e}",
             errors[worst] <= bound,
@@ -108,7 +136,9 @@ def _samples() -> Measured:
     disagreements = [found for answer in compared for found in answer.disagreements]
     wrong = [found for found in disagreements if found.right == "PyTorch"]
     refused = sum(answer.refusal.startswith("normlab") for answer in answers)
-    rights = {who: sum(found.right == who for found in disagreements) for who in ("normlab", "PyTorch")}
+    rights = {
+        who: sum(found.right == who for found in disagreements) for who in ("normlab", "PyTorch")
+    }
     return Measured(
         "conformance",
         SAMPLES,
@@ -117,8 +147,8 @@ def _samples() -> Measured:
         not wrong,
         len(compared),
         note=f"{len(disagreements)} results differ by more than rounding: normlab is right in {rights['normlab']}, "
-        f"PyTorch in {rights['PyTorch']}, neither in {len(disagreements) - sum(rights.values())}; normlab refuses "
-        f"{refused} samples, PyTorch {len(answers) - len(compared) - refused}",
+        f"PyTorch in {rights['PyTorch']}, neither in {len(disagreements) - sum(rights.values())}; "
+        f"normlab refuses {refused} samples, PyTorch {len(answers) - len(compared) - refused}",
     )
 
 

@@ -1,7 +1,8 @@
 """The norms in extended precision: definitions, one formula a line, to say who is right where two disagree.
 
-NumPy's `longdouble` has 64 bits of mantissa or more where this is of use (`has_extended`); what float32 and float64
-disagree about is settled far above its last bits. Results are (y, dx, dgamma, dbeta), None for what there is not.
+NumPy's `longdouble` has 64 bits of mantissa or more where this is of use (`has_extended`); what
+float32 and float64 disagree about is settled far above its last bits. Results are (y, dx, dgamma,
+dbeta), None for what there is not.
 """
 
 from __future__ import annotations
@@ -39,15 +40,25 @@ def standardized(
 
 
 def with_fixed_statistics(
-    x: Array, gamma: Array | None, beta: Array | None, dout: Array, mean: Array, var: Array, eps: float
+    x: Array,
+    gamma: Array | None,
+    beta: Array | None,
+    dout: Array,
+    mean: Array,
+    var: Array,
+    eps: float,
 ) -> Results:
     """The same with given statistics, which broadcast against x."""
     rstd = 1 / np.sqrt(_long(var) + np.longdouble(eps))
     xhat = (_long(x) - _long(mean)) * rstd
-    return _with_parameters(xhat, _long(dout) * _long(1 if gamma is None else gamma) * rstd, gamma, beta, dout)
+    return _with_parameters(
+        xhat, _long(dout) * _long(1 if gamma is None else gamma) * rstd, gamma, beta, dout
+    )
 
 
-def local_response(x: Array, dout: Array, before: int, after: int, k: float, alpha: float, beta: float) -> Results:
+def local_response(
+    x: Array, dout: Array, before: int, after: int, k: float, alpha: float, beta: float
+) -> Results:
     """x (k + alpha Σ x²)^-beta, the sum over the channels from `before` a channel to `after` it, on axis 1."""
     x, dout = _long(x), _long(dout)
     C = x.shape[1]
@@ -56,7 +67,12 @@ def local_response(x: Array, dout: Array, before: int, after: int, k: float, alp
     D = np.longdouble(k) + np.longdouble(alpha) * np.einsum("ij,nj...->ni...", window, x * x)
     power = D ** -np.longdouble(beta)
     through = np.einsum("ij,ni...->nj...", window, dout * x * power / D)
-    return x * power, dout * power - 2 * np.longdouble(alpha) * np.longdouble(beta) * x * through, None, None
+    return (
+        x * power,
+        dout * power - 2 * np.longdouble(alpha) * np.longdouble(beta) * x * through,
+        None,
+        None,
+    )
 
 
 def lp(x: Array, dout: Array, p: float, axis: int) -> Results:
@@ -68,7 +84,9 @@ def lp(x: Array, dout: Array, p: float, axis: int) -> Results:
     return y, (dout - slope * (dout * y).sum(axis=axis, keepdims=True)) / norm, None, None
 
 
-def _with_parameters(xhat: Array, dx: Array, gamma: Array | None, beta: Array | None, dout: Array) -> Results:
+def _with_parameters(
+    xhat: Array, dx: Array, gamma: Array | None, beta: Array | None, dout: Array
+) -> Results:
     y = xhat * _long(1 if gamma is None else gamma) + _long(0 if beta is None else beta)
     dgamma = None if gamma is None else _summed_to(_long(dout) * xhat, gamma.shape)
     return y, dx, dgamma, None if beta is None else _summed_to(_long(dout), beta.shape)

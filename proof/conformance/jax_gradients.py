@@ -24,7 +24,9 @@ def as_function(subject: Subject) -> Callable[..., Any]:
 
     def compute(*arguments: Any) -> Any:
         out = forward(*(np.ones(a.shape) for a in arguments))
-        return jax.pure_callback(forward, jax.ShapeDtypeStruct(out.shape, arguments[0].dtype), *arguments)
+        return jax.pure_callback(
+            forward, jax.ShapeDtypeStruct(out.shape, arguments[0].dtype), *arguments
+        )
 
     def keep_the_arguments(*arguments: Any) -> tuple[Any, Any]:
         return compute(*arguments), arguments
@@ -39,7 +41,9 @@ def as_function(subject: Subject) -> Callable[..., Any]:
     return wrapped
 
 
-def gradchecks(subjects: Mapping[str, Subject], layouts: Iterable[str] = LAYOUTS) -> Iterator[tuple[str, str]]:
+def gradchecks(
+    subjects: Mapping[str, Subject], layouts: Iterable[str] = LAYOUTS
+) -> Iterator[tuple[str, str]]:
     """(layer and layout, what `check_grads` says against it or '') for every subject and layout, in float64."""
     import jax
     from jax.test_util import check_grads
@@ -47,9 +51,19 @@ def gradchecks(subjects: Mapping[str, Subject], layouts: Iterable[str] = LAYOUTS
     for name, subject in subjects.items():
         for layout in layouts:
             with jax.enable_x64(True):
-                arguments = tuple(jax.numpy.asarray(a) for a in subject.draw(np.random.RandomState(0)))
+                arguments = tuple(
+                    jax.numpy.asarray(a) for a in subject.draw(np.random.RandomState(0))
+                )
                 try:
-                    check_grads(as_function(laid_out(subject, layout)), arguments, 1, ("rev",), 1e-6, 1e-6, 1e-6)
+                    check_grads(
+                        as_function(laid_out(subject, layout)),
+                        arguments,
+                        1,
+                        ("rev",),
+                        1e-6,
+                        1e-6,
+                        1e-6,
+                    )
                 except AssertionError as error:
                     yield f"{name}, {layout}", " ".join(str(error).split())
                 else:

@@ -1,8 +1,9 @@
 """normlab as a backend of ONNX's own: small models run node by node, by the reference or by the fused kernels.
 
-The backends exist for ONNX's `BackendTest`, and do what it asks of one; they are no way to run nets. `ByTheBook` knows
-every normalization, loss and update rule that ONNX and normlab have in common; `ByTheKernels` knows what the kernels
-compute, and refuses an input that they would hand to the reference.
+The backends exist for ONNX's `BackendTest`, and do what it asks of one; they are no way to run
+nets. `ByTheBook` knows every normalization, loss and update rule that ONNX and normlab have in
+common; `ByTheKernels` knows what the kernels compute, and refuses an input that they would hand to
+the reference.
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ BY_THE_BOOK: dict[str, Operator] = {
     "Adagrad": onnx_training.adagrad,
 }
 
-PLUMBING: dict[str, Operator] = {"Constant": lambda attributes, _: (onnx.numpy_helper.to_array(attributes["value"]),)}
+PLUMBING: dict[str, Operator] = {
+    "Constant": lambda attributes, _: (onnx.numpy_helper.to_array(attributes["value"]),)
+}
 """What computes nothing, and is there only to feed another node."""
 
 
@@ -56,7 +59,10 @@ class ByTheBook(Backend):
         known = PLUMBING | cls.operators
         missing = [node.op_type for node in model.graph.node if node.op_type not in known]
         if missing:
-            raise OptionError(f"{cls.__name__} has no operator {quoted(missing)}; it knows {quoted(sorted(known))}")
+            raise OptionError(
+                f"{cls.__name__} has no operator {quoted(missing)}; it knows "
+                f"{quoted(sorted(known))}"
+            )
         return PreparedModel(model, known)
 
     @classmethod
@@ -81,13 +87,17 @@ class ByTheKernels(ByTheBook):
         return super().prepare(model, device, **kwargs)
 
 
-def _refusing(forward: Callable[..., tuple[Array, Any]], fused_cache: type) -> Callable[..., tuple[Array, Any]]:
+def _refusing(
+    forward: Callable[..., tuple[Array, Any]], fused_cache: type
+) -> Callable[..., tuple[Array, Any]]:
     """The kernel's forward pass, which raises OptionError where it would let the reference compute."""
 
     def by_the_kernel(*arguments: Any) -> tuple[Array, Any]:
         out, cache = forward(*arguments)
         if not isinstance(cache, fused_cache):
-            raise OptionError(f"{forward.__name__} got an input of shape {arguments[0].shape}, {HANDED_OVER}")
+            raise OptionError(
+                f"{forward.__name__} got an input of shape {arguments[0].shape}, {HANDED_OVER}"
+            )
         return out, cache
 
     return by_the_kernel
@@ -102,11 +112,19 @@ class PreparedModel(BackendRep):
     def run(self, inputs: Any, **_: Any) -> tuple[Array, ...]:
         """The graph's outputs for its inputs, in the graph's order; weights are in the model."""
         values: dict[str, Any] = {"": None}  # ONNX's name for an optional input that is not given
-        values |= {weight.name: onnx.numpy_helper.to_array(weight) for weight in self.graph.initializer}
+        values |= {
+            weight.name: onnx.numpy_helper.to_array(weight) for weight in self.graph.initializer
+        }
         open_inputs = [value.name for value in self.graph.input if value.name not in values]
         values |= dict(zip(open_inputs, inputs, strict=True))
         for node in self.graph.node:
-            attributes = {item.name: onnx.helper.get_attribute_value(item) for item in node.attribute}
-            results = self.operators[node.op_type](attributes, [values[name] for name in node.input])
-            values |= dict(zip(node.output, results, strict=False))  # outputs that nobody asked for are dropped
+            attributes = {
+                item.name: onnx.helper.get_attribute_value(item) for item in node.attribute
+            }
+            results = self.operators[node.op_type](
+                attributes, [values[name] for name in node.input]
+            )
+            values |= dict(
+                zip(node.output, results, strict=False)
+            )  # outputs that nobody asked for are dropped
         return tuple(values[output.name] for output in self.graph.output)

@@ -51,11 +51,16 @@ def _batch(norms: Norms, attributes: Attributes, inputs: Inputs) -> tuple[Array,
         "running_var": running_var,
     }
     channels_last = np.moveaxis(x, 1, -1)
-    out, _ = norms.batchnorm(np.ascontiguousarray(channels_last).reshape(-1, x.shape[1]), gamma, beta, bn_param)
+    out, _ = norms.batchnorm(
+        np.ascontiguousarray(channels_last).reshape(-1, x.shape[1]), gamma, beta, bn_param
+    )
     out = np.moveaxis(out.reshape(channels_last.shape), -1, 1)
     if bn_param["mode"] == "test":
         return (out,)
-    return (out, *(bn_param[name].astype(running_mean.dtype) for name in ("running_mean", "running_var")))
+    return (
+        out,
+        *(bn_param[name].astype(running_mean.dtype) for name in ("running_mean", "running_var")),
+    )
 
 
 def _layer(norms: Norms, attributes: Attributes, inputs: Inputs) -> tuple[Array, ...]:
@@ -66,7 +71,11 @@ def _layer(norms: Norms, attributes: Attributes, inputs: Inputs) -> tuple[Array,
     gamma, beta = (np.broadcast_to(parameter, normalized).ravel() for parameter in (gamma, beta))
     out, cache = norms.layernorm(rows, gamma, beta, {"eps": attributes.get("epsilon", ONNX_EPS)})
     mean, rstd = _row_statistics(rows, cache)
-    return out.reshape(x.shape), mean.astype(np.float32).reshape(kept), rstd.astype(np.float32).reshape(kept)
+    return (
+        out.reshape(x.shape),
+        mean.astype(np.float32).reshape(kept),
+        rstd.astype(np.float32).reshape(kept),
+    )
 
 
 def _row_statistics(rows: Array, cache: Any) -> tuple[Array, Array]:
@@ -100,7 +109,11 @@ def group(attributes: Attributes, inputs: Inputs) -> tuple[Array, ...]:
 def instance(attributes: Attributes, inputs: Inputs) -> tuple[Array, ...]:
     """InstanceNormalization."""
     x, gamma, beta = inputs
-    return (layers.instancenorm_forward(x, gamma, beta, {"eps": attributes.get("epsilon", ONNX_EPS)})[0],)
+    return (
+        layers.instancenorm_forward(x, gamma, beta, {"eps": attributes.get("epsilon", ONNX_EPS)})[
+            0
+        ],
+    )
 
 
 def lp(attributes: Attributes, inputs: Inputs) -> tuple[Array, ...]:

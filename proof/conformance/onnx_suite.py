@@ -37,7 +37,9 @@ WHOLE_NET = "a whole net of convolutions, which normlab has not; its weights are
 EXPANDED = "the function written out in elementary operators, which tests an inliner; as one operator it is run"
 ELSEWHERE = "not an operator of normlab"
 
-LIST_ITEM = textwrap.TextWrapper(width=120, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+LIST_ITEM = textwrap.TextWrapper(
+    width=120, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+)
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,9 @@ class Case:
             return WHOLE_NET
         if self.is_ours:
             return None
-        return EXPANDED if self.name.partition("_expanded")[0] in _run_as_one_operator() else ELSEWHERE
+        return (
+            EXPANDED if self.name.partition("_expanded")[0] in _run_as_one_operator() else ELSEWHERE
+        )
 
 
 @cache
@@ -75,7 +79,9 @@ def cases() -> tuple[Case, ...]:
                 model = case.model
                 if model is None and case.model_dir is not None:
                     model = onnx.load(f"{case.model_dir}/model.onnx")
-                operators = sorted({node.op_type for node in model.graph.node}) if model is not None else []
+                operators = (
+                    sorted({node.op_type for node in model.graph.node}) if model is not None else []
+                )
                 found.append(Case(case.name, kind, tuple(operators)))
     return tuple(sorted(found, key=lambda case: (KINDS.index(case.kind), case.name)))
 

@@ -15,7 +15,9 @@ from normlab.errors import not_one_of
 from normlab.typing import Array
 from proof.conformance.onnx_norms import Attributes, Inputs
 
-CORRECTED = 10**9  # a step count after which Adam's bias corrections 1 - beta^t are 1 to the bit, for beta < 1 - 1e-7
+CORRECTED = (
+    10**9
+)  # a step count after which Adam's bias corrections 1 - beta^t are 1 to the bit, for beta < 1 - 1e-7
 
 
 def softmax_cross_entropy(attributes: Attributes, inputs: Inputs) -> tuple[Array, ...]:
@@ -38,7 +40,10 @@ def _loss(loss: Any, attributes: Attributes, inputs: Inputs) -> Array:
     """The loss with ONNX's reduction, class weights and ignored label, which the reference has not."""
     x, labels, *rest = inputs
     weights = rest[0] if rest else None
-    reduction, ignored = attributes.get("reduction", b"mean").decode(), attributes.get("ignore_index")
+    reduction, ignored = (
+        attributes.get("reduction", b"mean").decode(),
+        attributes.get("ignore_index"),
+    )
     rows, y = _examples(x), labels.reshape(-1, 1)
     if reduction == "mean" and weights is None and ignored is None:
         return np.asarray(loss(rows[:, 0], y[:, 0])[0], dtype=x.dtype)
@@ -111,7 +116,9 @@ def momentum(attributes: Attributes, inputs: Inputs) -> tuple[Array, ...]:
     new_x, new_v = [], []
     for x, g, v in tensors:
         g = attributes["norm_coefficient"] * x + g
-        _, config = optim.sgd_momentum(x, beta * g, {"learning_rate": 1.0, "momentum": alpha, "velocity": -v})
+        _, config = optim.sgd_momentum(
+            x, beta * g, {"learning_rate": 1.0, "momentum": alpha, "velocity": -v}
+        )
         v = -config["velocity"]
         direction = g + alpha * v if attributes["mode"] == b"nesterov" else v
         new_x.append(optim.sgd(x, direction, {"learning_rate": rate})[0])
@@ -128,8 +135,17 @@ def adam(attributes: Attributes, inputs: Inputs) -> tuple[Array, ...]:
     new_x, new_v, new_h = [], [], []
     for x, g, v, h in tensors:
         g = attributes.get("norm_coefficient", 0.0) * x + g
-        config = {"learning_rate": rate, "beta1": alpha, "beta2": beta, "epsilon": epsilon, "m": v, "v": h}
-        config["t"] = (t if t > 0 else CORRECTED) - 1  # the reference increments t before it uses it
+        config = {
+            "learning_rate": rate,
+            "beta1": alpha,
+            "beta2": beta,
+            "epsilon": epsilon,
+            "m": v,
+            "v": h,
+        }
+        config["t"] = (
+            t if t > 0 else CORRECTED
+        ) - 1  # the reference increments t before it uses it
         x, config = optim.adam(x, g, config)
         new_x.append(shrink * x)
         new_v.append(config["m"])
@@ -160,4 +176,8 @@ def _split(inputs: Inputs, kinds: int) -> tuple[float, int, list[tuple[Array, ..
 
 def _typed(tensors: list[tuple[Array, ...]], *results: list[Array]) -> tuple[Array, ...]:
     """All results in one tuple, each in its tensor's type."""
-    return tuple(np.asarray(new, t[0].dtype) for group in results for new, t in zip(group, tensors, strict=True))
+    return tuple(
+        np.asarray(new, t[0].dtype)
+        for group in results
+        for new, t in zip(group, tensors, strict=True)
+    )

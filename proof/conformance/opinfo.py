@@ -57,7 +57,11 @@ class Disagreement:
     @property
     def right(self) -> str:
         """Who is right to rounding; or, where cancellation leaves neither so, who is nearer."""
-        right = [name for name, error in (("normlab", self.ours), ("PyTorch", self.theirs)) if error <= self.rounding]
+        right = [
+            name
+            for name, error in (("normlab", self.ours), ("PyTorch", self.theirs))
+            if error <= self.rounding
+        ]
         nearer = "normlab" if self.ours < self.theirs else "PyTorch"
         return " and ".join(right) or f"neither; {nearer} is nearer"
 
@@ -77,7 +81,9 @@ def why_not() -> str | None:
     """Why there are no samples here, as a sentence; None where there are."""
     for name in ("torch", "expecttest"):
         if importlib.util.find_spec(name) is None:
-            return f"needs {name}, which is not installed" + (", for PyTorch's test samples" if name != "torch" else "")
+            return f"needs {name}, which is not installed" + (
+                ", for PyTorch's test samples" if name != "torch" else ""
+            )
     from proof.conformance.extended import has_extended
 
     return None if has_extended() else "this machine has no extended precision to judge by"
@@ -109,7 +115,9 @@ def _questions(dtype: str) -> Iterator[tuple[str, Callable[[], opinfo_norms.Ques
     kind = getattr(torch, dtype)
     for operator in op_db:
         if operator.name in OPERATORS and operator.variant_test_name == "":
-            for number, sample in enumerate(operator.sample_inputs("cpu", kind, requires_grad=True)):
+            for number, sample in enumerate(
+                operator.sample_inputs("cpu", kind, requires_grad=True)
+            ):
                 ask = OPERATORS[operator.name]
                 yield f"{operator.name} {number}", partial(ask, sample)
     for info in module_db:

@@ -33,7 +33,9 @@ def batch_norm(sample: Any) -> Question:
     statistics = [None if value is None else value.detach().clone() for value in (mean, var)]
 
     def compute(x: Any) -> Any:
-        return torch.nn.functional.batch_norm(x, *statistics, weight, bias, training=training, **options)
+        return torch.nn.functional.batch_norm(
+            x, *statistics, weight, bias, training=training, **options
+        )
 
     return _batch(compute, sample.input, weight, bias, None if training else (mean, var), eps)
 
@@ -89,7 +91,12 @@ def layer_norm(sample: Any) -> Question:
     weight, bias = [*given, None, None][:2]
     eps = sample.kwargs.get("eps", 1e-5)
     return _layer(
-        lambda x: torch.nn.functional.layer_norm(x, shape, weight, bias, eps), sample.input, shape, weight, bias, eps
+        lambda x: torch.nn.functional.layer_norm(x, shape, weight, bias, eps),
+        sample.input,
+        shape,
+        weight,
+        bias,
+        eps,
     )
 
 
@@ -121,7 +128,13 @@ def rms_norm(sample: Any) -> Question:
     shape, *given = sample.args
     weight = given[0] if given else None
     eps = sample.kwargs.get("eps")
-    return _rms(lambda x: torch.nn.functional.rms_norm(x, shape, weight, eps), sample.input, shape, weight, eps)
+    return _rms(
+        lambda x: torch.nn.functional.rms_norm(x, shape, weight, eps),
+        sample.input,
+        shape,
+        weight,
+        eps,
+    )
 
 
 def rms_norm_module(module: Any, x: Any) -> Question:
@@ -142,7 +155,9 @@ def _rms(compute: Any, x: Any, shape: Any, weight: Any, eps: float | None) -> Qu
         return out.reshape(array.shape), dx.reshape(array.shape), dgamma, None
 
     def truth(dout: Array) -> Results:
-        return extended.standardized(array, gamma, None, dout, tuple(range(-len(shape), 0)), eps, centred=False)
+        return extended.standardized(
+            array, gamma, None, dout, tuple(range(-len(shape), 0)), eps, centred=False
+        )
 
     return _question(compute, x, weight, None, ours, truth)
 
@@ -154,7 +169,12 @@ def group_norm(sample: Any) -> Question:
     groups, options = sample.args[0], sample.kwargs
     weight, bias, eps = options.get("weight"), options.get("bias"), options.get("eps", 1e-5)
     return _group(
-        lambda x: torch.nn.functional.group_norm(x, groups, weight, bias, eps), sample.input, groups, weight, bias, eps
+        lambda x: torch.nn.functional.group_norm(x, groups, weight, bias, eps),
+        sample.input,
+        groups,
+        weight,
+        bias,
+        eps,
     )
 
 
@@ -167,9 +187,14 @@ def instance_norm(sample: Any) -> Question:
     """torch.nn.functional.instance_norm, by each example's own statistics."""
     import torch
 
-    options = {name: _detached(value) if "running" in name else value for name, value in sample.kwargs.items()}
+    options = {
+        name: _detached(value) if "running" in name else value
+        for name, value in sample.kwargs.items()
+    }
     weight, bias, eps = options.get("weight"), options.get("bias"), options.get("eps", 1e-5)
-    return _instance(lambda x: torch.nn.functional.instance_norm(x, **options), sample.input, weight, bias, eps)
+    return _instance(
+        lambda x: torch.nn.functional.instance_norm(x, **options), sample.input, weight, bias, eps
+    )
 
 
 def instance_norm_module(module: Any, x: Any) -> Question:
@@ -177,7 +202,11 @@ def instance_norm_module(module: Any, x: Any) -> Question:
     dimensions = int(type(module).__name__[-2])
     if x.dim() == dimensions + 1:
         return _instance(
-            lambda x: module(x[0])[None], x.detach()[None].requires_grad_(), module.weight, module.bias, module.eps
+            lambda x: module(x[0])[None],
+            x.detach()[None].requires_grad_(),
+            module.weight,
+            module.bias,
+            module.eps,
         )
     return _instance(module, x, module.weight, module.bias, module.eps)
 
@@ -194,7 +223,9 @@ def _group(compute: Any, x: Any, groups: int, weight: Any, bias: Any, eps: float
 
     def ours(dout: Array) -> Results:
         g, b = _defaults(gamma, beta, (C,), array.dtype)
-        out, cache = layers.groupnorm_forward(array, g, b, groups, {"eps": eps})  # instance norm's too
+        out, cache = layers.groupnorm_forward(
+            array, g, b, groups, {"eps": eps}
+        )  # instance norm's too
         return out, *layers.groupnorm_backward(dout, cache)
 
     def truth(dout: Array) -> Results:
@@ -210,9 +241,17 @@ def local_response_norm(sample: Any) -> Question:
     import torch
 
     size = sample.args[0]
-    alpha, beta, k = (sample.kwargs.get(name, value) for name, value in (("alpha", 1e-4), ("beta", 0.75), ("k", 1.0)))
+    alpha, beta, k = (
+        sample.kwargs.get(name, value)
+        for name, value in (("alpha", 1e-4), ("beta", 0.75), ("k", 1.0))
+    )
     return _local_response(
-        lambda x: torch.nn.functional.local_response_norm(x, size, alpha, beta, k), sample.input, size, alpha, beta, k
+        lambda x: torch.nn.functional.local_response_norm(x, size, alpha, beta, k),
+        sample.input,
+        size,
+        alpha,
+        beta,
+        k,
     )
 
 
@@ -221,17 +260,26 @@ def local_response_module(module: Any, x: Any) -> Question:
     return _local_response(module, x, module.size, module.alpha, module.beta, module.k)
 
 
-def _local_response(compute: Any, x: Any, size: int, alpha: float, beta: float, k: float) -> Question:
+def _local_response(
+    compute: Any, x: Any, size: int, alpha: float, beta: float, k: float
+) -> Question:
     """PyTorch's alpha is times the mean; an even window's longer half lies before, ours after."""
     array = _array(x)
     lrn_param = {"n": size, "k": k, "alpha": alpha / size, "beta": beta}
 
     def ours(dout: Array) -> Results:
         out, cache = layers.localresponse_forward(array[:, ::-1], lrn_param)
-        return out[:, ::-1], layers.localresponse_backward(dout[:, ::-1], cache)[:, ::-1], None, None
+        return (
+            out[:, ::-1],
+            layers.localresponse_backward(dout[:, ::-1], cache)[:, ::-1],
+            None,
+            None,
+        )
 
     def truth(dout: Array) -> Results:
-        return extended.local_response(array, dout, size // 2, (size - 1) // 2, k, alpha / size, beta)
+        return extended.local_response(
+            array, dout, size // 2, (size - 1) // 2, k, alpha / size, beta
+        )
 
     return _question(compute, x, None, None, ours, truth)
 
@@ -259,7 +307,12 @@ def _question(compute: Any, x: Any, weight: Any, bias: Any, ours: Any, truth: An
     """One random upstream gradient for all three."""
     array = _array(x)
     dout = np.random.RandomState(0).standard_normal(array.shape).astype(array.dtype)
-    return Question(array, lambda: _theirs(compute, x, weight, bias, dout), lambda: ours(dout), lambda: truth(dout))
+    return Question(
+        array,
+        lambda: _theirs(compute, x, weight, bias, dout),
+        lambda: ours(dout),
+        lambda: truth(dout),
+    )
 
 
 def _theirs(compute: Any, x: Any, weight: Any, bias: Any, dout: Array) -> Results:
@@ -271,11 +324,15 @@ def _theirs(compute: Any, x: Any, weight: Any, bias: Any, dout: Array) -> Result
     out = compute(x)
     gradients = iter(torch.autograd.grad(out, wanted, torch.tensor(dout)))
     dx = next(gradients).numpy()
-    dgamma, dbeta = (None if tensor is None else next(gradients).numpy() for tensor in (weight, bias))
+    dgamma, dbeta = (
+        None if tensor is None else next(gradients).numpy() for tensor in (weight, bias)
+    )
     return out.detach().numpy(), dx, dgamma, dbeta
 
 
-def _defaults(gamma: Array | None, beta: Array | None, shape: tuple[int, ...], dtype: Any) -> tuple[Array, Array]:
+def _defaults(
+    gamma: Array | None, beta: Array | None, shape: tuple[int, ...], dtype: Any
+) -> tuple[Array, Array]:
     """gamma and beta, 1 and 0 where PyTorch is given none."""
     return (
         np.ones(shape, dtype) if gamma is None else gamma,

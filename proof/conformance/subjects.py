@@ -23,7 +23,9 @@ class Subject(NamedTuple):
     draw: Callable[[Generator], tuple[Array, ...]]
 
 
-def _parameters(*shape: int, count: int = 2, channels: int | None = None) -> Callable[[Generator], tuple[Array, ...]]:
+def _parameters(
+    *shape: int, count: int = 2, channels: int | None = None
+) -> Callable[[Generator], tuple[Array, ...]]:
     """Draws x and `count` parameters of one number a channel, of either sign."""
 
     def draw(rng: Generator) -> tuple[Array, ...]:
@@ -51,7 +53,12 @@ def _train() -> dict[str, Any]:
 
 
 def _test() -> dict[str, Any]:
-    return {"mode": "test", "eps": EPS, "running_mean": np.linspace(-1, 1, 4), "running_var": np.linspace(0.2, 2, 4)}
+    return {
+        "mode": "test",
+        "eps": EPS,
+        "running_mean": np.linspace(-1, 1, 4),
+        "running_var": np.linspace(0.2, 2, 4),
+    }
 
 
 LABELS = np.array([0, 2, 1, 4, 4, 3])
@@ -72,15 +79,23 @@ def _affine_arguments(rng: Generator) -> tuple[Array, ...]:
 
 def _affine_relu_arguments(rng: Generator) -> tuple[Array, ...]:
     """Small weights, and biases of either sign that they cannot outweigh: no unit is near its kink."""
-    return rng.uniform(-1, 1, (5, 6)), 0.1 * rng.uniform(-1, 1, (6, 4)), np.array([1.0, -1.0, 1.5, -2.0])
+    return (
+        rng.uniform(-1, 1, (5, 6)),
+        0.1 * rng.uniform(-1, 1, (6, 4)),
+        np.array([1.0, -1.0, 1.5, -2.0]),
+    )
 
 
 SUBJECTS: dict[str, Subject] = {
     "affine": Subject(layers.affine_forward, layers.affine_backward, _affine_arguments),
-    "affine_relu": Subject(layers.affine_relu_forward, layers.affine_relu_backward, _affine_relu_arguments),
+    "affine_relu": Subject(
+        layers.affine_relu_forward, layers.affine_relu_backward, _affine_relu_arguments
+    ),
     "relu": Subject(layers.relu_forward, _one(layers.relu_backward), _away_from_zero(5, 4)),
     "dropout": Subject(
-        lambda x: layers.dropout_forward(x, {"mode": "train", "p": KEEP, "rng": np.random.RandomState(SEED)}),
+        lambda x: layers.dropout_forward(
+            x, {"mode": "train", "p": KEEP, "rng": np.random.RandomState(SEED)}
+        ),
         _one(layers.dropout_backward),
         _parameters(6, 5, count=0),
     ),
@@ -131,7 +146,9 @@ SUBJECTS: dict[str, Subject] = {
     ),
     **{
         f"lpnorm_{p}": Subject(
-            lambda x, p=p: layers.lpnorm_forward(x, {"p": p}), _one(layers.lpnorm_backward), _away_from_zero(4, 6)
+            lambda x, p=p: layers.lpnorm_forward(x, {"p": p}),
+            _one(layers.lpnorm_backward),
+            _away_from_zero(4, 6),
         )
         for p in (1, 2, 3)
     },
@@ -171,7 +188,10 @@ def _fused_subjects() -> dict[str, Subject]:
 def _strided(array: Array) -> Array:
     """Every second row and every second column of a larger array."""
     wide = np.full([2 * length for length in array.shape], np.nan, array.dtype)
-    steps: Any = (..., *(slice(None, None, 2),) * array.ndim)  # the ellipsis keeps a number an array
+    steps: Any = (
+        ...,
+        *(slice(None, None, 2),) * array.ndim,
+    )  # the ellipsis keeps a number an array
     every_second: Array = wide[steps]
     every_second[...] = array
     return every_second
@@ -197,7 +217,9 @@ def laid_out(subject: Subject, layout: str) -> Subject:
     """The subject, every argument and upstream gradient of which arrives in the given layout."""
     lay_out = LAYOUTS[layout]
     return Subject(
-        lambda *arguments: subject.forward(*(lay_out(np.asarray(argument)) for argument in arguments)),
+        lambda *arguments: subject.forward(
+            *(lay_out(np.asarray(argument)) for argument in arguments)
+        ),
         lambda dout, cache: subject.backward(lay_out(np.asarray(dout)), cache),
         subject.draw,
     )

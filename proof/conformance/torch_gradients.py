@@ -1,7 +1,8 @@
 """PyTorch as the judge: `torch.autograd.gradcheck` of every layer, and its own formulas beside ours in every dtype.
 
-PyTorch is loaded on first use. A layer becomes an autograd function whose forward and backward passes are ours, so that
-`gradcheck` differentiates our forward pass numerically, coordinate by coordinate, and compares with our backward pass.
+PyTorch is loaded on first use. A layer becomes an autograd function whose forward and backward
+passes are ours, so that `gradcheck` differentiates our forward pass numerically, coordinate by
+coordinate, and compares with our backward pass.
 """
 
 from __future__ import annotations
@@ -32,24 +33,36 @@ def as_function(subject: Subject) -> Callable[..., Any]:
 
         @staticmethod
         def backward(ctx: Any, *upstream: Any) -> Any:
-            return tuple(torch.tensor(gradient) for gradient in subject.backward(upstream[0].numpy(), ctx.cache))
+            return tuple(
+                torch.tensor(gradient)
+                for gradient in subject.backward(upstream[0].numpy(), ctx.cache)
+            )
 
     apply: Callable[..., Any] = Wrapped.apply
     return apply
 
 
-def gradchecks(subjects: Mapping[str, Subject], layouts: Iterable[str] = LAYOUTS) -> Iterator[tuple[str, str]]:
+def gradchecks(
+    subjects: Mapping[str, Subject], layouts: Iterable[str] = LAYOUTS
+) -> Iterator[tuple[str, str]]:
     """(layer and layout, what `gradcheck` says against it or '') for every subject and layout, in float64."""
     import torch
     from torch.autograd.gradcheck import GradcheckError
 
     for name, subject in subjects.items():
         for layout in layouts:
-            arguments = [torch.tensor(a, requires_grad=True) for a in subject.draw(np.random.RandomState(0))]
+            arguments = [
+                torch.tensor(a, requires_grad=True) for a in subject.draw(np.random.RandomState(0))
+            ]
             try:
-                # its default rtol is 1e-3; with steps of 1e-6 in float64 the noise is still far below 1e-6
+                # its default rtol is 1e-3; with steps of 1e-6 in float64 the noise is still far
+                # below 1e-6
                 torch.autograd.gradcheck(
-                    as_function(laid_out(subject, layout)), arguments, eps=1e-6, atol=1e-6, rtol=1e-6
+                    as_function(laid_out(subject, layout)),
+                    arguments,
+                    eps=1e-6,
+                    atol=1e-6,
+                    rtol=1e-6,
                 )
             except GradcheckError as error:
                 yield f"{name}, {layout}", str(error).strip().splitlines()[0]
@@ -81,14 +94,19 @@ def comparisons(subjects: Mapping[str, Subject]) -> Iterator[tuple[str, float, f
 
 
 def _error(ours: Array, true: Array) -> float:
-    return float(np.abs(np.asarray(ours, np.float64) - true).max() / max(np.abs(true).max(), 1e-300))
+    return float(
+        np.abs(np.asarray(ours, np.float64) - true).max() / max(np.abs(true).max(), 1e-300)
+    )
 
 
 def _references(torch: Any) -> dict[str, Callable[..., Any]]:
     """PyTorch's own formula for each subject, on tensors."""
     f = torch.nn.functional
     labels = torch.tensor(LABELS)
-    running = torch.linspace(-1, 1, 4, dtype=torch.float64), torch.linspace(0.2, 2, 4, dtype=torch.float64)
+    running = (
+        torch.linspace(-1, 1, 4, dtype=torch.float64),
+        torch.linspace(0.2, 2, 4, dtype=torch.float64),
+    )
 
     def mask(x: Any) -> Any:
         kept = torch.tensor(np.random.RandomState(SEED).rand(*x.shape) < KEEP)
@@ -105,10 +123,14 @@ def _references(torch: Any) -> dict[str, Callable[..., Any]]:
         "rmsnorm": lambda x, g: f.rms_norm(x, x.shape[1:], g, eps=EPS),
         "groupnorm": lambda x, g, b: f.group_norm(x, 2, g, b, eps=EPS),
         "instancenorm": lambda x, g, b: f.instance_norm(x, None, None, g, b, eps=EPS),
-        "localresponse": lambda x: f.local_response_norm(x, 3, alpha=0.9, beta=0.75, k=1.0),  # alpha times the mean
+        "localresponse": lambda x: f.local_response_norm(
+            x, 3, alpha=0.9, beta=0.75, k=1.0
+        ),  # alpha times the mean
         "meanvariance": lambda x: f.batch_norm(x, None, None, training=True, eps=EPS),
         **{f"lpnorm_{p}": lambda x, p=p: f.normalize(x, p, dim=-1) for p in (1, 2, 3)},
         "softmax_loss": lambda x: f.cross_entropy(x, labels),
-        "svm_loss": lambda x: x.shape[1] * f.multi_margin_loss(x, labels),  # theirs divides by the number of classes
+        "svm_loss": lambda x: (
+            x.shape[1] * f.multi_margin_loss(x, labels)
+        ),  # theirs divides by the number of classes
         "nll_loss": lambda x: f.nll_loss(x, labels),
     }

@@ -20,13 +20,21 @@ class Case(NamedTuple):
 
 def cases(full: bool) -> Iterator[Case]:
     """The corpus; what takes a second to make, such as archives of the official size, only in full."""
-    yield from _given("batch", {what: pickled.a_value(value) for what, value in pickled.EXECUTING.items()})
+    yield from _given(
+        "batch", {what: pickled.a_value(value) for what, value in pickled.EXECUTING.items()}
+    )
     yield from _given("batch", pickled.BROKEN)
     yield from _given("batch", pickled.BOMBS)
     yield from _given("archive", tars.ARCHIVES)
     yield from _given("idx", idx.IDX_FILES)
     yield from _made("digits", npz.LYING)
-    few = ("one record short", "a record's label is 10", "it is batch 2", "one label short", "flipped bit in the shape")
+    few = (
+        "one record short",
+        "a record's label is 10",
+        "it is batch 2",
+        "one label short",
+        "flipped bit in the shape",
+    )
     lying = official.LYING_BATCHES
     yield from _made("batch", lying if full else {what: lying[what] for what in few})
     yield from _made("batch", official.GOOD_BATCHES, good=True)
@@ -43,6 +51,8 @@ def _given(reader: str, contents: Mapping[str, bytes]) -> Iterator[Case]:
         yield Case(reader, what, functools.partial(bytes, content))
 
 
-def _made(reader: str, makers: Mapping[str, Callable[[], bytes]], good: bool = False) -> Iterator[Case]:
+def _made(
+    reader: str, makers: Mapping[str, Callable[[], bytes]], good: bool = False
+) -> Iterator[Case]:
     for what, make in makers.items():
         yield Case(reader, what, make, good)

@@ -26,14 +26,26 @@ def endless_gz(start: bytes, mebibytes: int) -> bytes:
 def empty_huffman_blocks(count: int) -> bytes:
     """Deflate blocks that hold nothing but code tables, which the decompressor must build for each.
 
-    Block type 2 with 257 literal codes and 1 distance code, whose lengths are written with two symbols of one bit:
-    "1" (a length of 1) and "18" (a run of zeros). The one literal is the end of the block. RFC 1951, 3.2.7.
+    Block type 2 with 257 literal codes and 1 distance code, whose lengths are written with two
+    symbols of one bit:
+    "1" (a length of 1) and "18" (a run of zeros). The one literal is the end of the block. RFC
+    1951, 3.2.7.
     """
     order = (16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1)
     fields = [(0, 1), (2, 2), (0, 5), (0, 5), (len(order) - 4, 4)]
     fields += [(int(symbol in (1, 18)), 3) for symbol in order]
-    fields += [(1, 1), (138 - 11, 7), (1, 1), (118 - 11, 7), (0, 1), (0, 1), (0, 1)]  # 256 zeros, 1, 1; the end
-    bits = [value >> bit & 1 for value, width in fields for bit in range(width)] * 4  # 4 blocks fill 45 bytes
+    fields += [
+        (1, 1),
+        (138 - 11, 7),
+        (1, 1),
+        (118 - 11, 7),
+        (0, 1),
+        (0, 1),
+        (0, 1),
+    ]  # 256 zeros, 1, 1; the end
+    bits = [
+        value >> bit & 1 for value, width in fields for bit in range(width)
+    ] * 4  # 4 blocks fill 45 bytes
     return np.packbits(bits, bitorder="little").tobytes() * (count // 4)
 
 

@@ -34,13 +34,21 @@ def whole(number: int) -> bytes:
     """BININT1, BININT2 or BININT, the shortest that fits, as Python 2 wrote it."""
     if 0 <= number < 256:
         return b"K" + bytes([number])
-    return b"M" + struct.pack("<H", number) if 0 <= number < 65536 else b"J" + struct.pack("<i", number)
+    return (
+        b"M" + struct.pack("<H", number)
+        if 0 <= number < 65536
+        else b"J" + struct.pack("<i", number)
+    )
 
 
-NUMPY2_DTYPE = b"cnumpy\ndtype\nU\x02u1K\x00K\x01\x87R(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
+NUMPY2_DTYPE = (
+    b"cnumpy\ndtype\nU\x02u1K\x00K\x01\x87R(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
+)
 
 
-def python2_array(shape: Sequence[int], content: bytes, dtype: bytes = NUMPY2_DTYPE, fortran: bool = False) -> bytes:
+def python2_array(
+    shape: Sequence[int], content: bytes, dtype: bytes = NUMPY2_DTYPE, fortran: bool = False
+) -> bytes:
     """An array as NumPy under Python 2 pickled it."""
     return (
         b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b\x87R(K\x01"
@@ -60,12 +68,16 @@ def python2_list(items: Iterable[bytes], first_memo: int) -> bytes:
     for start in range(0, len(items), 1000):
         out += b"("
         for number, item in enumerate(items[start : start + 1000], first_memo + start):
-            out += item + (b"q" + bytes([number]) if number < 256 else b"r" + struct.pack("<I", number))
+            out += item + (
+                b"q" + bytes([number]) if number < 256 else b"r" + struct.pack("<I", number)
+            )
         out += b"e"
     return out
 
 
-def python2_batch(images: Array, labels: Array, batch_label: str = "training batch 1 of 5") -> bytes:
+def python2_batch(
+    images: Array, labels: Array, batch_label: str = "training batch 1 of 5"
+) -> bytes:
     """A batch as the official python edition has it: a Python 2 pickle, protocol 2."""
     label_list = b"](" + b"".join(whole(int(label)) for label in labels) + b"e"
     names = (short(b"image_s_%06d.png" % number) for number in range(len(labels)))
@@ -96,7 +108,12 @@ def tar_gz(members: Iterable[tuple[str, bytes]], format: int = tarfile.GNU_FORMA
 
 
 def tar_header(
-    name: str, size: int = 0, kind: bytes = b"0", link: str = "", prefix: str = "", size_field: bytes = b""
+    name: str,
+    size: int = 0,
+    kind: bytes = b"0",
+    link: str = "",
+    prefix: str = "",
+    size_field: bytes = b"",
 ) -> bytes:
     """One POSIX header block with a right checksum."""
     block = bytearray(512)

@@ -58,8 +58,8 @@ def corpus_rows(full: bool) -> Iterator[Measured]:
         "files",
         promise,
         bound,
-        f"{len(refused)} of {len(bad)}, worst {worst['peak_mb']:.0f} MB for the whole process ({grown:.0f} MB above "
-        f"its start), worst {slow['seconds']:.2f} s",
+        f"{len(refused)} of {len(bad)}, worst {worst['peak_mb']:.0f} MB for the whole process "
+        f"({grown:.0f} MB above its start), worst {slow['seconds']:.2f} s",
         not faults and worst["peak_mb"] <= MEGABYTES and slow["seconds"] <= SECONDS,
         len(bad),
         note="; ".join(faults[:3])

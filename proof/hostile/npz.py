@@ -35,8 +35,13 @@ def bomb() -> bytes:
     """400 MB of zeros in 400 kB, as an array's content."""
     out = io.BytesIO()
     head = io.BytesIO()
-    np.lib.format.write_array_header_1_0(head, {"descr": "|u1", "fortran_order": False, "shape": (400 << 20,)})
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("images.npy", "w") as member:
+    np.lib.format.write_array_header_1_0(
+        head, {"descr": "|u1", "fortran_order": False, "shape": (400 << 20,)}
+    )
+    with (
+        zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("images.npy", "w") as member,
+    ):
         member.write(head.getvalue())
         for _ in range(400):
             member.write(bytes(1 << 20))
@@ -46,7 +51,9 @@ def bomb() -> bytes:
 def announced() -> bytes:
     """An array that announces 4 GB and has eight bytes."""
     out, head = io.BytesIO(), io.BytesIO()
-    np.lib.format.write_array_header_1_0(head, {"descr": "|u1", "fortran_order": False, "shape": (4 << 30,)})
+    np.lib.format.write_array_header_1_0(
+        head, {"descr": "|u1", "fortran_order": False, "shape": (4 << 30,)}
+    )
     with zipfile.ZipFile(out, "w") as archive:
         archive.writestr("images.npy", head.getvalue() + bytes(8))
     return out.getvalue()
@@ -57,7 +64,10 @@ LYING: dict[str, Callable[[], bytes]] = {
     "empty": bytes,
     "half of it": lambda: digits()[: len(digits()) // 2],
     "the last byte is missing": lambda: digits()[:-1],
-    **{f"a flipped bit at {place:.0%}": functools.partial(flipped, place) for place in (0.0, 0.001, 0.3, 0.9, 0.9999)},
+    **{
+        f"a flipped bit at {place:.0%}": functools.partial(flipped, place)
+        for place in (0.0, 0.001, 0.3, 0.9, 0.9999)
+    },
     "arrays of objects": objects,
     "announces 4 GB": announced,
     "a pickle": lambda: b"\x80\x02cos\nsystem\nU\x0etouch executed\x85R.",

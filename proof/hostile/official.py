@@ -32,8 +32,14 @@ def labels(count: int = COUNT) -> Array:
 
 def pickled(**changes: object) -> bytes:
     """A batch as a Python 3 program would pickle it, with some entries changed, or None to leave one out."""
-    batch: dict[str, object] = {"batch_label": "training batch 1 of 5", "labels": labels().tolist(), "data": images()}
-    return pickle.dumps({name: value for name, value in (batch | changes).items() if value is not None}, 2)
+    batch: dict[str, object] = {
+        "batch_label": "training batch 1 of 5",
+        "labels": labels().tolist(),
+        "data": images(),
+    }
+    return pickle.dumps(
+        {name: value for name, value in (batch | changes).items() if value is not None}, 2
+    )
 
 
 def flipped(content: bytes, where: bytes, bit: int, offset: int = 0) -> bytes:
@@ -62,9 +68,13 @@ LYING_BATCHES: dict[str, Callable[[], bytes]] = {
     "one byte short": lambda: making.binary_batch(images(), labels())[:-1],
     "one byte more": lambda: making.binary_batch(images(), labels()) + b"\x00",
     "a record's label is 10": lambda: making.binary_batch(images(), np.array(one_label_of_ten())),
-    "a label's highest bit flipped": lambda: flipped(making.binary_batch(images(), labels()), b"", 7),
+    "a label's highest bit flipped": lambda: flipped(
+        making.binary_batch(images(), labels()), b"", 7
+    ),
     "it is batch 2": lambda: making.python2_batch(images(), labels(), "training batch 2 of 5"),
-    "it is the test batch": lambda: making.python2_batch(images(), labels(), "testing batch 1 of 1"),
+    "it is the test batch": lambda: making.python2_batch(
+        images(), labels(), "testing batch 1 of 1"
+    ),
     "one label short": lambda: pickled(labels=labels(COUNT - 1).tolist()),
     "one label more": lambda: pickled(labels=labels(COUNT + 1).tolist()),
     "a label is 10": lambda: pickled(labels=one_label_of_ten()),
@@ -83,22 +93,30 @@ LYING_BATCHES: dict[str, Callable[[], bytes]] = {
     "flipped bit in a key's length": lambda: flipped(official(), b"U\x06labels", 1, 1),
     "flipped bit in the shape": lambda: flipped(official(), b"M\x10\x27M\x00\x0c\x86", 2, 1),
     "flipped bit in the type": lambda: flipped(official(), b"U\x02u1", 0, 3),
-    "flipped bit in the length of the data": lambda: flipped(official(), b"T\x00\xc0\xd4\x01", 0, 1),
+    "flipped bit in the length of the data": lambda: flipped(
+        official(), b"T\x00\xc0\xd4\x01", 0, 1
+    ),
     "flipped bit in a label": lambda: flipped(official(), b"](K\x00K\x01", 5, 3),
     "flipped bit in the last opcode": lambda: flipped(official(), b"eu.", 0, 2),
 }
 
 
-def archive(batches: dict[str, tuple[Array, Array]] | None = None, more: tuple[tuple[str, bytes], ...] = ()) -> bytes:
+def archive(
+    batches: dict[str, tuple[Array, Array]] | None = None, more: tuple[tuple[str, bytes], ...] = ()
+) -> bytes:
     """A whole binary archive: 180 MB, compressed to less than one."""
     batches = batches or dict.fromkeys(NAMES, (images(), labels()))
-    members = [(f"{FOLDER}/{name}.bin", making.binary_batch(*batch)) for name, batch in batches.items()]
+    members = [
+        (f"{FOLDER}/{name}.bin", making.binary_batch(*batch)) for name, batch in batches.items()
+    ]
     return making.tar_gz([*members, *more])
 
 
 def uneven() -> dict[str, tuple[Array, Array]]:
     """The second batch is the first once more, where the labels are sorted: classes 0 and 1 double, 2 and 3 missing."""
-    batches = {name: (images(), np.full(COUNT, number) * 2 % 10) for number, name in enumerate(NAMES)}
+    batches = {
+        name: (images(), np.full(COUNT, number) * 2 % 10) for number, name in enumerate(NAMES)
+    }
     for _, ys in batches.values():
         ys[COUNT // 2 :] += 1
     batches["test_batch"] = images(), labels()
@@ -115,7 +133,9 @@ def flipped_in_noise() -> bytes:
 GOOD_ARCHIVES: dict[str, Callable[[], bytes]] = {"a whole archive": archive}
 LYING_ARCHIVES: dict[str, Callable[[], bytes]] = {
     "a flipped bit in the compressed data": flipped_in_noise,
-    "a flipped bit in the checksum": lambda: (whole := archive())[:-6] + bytes([whole[-6] ^ 1]) + whole[-5:],
+    "a flipped bit in the checksum": lambda: (
+        (whole := archive())[:-6] + bytes([whole[-6] ^ 1]) + whole[-5:]
+    ),
     "the last byte is missing": lambda: archive()[:-1],
     "half of it": lambda: (whole := archive())[: len(whole) // 2],
     "a batch is there twice under two names": lambda: archive(uneven()),

@@ -57,9 +57,14 @@ EXECUTING = {
     "dtype of objects": making.NUMPY2_DTYPE.replace(b"u1", b"O8"),
     "dtype of floats": making.NUMPY2_DTYPE.replace(b"u1", b"f8"),
     "dtype with fields": making.NUMPY2_DTYPE.replace(b"NNN", b"N}}"),
-    "encode by another codec": b"c_codecs\nencode\n" + b"X\x01\x00\x00\x00a" + b"X\x04\x00\x00\x00zlib" + b"\x86R",
+    "encode by another codec": b"c_codecs\nencode\n"
+    + b"X\x01\x00\x00\x00a"
+    + b"X\x04\x00\x00\x00zlib"
+    + b"\x86R",
     "encode of wide characters": b"c_codecs\nencode\nX\x02\x00\x00\x00\xc4\x80X\x06\x00\x00\x00latin1\x86R",
-    "encode of broken UTF-8": b"c_codecs\nencode\nX\x00\x02\x00\x00" + b"\xc3" * 512 + b"X\x06\x00\x00\x00latin1\x86R",
+    "encode of broken UTF-8": b"c_codecs\nencode\nX\x00\x02\x00\x00"
+    + b"\xc3" * 512
+    + b"X\x06\x00\x00\x00latin1\x86R",
 }
 
 
@@ -112,9 +117,13 @@ BOMBS = {
     "announces 2**63 bytes": a_value(length(b"\x8e", 2**63, 8)),
     "announces 2**63 bytes of bytearray": b"\x80\x05" + length(b"\x96", 2**63, 8),
     "announces 2**63 bytes of text": a_value(length(b"\x8d", 2**63, 8)),
-    "announces 2**63 bytes of frame": b"\x80\x04" + length(b"\x95", 2**63, 8) + length(b"\x8e", 2**62, 8),
+    "announces 2**63 bytes of frame": b"\x80\x04"
+    + length(b"\x95", 2**63, 8)
+    + length(b"\x8e", 2**62, 8),
     "memo index of 4 GB": a_value(b"N" + length(b"r", 2**32 - 1, 4) + length(b"j", 2**32 - 2, 4)),
-    "memo of a million": a_value(b"N" + b"".join(length(b"r", index, 4) for index in range(300_000))),
+    "memo of a million": a_value(
+        b"N" + b"".join(length(b"r", index, 4) for index in range(300_000))
+    ),
     "a million empty lists": b"\x80\x02" + b"]" * 1_000_000 + b".",
     "a million dictionaries": b"\x80\x02" + b"}" * 1_000_000 + b".",
     "a million marks": b"\x80\x02" + b"(" * 1_000_000 + b".",

@@ -1,7 +1,7 @@
 """One hostile file, read in a process of its own that is watched: its memory, its time, and all that it does.
 
-Python tells an audit hook of every file opened, module imported, name unpickled, program started, socket made and code
-compiled (PEP 578). Reading a data file needs one of these: opening that file.
+Python tells an audit hook of every file opened, module imported, name unpickled, program started,
+socket made and code compiled (PEP 578). Reading a data file needs one of these: opening that file.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ class Reading(TypedDict):
 def read_watched(reader: str, path: str, good: str) -> Reading:
     """Read the file in a child of this process. `good` is a file for this reader that is all right.
 
-    It is read first, once, so that what Python loads on first use is not laid to the hostile file's charge.
+    It is read first, once, so that what Python loads on first use is not laid to the hostile file's
+    charge.
     """
     if reader not in _warm and good:
         READERS[reader](Path(good))

@@ -39,24 +39,44 @@ ARCHIVES = {
     "climbing by backslashes": tar(making.tar_header("..\\..\\data_batch_1.bin", 5), b"hello", END),
     "symbolic link": tar(making.tar_header(FIRST, kind=b"2", link="/etc/passwd"), END),
     "hard link": tar(making.tar_header(FIRST, kind=b"1", link="/etc/passwd"), END),
-    "link beside the data": tar(making.tar_header("other", kind=b"2", link="/etc"), HEADER, b"hello", END),
+    "link beside the data": tar(
+        making.tar_header("other", kind=b"2", link="/etc"), HEADER, b"hello", END
+    ),
     "character device": tar(making.tar_header(FIRST, kind=b"3"), END),
     "block device": tar(making.tar_header(FIRST, kind=b"4"), END),
     "pipe": tar(making.tar_header(FIRST, kind=b"6"), END),
     "sparse file": tar(making.tar_header(FIRST, 5, kind=b"S"), b"hello", END),
-    "long name": tar(making.tar_header("././@LongLink", 200, kind=b"L"), b"n" * 200, HEADER, b"hello", END),
-    "long link": tar(making.tar_header("././@LongLink", 200, kind=b"K"), b"n" * 200, HEADER, b"hello", END),
+    "long name": tar(
+        making.tar_header("././@LongLink", 200, kind=b"L"), b"n" * 200, HEADER, b"hello", END
+    ),
+    "long link": tar(
+        making.tar_header("././@LongLink", 200, kind=b"K"), b"n" * 200, HEADER, b"hello", END
+    ),
     "unknown kind": tar(making.tar_header(FIRST, kind=b"Z"), END),
     "the batch is a folder": tar(making.tar_header(FIRST, kind=b"5"), END),
     "renaming header": tar(
-        making.tar_header("x", len(pax(path=FIRST)), kind=b"x"), pax(path=FIRST), HEADER, b"hello", END
+        making.tar_header("x", len(pax(path=FIRST)), kind=b"x"),
+        pax(path=FIRST),
+        HEADER,
+        b"hello",
+        END,
     ),
-    "resizing header": tar(making.tar_header("x", len(pax(size="9")), kind=b"x"), pax(size="9"), HEADER, b"hello", END),
+    "resizing header": tar(
+        making.tar_header("x", len(pax(size="9")), kind=b"x"), pax(size="9"), HEADER, b"hello", END
+    ),
     "relinking header": tar(
-        making.tar_header("x", len(pax(linkpath="y")), kind=b"x"), pax(linkpath="y"), HEADER, b"hello", END
+        making.tar_header("x", len(pax(linkpath="y")), kind=b"x"),
+        pax(linkpath="y"),
+        HEADER,
+        b"hello",
+        END,
     ),
-    "sparse header": tar(making.tar_header("x", 40, kind=b"x"), pax(GNU__sparse__major="1"), HEADER, b"hello", END),
-    "global renaming header": tar(making.tar_header("x", len(pax(path=FIRST)), kind=b"g"), pax(path=FIRST), END),
+    "sparse header": tar(
+        making.tar_header("x", 40, kind=b"x"), pax(GNU__sparse__major="1"), HEADER, b"hello", END
+    ),
+    "global renaming header": tar(
+        making.tar_header("x", len(pax(path=FIRST)), kind=b"g"), pax(path=FIRST), END
+    ),
     "extended header of 8 GB": endless_gz(making.tar_header("x", 8**11 - 1, kind=b"x"), 400),
     "member of 8 GB": endless_gz(making.tar_header(FIRST, 8**11 - 1), 400),
     "other member of 8 GB": endless_gz(making.tar_header("other", 8**11 - 1), 400),

@@ -51,9 +51,9 @@ def explained(function: Callable[P, R]) -> Callable[P, R]:
         for value in (*args, *kwargs.values()):
             if isinstance(value, np.ma.MaskedArray):
                 raise ArgumentError(
-                    f"{_name_of(function)} got a masked array, whose mask it does not know: the masked "
-                    f"numbers would count. Give it the numbers that shall count, as x.compressed() or "
-                    f"x.filled(value)"
+                    f"{_name_of(function)} got a masked array, whose mask it does not know: the "
+                    "masked numbers would count. Give it the numbers that shall count, as "
+                    "x.compressed() or x.filled(value)"
                 )
         try:
             return function(*args, **kwargs)
@@ -96,7 +96,9 @@ def _name_of(function: Callable[..., Any]) -> str:
 def _unmet(name: str, value: object, annotation: str) -> str:
     """What was expected of an argument, where it is something else, and else nothing."""
     if name == "cache":
-        usable = (isinstance(value, tuple) and value) or (isinstance(value, np.ndarray) and value.ndim)
+        usable = (isinstance(value, tuple) and value) or (
+            isinstance(value, np.ndarray) and value.ndim
+        )
         return "" if usable else "the cache that the forward pass returned"
     if annotation == "Array":
         is_numbers = isinstance(value, np.ndarray) and value.dtype.kind in "biuf"

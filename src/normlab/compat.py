@@ -1,9 +1,10 @@
 """Other names for the assignment's package, so that notebooks of other years and places run unchanged.
 
-A few thousand public solutions say `from cs231n.classifiers.fc_net import *` where this one says cs682. After
-`alias("cs231n")` every such import finds the modules of `cs682`: the same module objects, except that packages get
-a module of their own to hang the names on, and that `fc_net` gets a FullyConnectedNet which also understands the
-keywords of other years. It answers those with a DeprecationWarning that gives today's spelling.
+A few thousand public solutions say `from cs231n.classifiers.fc_net import *` where this one says
+cs682. After `alias("cs231n")` every such import finds the modules of `cs682`: the same module
+objects, except that packages get a module of their own to hang the names on, and that `fc_net` gets
+a FullyConnectedNet which also understands the keywords of other years. It answers those with a
+DeprecationWarning that gives today's spelling.
 """
 
 from __future__ import annotations
@@ -23,7 +24,16 @@ from normlab import nets
 from normlab.errors import OptionError
 
 ORIGINAL = "cs682"
-_BESIDES = ("input_dim", "num_classes", "dropout", "normalization", "reg", "weight_scale", "dtype", "seed")
+_BESIDES = (
+    "input_dim",
+    "num_classes",
+    "dropout",
+    "normalization",
+    "reg",
+    "weight_scale",
+    "dtype",
+    "seed",
+)
 
 _aliases: dict[str, dict[str, ModuleType]] = {}  # for each alias, the modules it hides
 
@@ -31,8 +41,9 @@ _aliases: dict[str, dict[str, ModuleType]] = {}  # for each alias, the modules i
 def alias(name: str, *, shadow: bool = False) -> None:
     """Let `import name`, and every submodule of it, find the assignment's modules.
 
-    A second call changes nothing. Raises OptionError where `name` is no name of a package, or where a package of
-    that name exists (a solution of one's own beside the notebook): with `shadow` it is hidden until `unalias`.
+    A second call changes nothing. Raises OptionError where `name` is no name of a package, or where
+    a package of that name exists (a solution of one's own beside the notebook): with `shadow` it is
+    hidden until `unalias`.
 
     >>> alias("cs231n_of_2016")
     >>> from cs231n_of_2016.layers import batchnorm_forward
@@ -44,7 +55,10 @@ def alias(name: str, *, shadow: bool = False) -> None:
     if name in _aliases:
         return
     if not isinstance(name, str) or not name.isidentifier() or name in (ORIGINAL, "normlab"):
-        raise OptionError(f"{name!r} cannot be another name of {ORIGINAL}; give the name of a package, like 'cs231n'")
+        raise OptionError(
+            f"{name!r} cannot be another name of {ORIGINAL}; give the name of a package, like "
+            "'cs231n'"
+        )
     existing = place_of(name)
     if existing and not shadow:
         raise OptionError(
@@ -61,7 +75,9 @@ def alias(name: str, *, shadow: bool = False) -> None:
 def unalias(name: str) -> None:
     """Undo `alias(name)`: what it hid is found again. Objects imported meanwhile keep working."""
     if name not in _aliases:
-        raise OptionError(f"{name!r} is no alias; there are {', '.join(map(repr, _aliases)) or 'none'}")
+        raise OptionError(
+            f"{name!r} is no alias; there are {', '.join(map(repr, _aliases)) or 'none'}"
+        )
     for key in [key for key in sys.modules if _belongs(key, name)]:
         del sys.modules[key]
     sys.modules.update(_aliases.pop(name))
@@ -70,15 +86,18 @@ def unalias(name: str) -> None:
 class FullyConnectedNet(nets.FullyConnectedNet):
     """The net of `normlab.nets`, built with the keywords of any year of the assignment.
 
-    `use_batchnorm=True` means normalization='batchnorm', `dropout_keep_ratio=p` means dropout=p, and `dropout=0`
-    means no dropout. They are answered with a DeprecationWarning.
+    `use_batchnorm=True` means normalization='batchnorm', `dropout_keep_ratio=p` means dropout=p,
+    and `dropout=0` means no dropout. They are answered with a DeprecationWarning.
     """
 
     __signature__ = inspect.signature(nets.FullyConnectedNet)
 
     def __init__(self, hidden_dims: Any, *args: Any, **kwargs: Any) -> None:
         if len(args) > len(_BESIDES):
-            raise TypeError(f"FullyConnectedNet takes {1 + len(_BESIDES)} arguments by position, not {1 + len(args)}")
+            raise TypeError(
+                f"FullyConnectedNet takes {1 + len(_BESIDES)} arguments by position, not "
+                f"{1 + len(args)}"
+            )
         twice = [keyword for keyword, _ in zip(_BESIDES, args, strict=False) if keyword in kwargs]
         if twice:
             raise TypeError(f"FullyConnectedNet got {twice[0]!r} by position and by keyword")
@@ -96,19 +115,23 @@ def _in_todays_words(options: dict[str, Any]) -> dict[str, Any]:
     if isinstance(options.get("normalization"), bool):
         options["normalization"] = "batchnorm" if options["normalization"] else None
         old.append(
-            f"a batch norm that is switched by True or False is today normalization={options['normalization']!r}"
+            "a batch norm that is switched by True or False is today "
+            f"normalization={options['normalization']!r}"
         )
-        # the years that said so also said, in the docstring of dropout, that p drops; half of them kept with it
+        # the years that said so also said, in the docstring of dropout, that p drops; half of them
+        # kept with it
         if options.get("dropout", 0) not in (0, 0.5, 1):
             old.append(
-                f"dropout={options['dropout']!r} is taken as the probability of keeping a unit; if it should be that "
-                f"of dropping one, write dropout={1 - options['dropout']:g}"
+                f"dropout={options['dropout']!r} is taken as the probability of keeping a unit; if "
+                f"it should be that of dropping one, write dropout={1 - options['dropout']:g}"
             )
     if options.get("dropout") == 0:
         options["dropout"] = 1
         old.append("dropout=0 for no dropout is today dropout=1, the probability of keeping a unit")
     if any(old):
-        warnings.warn(f"FullyConnectedNet: {'; '.join(filter(None, old))}.", DeprecationWarning, stacklevel=3)
+        warnings.warn(
+            f"FullyConnectedNet: {'; '.join(filter(None, old))}.", DeprecationWarning, stacklevel=3
+        )
     return options
 
 
@@ -117,7 +140,10 @@ def _renamed(options: dict[str, Any], old: str, new: str) -> str:
     if old not in options:
         return ""
     if new in options:
-        raise OptionError(f"FullyConnectedNet got both {old}={options[old]!r} and {new}={options[new]!r}; give {new}")
+        raise OptionError(
+            f"FullyConnectedNet got both {old}={options[old]!r} and {new}={options[new]!r}; give "
+            f"{new}"
+        )
     options[new] = options.pop(old)
     return "" if isinstance(options[new], bool) else f"{old}= is today {new}="
 
@@ -145,7 +171,9 @@ def _copy_of(module: ModuleType, key: str) -> ModuleType:
     if "FullyConnectedNet" in module.__all__:
         twin.__dict__["FullyConnectedNet"] = FullyConnectedNet
     is_package = hasattr(module, "__path__")
-    twin.__spec__ = ModuleSpec(key, None, origin=f"alias of {module.__name__}", is_package=is_package)
+    twin.__spec__ = ModuleSpec(
+        key, None, origin=f"alias of {module.__name__}", is_package=is_package
+    )
     if is_package:
         twin.__path__ = []  # nothing further is found on disk: all there is has been entered
     return twin
@@ -160,7 +188,8 @@ def place_of(name: str) -> str:
         return ""
     if spec.origin is not None:
         return f"in {spec.origin}"
-    # a folder without __init__.py: the assignment keeps its data in cs231n/datasets, which hides nothing
+    # a folder without __init__.py: the assignment keeps its data in cs231n/datasets, which hides
+    # nothing
     folders = [Path(folder) for folder in spec.submodule_search_locations or []]
     return next((f"in {folder}" for folder in folders if any(folder.glob("*.py"))), "")
 

@@ -1,9 +1,9 @@
 """The one family of errors that people are meant to read.
 
-An error is a sentence for the person who can fix it: what was given, what was expected, what to try.
-Everything the library refuses on purpose is a `UserError`; the command line catches that one type, prints
-the sentence and exits with status 2. Each member also is the built-in exception that a NumPy programmer
-would expect, so that `except ValueError` keeps working in notebooks.
+An error is a sentence for the person who can fix it: what was given, what was expected, what to
+try. Everything the library refuses on purpose is a `UserError`; the command line catches that one
+type, prints the sentence and exits with status 2. Each member also is the built-in exception that a
+NumPy programmer would expect, so that `except ValueError` keeps working in notebooks.
 """
 
 from __future__ import annotations

@@ -9,7 +9,8 @@ import stat
 import uuid
 from pathlib import Path
 
-# What a file system answers that cannot force a file or a folder to the disk: CIFS, FUSE, some network folders.
+# What a file system answers that cannot force a file or a folder to the disk: CIFS, FUSE, some
+# network folders.
 _CANNOT_SYNC = {
     errno.EINVAL,
     errno.ENOTSUP,
@@ -29,13 +30,14 @@ class NotForcedError(OSError):
 def write_atomically(path: str | os.PathLike[str], content: bytes) -> Path:
     """Replace the file at `path` by `content`, all or nothing, and return its path.
 
-    The bytes go to a temporary file in the same folder, are forced to the disk, and take the old file's
-    place in one step; then the folder is forced to the disk too, where the file system can do that.
-    Killed at any instant, the path holds the old content or the new, never a part.
+    The bytes go to a temporary file in the same folder, are forced to the disk, and take the old
+    file's place in one step; then the folder is forced to the disk too, where the file system can
+    do that. Killed at any instant, the path holds the old content or the new, never a part.
 
-    A link is followed: the file that it names is replaced. The old file's permissions stay. What is no
-    regular file (a device, a pipe) is written into and never replaced. Raises OSError (disk full, folder
-    missing or read-only), and the old file stays; NotForcedError where the new one is already there.
+    A link is followed: the file that it names is replaced. The old file's permissions stay. What is
+    no regular file (a device, a pipe) is written into and never replaced. Raises OSError (disk
+    full, folder missing or read-only), and the old file stays; NotForcedError where the new one is
+    already there.
 
     >>> import tempfile; folder = tempfile.mkdtemp()
     >>> write_atomically(folder + "/note.txt", b"kept").read_bytes()
@@ -75,12 +77,12 @@ def unwritten(path: str | os.PathLike[str], error: OSError) -> str:
     """The sentence for an OSError of `write_atomically`, true of what the path now holds."""
     if isinstance(error, NotForcedError):
         return (
-            f"{path} is written, but the disk did not confirm it: {error.strerror or error}. Look at the "
-            f"disk, and write it again before relying on it"
+            f"{path} is written, but the disk did not confirm it: {error.strerror or error}. Look "
+            "at the disk, and write it again before relying on it"
         )
     return (
-        f"{path} cannot be written: {error.strerror or error}. What was there before is untouched; free "
-        f"space, or name a file in a folder that can be written to"
+        f"{path} cannot be written: {error.strerror or error}. What was there before is untouched; "
+        "free space, or name a file in a folder that can be written to"
     )
 
 
@@ -101,7 +103,9 @@ def _keep_owner_and_mode(handle: int, old: os.stat_result) -> None:
     if os.name == "nt":
         return
     if (os.getuid(), os.getgid()) != (old.st_uid, old.st_gid):
-        with contextlib.suppress(OSError):  # only root may give a file away; it is the writer's then
+        with contextlib.suppress(
+            OSError
+        ):  # only root may give a file away; it is the writer's then
             os.fchown(handle, old.st_uid, old.st_gid)
     try:
         os.fchmod(handle, stat.S_IMODE(old.st_mode))

@@ -62,7 +62,11 @@ class History:
     def _in_words(self) -> str:
         steps = len(self.loss)
         loss = f"loss {self.loss[0]:.3g} to {self.loss[-1]:.3g}" if steps else "no loss"
-        words = [f"{steps} steps", loss, f"best validation accuracy {100 * self.best_val_acc:.1f} %"]
+        words = [
+            f"{steps} steps",
+            loss,
+            f"best validation accuracy {100 * self.best_val_acc:.1f} %",
+        ]
         if self.test_acc:
             words.append(f"final test accuracy {100 * self.test_acc[-1]:.1f} %")
         words += ["diverged"] if self.diverged else []
@@ -125,7 +129,9 @@ def _sparkline(values: tuple[float, ...], width: int = 240, height: int = 40) ->
     low, high = (pick(value for _, value in points) for pick in (min, max))
     spread = (high - low) or 1.0
     across = width / max(len(values) - 1, 1)
-    line = " ".join(f"{i * across:.1f},{height * (high - value) / spread:.1f}" for i, value in points)
+    line = " ".join(
+        f"{i * across:.1f},{height * (high - value) / spread:.1f}" for i, value in points
+    )
     return (
         f'<svg width="{width}" height="{height}" role="img" aria-label="training loss over the steps">'
         f'<polyline points="{line}" fill="none" stroke="currentColor"/></svg>'

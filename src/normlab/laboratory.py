@@ -112,10 +112,9 @@ def compare(
 ) -> Comparison:
     """Train these norms over learning rates and seeds, and say which is best on test images, if one is.
 
-    Arguments: as for `comparison`, and
-        data: a data set or its name.
-        records: the file that keeps the runs; what is there is not trained again. By default a temporary one.
-        budget: called before anything is trained with the price, and how many of its nets are recorded already.
+    Arguments: as for `comparison`, and data: a data set or its name. records: the file that keeps
+        the runs; what is there is not trained again. By default a temporary one. budget: called
+        before anything is trained with the price, and how many of its nets are recorded already.
 
     >>> found = compare(["none", "layernorm"], depth=1, width=8, rates=[1e-2], seeds=3, num_epochs=1, workers=1)
     >>> [row.norm for row in found.rows]

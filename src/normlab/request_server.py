@@ -182,7 +182,9 @@ def main() -> None:
     answer(begin)
     for line in sys.stdin:
         request = json.loads(line)
-        method, arguments, keywords = (request[name] for name in ("method", "arguments", "keywords"))
+        method, arguments, keywords = (
+            request[name] for name in ("method", "arguments", "keywords")
+        )
         function = getattr(target, method) if method else target
         answer(lambda: function(*arguments, **keywords))  # noqa: B023  # called at once
 

@@ -95,7 +95,9 @@ def train(
     try:
         specs = list(specs)
     except TypeError as error:  # an array without axes has __iter__ all the same
-        raise OptionError(f"specs cannot be gone through: {error}; expected a list of RunSpecs") from error
+        raise OptionError(
+            f"specs cannot be gone through: {error}; expected a list of RunSpecs"
+        ) from error
     # the engine itself goes to the workers, which may not know it by its name
     chosen = engine if engine == "auto" else engines.pick(engine)
     run = partial(engines.train, chosen)

@@ -136,8 +136,8 @@ def _pool(
 def _no_idle_workers() -> Iterator[None]:
     """At the end, no worker waits for another task where that would keep somebody waiting.
 
-    joblib keeps its workers for five minutes, for the next call. A program that asked another process
-    or thread to train (a pool of its own, a server) would wait for them at its end.
+    joblib keeps its workers for five minutes, for the next call. A program that asked another
+    process or thread to train (a pool of its own, a server) would wait for them at its end.
     """
     try:
         yield

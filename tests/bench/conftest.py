@@ -15,7 +15,12 @@ NORMS = (None, "batchnorm", "layernorm")
 
 
 def tiny_run(spec: DataSpec, norm: str | None, seed: int = 3) -> RunSpec:
-    return RunSpec(NetSpec((12, 10), norm, weight_scale=0.05), TrainingSpec(batch_size=20, num_epochs=3), spec, seed)
+    return RunSpec(
+        NetSpec((12, 10), norm, weight_scale=0.05),
+        TrainingSpec(batch_size=20, num_epochs=3),
+        spec,
+        seed,
+    )
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +34,9 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> Workload:
     work = Workload(
         "initialization",
         "four small nets",
-        lambda spec: [tiny_run(spec, norm, seed) for norm in (None, "batchnorm") for seed in (1, 2)],
+        lambda spec: [
+            tiny_run(spec, norm, seed) for norm in (None, "batchnorm") for seed in (1, 2)
+        ],
     )
     for name in list(WORKLOADS):
         monkeypatch.delitem(WORKLOADS, name)
@@ -38,7 +45,11 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> Workload:
 
 
 def race_result(
-    seconds: dict[str, list[float]], *, compiling: float = 0.0, differs: str | None = None, nets: int = 40
+    seconds: dict[str, list[float]],
+    *,
+    compiling: float = 0.0,
+    differs: str | None = None,
+    nets: int = 40,
 ) -> dict[str, Any]:
     """What a race of these peers would have measured: each with the seconds of its rounds."""
     rounds = len(next(iter(seconds.values())))

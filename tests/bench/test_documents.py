@@ -19,7 +19,6 @@ def test_the_tables_beside_a_results_file_are_its_own(path: Path) -> None:
     assert path.with_suffix(".md").read_text(encoding="utf-8").strip() == shown.strip()
 
 
-
 def test_every_page_that_the_readme_names_is_there() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     named = re.findall(r"\]\(([\w./-]+)\)", text)

@@ -42,7 +42,9 @@ def test_one_step_an_epoch_is_measured_after_each_step_once() -> None:
 
 
 def test_training_images_beyond_a_thousand_are_not_evaluated() -> None:
-    many = RunSpec(NetSpec((3,)), TrainingSpec(batch_size=5, num_epochs=2), DataSpec("d", 5000, 10, 4, 2))
+    many = RunSpec(
+        NetSpec((3,)), TrainingSpec(batch_size=5, num_epochs=2), DataSpec("d", 5000, 10, 4, 2)
+    )
     assert work_of(many).evaluation == 3 * 1010 * 2 * 18
 
 
@@ -68,6 +70,8 @@ def test_accuracies_are_counted_as_often_as_they_are_measured() -> None:
 
 
 @pytest.mark.parametrize(("flops", "bandwidth", "seconds"), [(1e9, 1e9, 3.0), (1e9, 1e8, 5.0)])
-def test_the_floor_is_the_larger_of_arithmetic_and_memory(flops: float, bandwidth: float, seconds: float) -> None:
+def test_the_floor_is_the_larger_of_arithmetic_and_memory(
+    flops: float, bandwidth: float, seconds: float
+) -> None:
     assert floor_seconds(Work(2e9, 1e9, 5e8), flops, bandwidth) == seconds
     assert floor_seconds(Work(2e9, 1e9, 5e8), 1e9, 1e9, evaluation=False) == 2.0

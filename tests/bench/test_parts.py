@@ -49,7 +49,9 @@ def test_peaks_are_measured_on_every_thread() -> None:
     assert all(isinstance(each, float) and 0 < each < math.inf for each in found)
 
 
-def test_kernels_without_pytorch_are_timed_and_pytorch_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kernels_without_pytorch_are_timed_and_pytorch_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(peers, "find_spec", lambda _: None)
     monkeypatch.setattr(cases, "DTYPES", ("float32",))
     monkeypatch.setattr(grid, "DTYPES", ("float32",))
@@ -96,7 +98,9 @@ def test_both_sides_of_the_kernels_compute_the_same() -> None:
             assert dx < 1e-5
 
 
-def test_memory_of_a_sweep_is_measured_and_what_is_kept_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_of_a_sweep_is_measured_and_what_is_kept_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(memory, "available_cores", lambda: 1)
     found = memory.growth(1, lambda _: None, further=10, first=10)
     assert set(found["bytes_a_run"]) >= {"1"}
@@ -128,7 +132,9 @@ def test_without_numba_there_is_nothing_to_measure(monkeypatch: pytest.MonkeyPat
 
 
 def test_the_workloads_are_the_notebook_s(digits: Dataset) -> None:
-    counts = {name: len({spec.key for spec in work.runs(digits.spec)}) for name, work in WORKLOADS.items()}
+    counts = {
+        name: len({spec.key for spec in work.runs(digits.spec)}) for name, work in WORKLOADS.items()
+    }
     assert counts == {"initialization": 40, "depth": 8, "batch-size": 7}
 
 
@@ -159,12 +165,21 @@ def test_the_verb_names_peers_and_refuses_in_sentences(bench: Run, tmp_path: Pat
 
 
 @pytest.mark.usefixtures("tiny")
-def test_interrupted_it_says_what_it_has(bench: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupted_it_says_what_it_has(
+    bench: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(parts, "race", interrupted)
-    words = ("--workloads", "initialization", "--data", "digits", "--out", str(tmp_path / "results.json"))
+    words = (
+        "--workloads",
+        "initialization",
+        "--data",
+        "digits",
+        "--out",
+        str(tmp_path / "results.json"),
+    )
     said = bench("studies", *words)
     assert said.code == 130
     assert "Stopped. Nothing is in" in said.err

@@ -17,7 +17,9 @@ from proof.bench.workloads import Workload, subset
 from .conftest import race_result
 
 
-def test_a_race_times_who_is_there_and_names_who_is_not(tiny: Workload, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_race_times_who_is_there_and_names_who_is_not(
+    tiny: Workload, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("numba", reason="Numba is not installed")
     monkeypatch.setattr(peers, "find_spec", lambda _: None)
     lines: list[str] = []
@@ -28,7 +30,10 @@ def test_a_race_times_who_is_there_and_names_who_is_not(tiny: Workload, monkeypa
         "torch": "torch is not installed: pip install 'normlab[peers]'",
         "jax-map": "jax is not installed: pip install 'normlab[peers]'",
     }
-    assert any("JAX jit of lax.map, one process: not measured, jax is not installed" in line for line in lines)
+    assert any(
+        "JAX jit of lax.map, one process: not measured, jax is not installed" in line
+        for line in lines
+    )
     fast, course = found["peers"]["fast"], found["peers"]["course-many"]
     assert (fast["nets"], course["nets"]) == (4, 2)
     assert sorted(course["outcomes"]) == ["0", "1", "2", "3"]  # two a round, others each round
@@ -47,10 +52,16 @@ OURS = {0: [2.3, 1.0, 0.5, 11], 1: [2.3, 2.0, 0.5, 11], 2: [2.3, 0.1, 0.5, 11]}
     [
         (OURS, None),
         ({0: [2.3, 1.1, 0.4, 11]}, None),
-        ({0: [2.3, 1.1, 0.5, 11], 1: [2.3, 2.1, 0.5, 11], 2: [2.3, 50.0, 0.5, 11]}, None),  # one chaotic net
+        (
+            {0: [2.3, 1.1, 0.5, 11], 1: [2.3, 2.1, 0.5, 11], 2: [2.3, 50.0, 0.5, 11]},
+            None,
+        ),  # one chaotic net
         ({0: [2.3, 1.0, 0.5, 1]}, "it measured accuracies 1 times, not 11"),
         ({0: [2.4, 1.0, 0.5, 11]}, "net 0 starts at a loss of 2.4, not 2.3"),
-        ({0: [2.3, 2.3, 0.1, 11], 1: [2.3, 2.3, 0.1, 11], 2: [2.3, 2.3, 0.1, 11]}, "differ from ours by a factor of"),
+        (
+            {0: [2.3, 2.3, 0.1, 11], 1: [2.3, 2.3, 0.1, 11], 2: [2.3, 2.3, 0.1, 11]},
+            "differ from ours by a factor of",
+        ),
         ({0: [2.3, math.nan, 0.1, 11]}, "differ from ours by a factor of inf"),
     ],
 )
@@ -118,7 +129,9 @@ def test_torch_compile_needs_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_a_child_that_fails_is_a_sentence() -> None:
     with measuring("numpy") as child:
-        with pytest.raises(NoAnswerError, match="Training failed: DataError: the data folder 'nowhere' does not"):
+        with pytest.raises(
+            NoAnswerError, match="Training failed: DataError: the data folder 'nowhere' does not"
+        ):
             child.ask("prepare", specs=[], data="mnist", data_dir="nowhere")
         assert child.ask("compile", nets=[]) is None  # and it goes on
 

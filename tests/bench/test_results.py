@@ -22,7 +22,13 @@ def test_nothing_measured_meets_nothing_and_misses_nothing() -> None:
 
 
 def test_each_target_of_the_study_is_judged() -> None:
-    seconds = {"fast": [4.0], "torch": [40.0], "torch-fused-many": [15.0], "jax-map": [13.0], "jax-map-many": [11.0]}
+    seconds = {
+        "fast": [4.0],
+        "torch": [40.0],
+        "torch-fused-many": [15.0],
+        "jax-map": [13.0],
+        "jax-map-many": [11.0],
+    }
     found = verdicts({"initialization/cifar10": section(race_result(seconds, compiling=8.0))})
     assert found == dict.fromkeys((target.asked for target in TARGETS), None) | {
         "CIFAR-10 study, against PyTorch eager as people write it": True,  # 10 of 9
@@ -39,8 +45,13 @@ def test_a_target_beyond_the_floor_is_seen_to_be() -> None:
     seconds = {"fast": [4.0], "jax-map": [6.0]}
     judged = judge({"initialization/cifar10": section(race_result(seconds, compiling=3.0))})
     on = {each.target.asked: each.on for each in judged}
-    assert on["against the best JAX arrangement, warm"] == "jax-map; the floor itself would reach 2.0 ×"
-    assert on["against the best JAX arrangement, with compilation"].endswith("the floor itself would reach 3.0 ×")
+    assert (
+        on["against the best JAX arrangement, warm"]
+        == "jax-map; the floor itself would reach 2.0 ×"
+    )
+    assert on["against the best JAX arrangement, with compilation"].endswith(
+        "the floor itself would reach 3.0 ×"
+    )
 
 
 def test_a_peer_that_did_other_work_decides_nothing() -> None:
@@ -64,7 +75,10 @@ def test_a_target_may_be_an_upper_bound(extra: float, met: bool | None) -> None:
 def test_other_figures_are_read_where_they_stand() -> None:
     kernels = {"summary": {"ratio": (2.5, "a"), "share": (0.7, "b"), "accuracy": None}}
     memory = {"beyond_records": 512.0, "what": "little"}
-    found = {each.target.asked: each for each in judge({"kernels": section(kernels), "memory": section(memory)})}
+    found = {
+        each.target.asked: each
+        for each in judge({"kernels": section(kernels), "memory": section(memory)})
+    }
     assert found["norm kernels against PyTorch, geometric mean"].met
     assert found["norm kernels on large arrays: share of copy bandwidth"].met is False
     assert found["worst error at mean/std 1e4: PyTorch's over ours"].met is None
@@ -112,13 +126,17 @@ def test_a_table_for_a_document_has_a_line_a_row_and_its_command() -> None:
     assert race[0] == "**the 40-net initialization study on cifar10: 40 nets, 1 round**"
     assert race[2].count("|") == race[3].count("|") == race[4].count("|")
     assert race[5].startswith("| torch | 1 | 1.0000 | 1.0000 to 1.0000 | 40.00 | 10.00 |")
-    assert race[-1].startswith("`python -m proof.bench studies`; 2026-01-01T00:00:00+00:00, 1 s, a processor, 2 cores")
+    assert race[-1].startswith(
+        "`python -m proof.bench studies`; 2026-01-01T00:00:00+00:00, 1 s, a processor, 2 cores"
+    )
 
 
 def test_every_kind_of_section_has_a_table() -> None:
     sections = {
         "initialization/cifar10": section(race_result({"fast": [4.0], "torch": [40.0]}, nets=4)),
-        "memory": section({"bytes_a_run": {"1": [700.0]}, "kept_bytes": 600, "beyond_records": 100.0, "what": "w"}),
+        "memory": section(
+            {"bytes_a_run": {"1": [700.0]}, "kept_bytes": 600, "beyond_records": 100.0, "what": "w"}
+        ),
         "cold": section(
             {name: [2.0] for name in ("cold", "warm", "extra", "compiling", "loading")}
             | {"command": "normlab reproduce", "extra_seconds": 2.0, "what": "w"}

@@ -19,8 +19,8 @@ TRAINERS = {
 }
 GUESTS = {"pytorch": "torch", "jax": "jax"}
 
-# Fifteen steps of float32, each sum in another order. A wrong formula is off by far more: Adam without its bias
-# correction, or half of the variance's gradient, by 3e-5 and more.
+# Fifteen steps of float32, each sum in another order. A wrong formula is off by far more: Adam
+# without its bias correction, or half of the variance's gradient, by 3e-5 and more.
 SAME = 1e-5
 
 
@@ -39,7 +39,8 @@ def test_losses_are_the_book_s(kind: str, norm: str | None, digits: Dataset) -> 
         assert found.first_loss == pytest.approx(history.loss[0], rel=1e-6)
         assert found.final_loss == pytest.approx(history.final_loss, rel=SAME)
         assert found.measurements == len(history.val_acc) == 4
-        # PyTorch starts a running variance at 1 and keeps the unbiased one, which only test mode sees
+        # PyTorch starts a running variance at 1 and keeps the unbiased one, which only test mode
+        # sees
         if not (name == "pytorch" and norm == "batchnorm"):
             assert found.val_acc == pytest.approx(history.best_val_acc, abs=1.5 / 60)
 
@@ -61,7 +62,9 @@ def test_draws_are_the_book_s_to_the_bit(digits: Dataset) -> None:
     for number, weights in enumerate(drawn.weights, start=1):
         assert np.array_equal(weights, solver.model.params[f"W{number}"])
     for batch in drawn.batches:
-        assert np.array_equal(batch, solver.rng.choice(len(digits.X_train), spec.training.batch_size))
+        assert np.array_equal(
+            batch, solver.rng.choice(len(digits.X_train), spec.training.batch_size)
+        )
     assert drawn.measured.nonzero()[0].tolist() == [0, 4, 9, 14]
 
 

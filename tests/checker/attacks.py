@@ -2,8 +2,8 @@
 # code of others is kept as they write it
 """What a hostile submission may try. Each text is the body of a function, or runs at import.
 
-`{canary}` is a file outside the submission that must stay as it is; `{secret}` names an environment variable of the
-grader whose value must not come out.
+`{canary}` is a file outside the submission that must stay as it is; `{secret}` names an environment
+variable of the grader whose value must not come out.
 """
 
 from __future__ import annotations
@@ -51,8 +51,9 @@ IN_A_CALL = {
     "text for numbers": "return '0.5', 'right'",
     "garbage into every pipe": "import os\nfor f in range(3, 64):\n    try: os.write(f, b'garbage' * 100)\n    except OSError: pass\nreturn 0.0, x",
     "a forged frame": "import os, json, struct\nh = json.dumps({{'tree': {{'d': [['value', {{'t': [0.0, 0.0]}}], ['error', None], ['args', {{'t': []}}], "
-    "['changed', {{'t': []}}]]}}, 'arrays': []}}).encode()\nfor f in range(3, 64):\n    try: os.write(f, b'NLF1' + struct.pack('<I', len(h)) + h)\n"
-    "    except OSError: pass\nreturn 0.0, x",
+    "['changed', {{'t': []}}]]}}, 'arrays': []}}).encode()\nfor f in range(3, 64):\n    try: "
+    "os.write(f, b'NLF1' + struct.pack('<I', len(h)) + h)\n    except OSError: pass\nreturn 0.0, "
+    "x",
     "a frame that claims too much": "import os, struct\nfor f in range(3, 64):\n    try: os.write(f, b'NLF1' + struct.pack('<I', 2**31))\n"
     "    except OSError: pass\nwhile True: pass",
     "a frame that never ends": "import os, struct\nfor f in range(3, 64):\n    try: os.write(f, b'NLF1' + struct.pack('<I', 1000))\n"
@@ -126,9 +127,11 @@ IN_A_CALL = {
     "no modules left": "import sys\nsys.modules.clear()\nreturn 0.0, x",
     "a machine without insides": "import sys\nsys.modules['child.machine'].__dict__.clear()\nreturn 0.0, x",
     "a frame of another's verdict": "import os, json, struct\nh = json.dumps({{'tree': {{'d': [['verdict', 'right'], ['functions', {{'d': [['softmax_loss', 'right']]}}]]}}, 'arrays': []}}).encode()\n"
-    "for f in range(3, 64):\n    try: os.write(f, b'NLF1' + struct.pack('<I', len(h)) + h)\n    except OSError: pass\nreturn 0.0, x",
+    "for f in range(3, 64):\n    try: os.write(f, b'NLF1' + struct.pack('<I', len(h)) + h)\n    "
+    "except OSError: pass\nreturn 0.0, x",
     "an error that is none": "import os, json, struct\nh = json.dumps({{'tree': {{'d': [['value', None], ['error', {{'d': [['type', {{'l': []}}], ['message', None], ['line', 'x']]}}], ['args', 3], ['changed', 3]]}}, 'arrays': []}}).encode()\n"
-    "for f in range(3, 64):\n    try: os.write(f, b'NLF1' + struct.pack('<I', len(h)) + h)\n    except OSError: pass\nreturn 0.0, x",
+    "for f in range(3, 64):\n    try: os.write(f, b'NLF1' + struct.pack('<I', len(h)) + h)\n    "
+    "except OSError: pass\nreturn 0.0, x",
     "a name that acts on a terminal": "raise type('\\x1b]0;owned\\x07', (Exception,), {{}})('\\x1b[2J\\x9b31m')",
     "half a letter": "raise ValueError('\\ud800' * 100)",
     "ctypes on its own code": "import ctypes\nctypes.memset(id(dict.get), 0, 64)\nreturn 0.0, x",
@@ -142,15 +145,19 @@ AT_IMPORT = {
     "memory": "a = [0]\nwhile True: a = a + a",
     "fork": "import os\nwhile os.fork() >= 0: pass",
     "a forged inventory": "import os, json, struct\nh = json.dumps({{'tree': {{'d': [['inventory', {{'d': []}}], ['notes', {{'l': []}}], ['held', {{'l': ['everything']}}]]}}, "
-    "'arrays': []}}).encode()\nfor f in range(3, 64):\n    try: os.write(f, b'NLF1' + struct.pack('<I', len(h)) + h)\n    except OSError: pass",
+    "'arrays': []}}).encode()\nfor f in range(3, 64):\n    try: os.write(f, b'NLF1' + "
+    "struct.pack('<I', len(h)) + h)\n    except OSError: pass",
     "garbage": "import os\nfor f in range(3, 64):\n    try: os.write(f, b'x' * 1000)\n    except OSError: pass",
     "writing a file": "open('{canary}', 'w').write('gone')",
     "the house's own answers": "from normlab.layers import *",
     "forged notes": "import os, json, struct\nnote = {{'d': [['kind', 'syntax'], ['file', '\\x1b[31m'], ['line', 1], ['text', '\\x1b]0;owned\\x07' * 10**4], ['function', 'relu_forward']]}}\n"
-    "h = json.dumps({{'tree': {{'d': [['inventory', {{'d': []}}], ['notes', {{'l': [note] * 500}}], ['read', {{'l': ['\\x1b' * 9999] * 999}}], ['passed_over', {{'l': []}}], ['strangers', {{'l': []}}]]}}, 'arrays': []}}).encode()\n"
-    "for f in range(3, 64):\n    try: os.write(f, b'NLF1' + struct.pack('<I', len(h)) + h)\n    except OSError: pass",
+    "h = json.dumps({{'tree': {{'d': [['inventory', {{'d': []}}], ['notes', {{'l': [note] * "
+    "500}}], ['read', {{'l': ['\\x1b' * 9999] * 999}}], ['passed_over', {{'l': []}}], "
+    "['strangers', {{'l': []}}]]}}, 'arrays': []}}).encode()\nfor f in range(3, 64):\n    try: "
+    "os.write(f, b'NLF1' + struct.pack('<I', len(h)) + h)\n    except OSError: pass",
     "a forged inventory of another kind": "import os, json, struct\nh = json.dumps({{'tree': {{'d': [['inventory', {{'l': []}}], ['notes', 3], ['read', None]]}}, 'arrays': []}}).encode()\n"
-    "for f in range(3, 64):\n    try: os.write(f, b'NLF1' + struct.pack('<I', len(h)) + h)\n    except OSError: pass",
+    "for f in range(3, 64):\n    try: os.write(f, b'NLF1' + struct.pack('<I', len(h)) + h)\n    "
+    "except OSError: pass",
     "no import any more": "import builtins\nbuiltins.__import__ = lambda *a, **k: 1 / 0",
     "no pipes any more": "import os\nos.closerange(0, 64)",
     "names of the loader": "import sys\nfor name in list(sys.modules):\n    if name.startswith('child'): vars(sys.modules[name]).clear()",

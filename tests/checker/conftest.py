@@ -26,5 +26,6 @@ def assignment(write):
         cs231n__layers=text_of("layers_staged"),
         cs231n__optim=text_of("optim_plain"),
         cs231n__layer_utils="from .layers import *\nfrom cs231n.fast_layers import *\n",
-        cs231n__classifiers__fc_net="from ..layers import *\nfrom ..layer_utils import *\n" + text_of("nets_plain"),
+        cs231n__classifiers__fc_net="from ..layers import *\nfrom ..layer_utils import *\n"
+        + text_of("nets_plain"),
     )

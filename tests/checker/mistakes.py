@@ -9,7 +9,13 @@ from tests.checker.planting import Plant
 Edits = dict[str, list[tuple[str, str]]]
 
 
-def _p(id: str, function: str, *changes: tuple[str, str], named: str | tuple[str, ...], shows: str = "wrong") -> Plant:
+def _p(
+    id: str,
+    function: str,
+    *changes: tuple[str, str],
+    named: str | tuple[str, ...],
+    shows: str = "wrong",
+) -> Plant:
     keys = (named,) if isinstance(named, str) else named
     full = tuple(key if "." in key else f"{function.partition('.')[0]}.{key}" for key in keys)
     return Plant(id, {function: list(changes)}, full, shows)
@@ -24,11 +30,23 @@ AFFINE = [
     _p("AF1", "affine_forward", (" + b", ""), named="bias_missing"),
     _p("AF2", "affine_forward", (ROWS, "rows = x"), named="not_flattened"),
     _p("AF3", "affine_forward", (ROWS, "rows = x.reshape(-1, N).T"), named="wrong_memory_order"),
-    _p("AF4", "affine_forward", ("cache = (x, w, b)", "cache = (rows, w, b)"), named="affine_backward.dx_not_reshaped"),
+    _p(
+        "AF4",
+        "affine_forward",
+        ("cache = (x, w, b)", "cache = (rows, w, b)"),
+        named="affine_backward.dx_not_reshaped",
+    ),
     _p("AB1", "affine_backward", (".reshape(x.shape)", ""), named="dx_not_reshaped"),
-    _p("AB2", "affine_backward", ("dout.sum(axis=0)", "dout.mean(axis=0)"), named="db_divided_by_n"),
+    _p(
+        "AB2", "affine_backward", ("dout.sum(axis=0)", "dout.mean(axis=0)"), named="db_divided_by_n"
+    ),
     _p("AB3", "affine_backward", ("dout.sum(axis=0)", "dout.sum(axis=1)"), named="db_wrong_axis"),
-    _p("AB4", "affine_backward", ("dout.sum(axis=0)", "dout.sum(axis=0, keepdims=True)"), named="db_keepdims"),
+    _p(
+        "AB4",
+        "affine_backward",
+        ("dout.sum(axis=0)", "dout.sum(axis=0, keepdims=True)"),
+        named="db_keepdims",
+    ),
     _p("AB5", "affine_backward", ("dout.sum(axis=0)", "np.sum(dout)"), named="db_whole_array"),
     _p("AB6", "affine_backward", (".T.dot(dout)", ".T.dot(dout) / N"), named="dw_divided_by_n"),
     _p("AB7", "affine_backward", ("dw = x", "dw = -x"), named="dw_sign"),
@@ -36,7 +54,12 @@ AFFINE = [
     _p("AB9", "affine_backward", ("dout.sum(axis=0)", "dout"), named="db_not_summed"),
 ]
 RELU = [
-    _p("RF1", "relu_forward", ("out = np.maximum(0, x)", "x[x < 0] = 0; out = x"), named="input_overwritten"),
+    _p(
+        "RF1",
+        "relu_forward",
+        ("out = np.maximum(0, x)", "x[x < 0] = 0; out = x"),
+        named="input_overwritten",
+    ),
     _p("RF2", "relu_forward", ("np.maximum(0, x)", "np.abs(x)"), named="absolute_value"),
     _p("RF3", "relu_forward", ("np.maximum(0, x)", "np.maximum(0.01 * x, x)"), named="leaky"),
     _p(
@@ -51,17 +74,33 @@ RELU = [
     _p("RB4", "relu_backward", ("(x > 0)", "np.maximum(x, 0)"), named="times_value"),
     _p("RB5", "relu_backward", ("(x > 0)", "(x < 0)"), named="mask_inverted"),
     _p("RB6", "relu_backward", ("(x > 0)", "(x >= 0)"), named="gradient_at_zero", shows="remark"),
-    _p("X16", "relu_forward", ("out = np.maximum(0, x)", "out = np.maximum(0, x, out=x)"), named="input_overwritten"),
+    _p(
+        "X16",
+        "relu_forward",
+        ("out = np.maximum(0, x)", "out = np.maximum(0, x, out=x)"),
+        named="input_overwritten",
+    ),
 ]
 PICK = "log_probs[np.arange(N), y]"
 LOSSES = [
     _p("SM1", "softmax_loss", (f"-{PICK}.sum() / N", f"-{PICK}.sum()"), named="loss_not_averaged"),
     _p("SM2", "softmax_loss", ("dx = dx / N", "pass"), named="gradient_not_averaged"),
-    _p("SM3", "softmax_loss", ("dx[np.arange(N), y] -= 1", "pass"), named="gradient_without_target"),
     _p(
-        "SM4", "softmax_loss", ("x.max(axis=1, keepdims=True)", "x.max()"), named="shift_of_whole_array", shows="remark"
+        "SM3", "softmax_loss", ("dx[np.arange(N), y] -= 1", "pass"), named="gradient_without_target"
     ),
-    _p("SM5", "softmax_loss", ("x.max(axis=1, keepdims=True)", "x.max(axis=0)"), named="shift_wrong_axis"),
+    _p(
+        "SM4",
+        "softmax_loss",
+        ("x.max(axis=1, keepdims=True)", "x.max()"),
+        named="shift_of_whole_array",
+        shows="remark",
+    ),
+    _p(
+        "SM5",
+        "softmax_loss",
+        ("x.max(axis=1, keepdims=True)", "x.max(axis=0)"),
+        named="shift_wrong_axis",
+    ),
     _p("SM6", "softmax_loss", ("x - x.max(axis=1, keepdims=True)", "x"), named="no_shift"),
     _p(
         "SM7",
@@ -69,14 +108,27 @@ LOSSES = [
         ("powers.sum(axis=1, keepdims=True)", "powers.sum(axis=0, keepdims=True)"),
         named="normalizer_wrong_axis",
     ),
-    _p("SM8", "softmax_loss", ("dx[np.arange(N), y] -= 1", "dx[:, y] -= 1"), named="gradient_of_columns"),
+    _p(
+        "SM8",
+        "softmax_loss",
+        ("dx[np.arange(N), y] -= 1", "dx[:, y] -= 1"),
+        named="gradient_of_columns",
+    ),
     _p("SM9", "softmax_loss", (PICK, "log_probs[:, y]"), named="log_of_columns"),
-    _p("SM10", "softmax_loss", ("dx = dx / N", "dx = dx / x.shape[1]"), named="gradient_divided_by_classes"),
+    _p(
+        "SM10",
+        "softmax_loss",
+        ("dx = dx / N", "dx = dx / x.shape[1]"),
+        named="gradient_divided_by_classes",
+    ),
     _p("SM11", "softmax_loss", ("dx = dx / N", "dx = -dx / N"), named="gradient_sign"),
     _p(
         "X15",
         "softmax_loss",
-        ("shifted = x - x.max(axis=1, keepdims=True)", "x -= x.max(axis=1, keepdims=True); shifted = x"),
+        (
+            "shifted = x - x.max(axis=1, keepdims=True)",
+            "x -= x.max(axis=1, keepdims=True); shifted = x",
+        ),
         named="input_overwritten",
     ),
     _p("SV1", "svm_loss", ("margins[np.arange(N), y] = 0", "pass"), named="correct_not_zeroed"),
@@ -87,11 +139,17 @@ LOSSES = [
     _p("SV6", "svm_loss", ("-= num_pos", "-= 1"), named="minus_one_for_count"),
 ]
 BN = "batchnorm_forward"
-TRAIN_STD, TEST_XHAT = "std = np.sqrt(var + eps)", "xhat = (x - running_mean) / np.sqrt(running_var + eps)"
+TRAIN_STD, TEST_XHAT = (
+    "std = np.sqrt(var + eps)",
+    "xhat = (x - running_mean) / np.sqrt(running_var + eps)",
+)
 MU, VAR = "mu = x.mean(axis=0)", "var = (xmu**2).mean(axis=0)"
 UPDATE_VAR = "running_var = momentum * running_var + (1 - momentum) * var"
 UPDATE_MEAN = "running_mean = momentum * running_mean + (1 - momentum) * mu"
-STORE = ('bn_param["running_mean"] = running_mean', "pass"), ('bn_param["running_var"] = running_var', "pass")
+STORE = (
+    ('bn_param["running_mean"] = running_mean', "pass"),
+    ('bn_param["running_var"] = running_var', "pass"),
+)
 TRAIN_OUT = "out = gamma * xhat + beta\n        running_mean"
 TEST_OUT = "running_var + eps)\n        out = gamma * xhat + beta"
 CACHE = "cache = (x, xmu, var, std, xhat, gamma, eps)"
@@ -118,17 +176,44 @@ BATCHNORM_FORWARD = [
     ),
     _p("BF8", BN, (UPDATE_MEAN, "pass"), (UPDATE_VAR, "pass"), named="not_updated"),
     _p("BF9", BN, (UPDATE_VAR, UPDATE_VAR.replace("* var", "* std")), named="holds_std"),
-    _p("BF10", BN, (UPDATE_VAR, UPDATE_VAR + " * N / (N - 1)"), named="running_unbiased", shows="remark"),
-    _p("BF11", BN, (TEST_XHAT, "xhat = (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + eps)"), named="test_uses_batch"),
-    _p("BF12", BN, (TEST_XHAT, "xhat = (x - running_mean) / (running_var + eps)"), named="test_divided_by_variance"),
-    _p("BF13", BN, (TEST_OUT, "running_var + eps)\n        out = xhat"), named="test_affine_missing"),
-    _p("BF14", BN, (TEST_XHAT, "xhat = x / np.sqrt(running_var + eps)"), named="test_mean_not_subtracted"),
+    _p(
+        "BF10",
+        BN,
+        (UPDATE_VAR, UPDATE_VAR + " * N / (N - 1)"),
+        named="running_unbiased",
+        shows="remark",
+    ),
+    _p(
+        "BF11",
+        BN,
+        (TEST_XHAT, "xhat = (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + eps)"),
+        named="test_uses_batch",
+    ),
+    _p(
+        "BF12",
+        BN,
+        (TEST_XHAT, "xhat = (x - running_mean) / (running_var + eps)"),
+        named="test_divided_by_variance",
+    ),
+    _p(
+        "BF13",
+        BN,
+        (TEST_OUT, "running_var + eps)\n        out = xhat"),
+        named="test_affine_missing",
+    ),
+    _p(
+        "BF14",
+        BN,
+        (TEST_XHAT, "xhat = x / np.sqrt(running_var + eps)"),
+        named="test_mean_not_subtracted",
+    ),
     _p(
         "BF15",
         BN,
         (
             TEST_OUT,
-            TEST_OUT + "\n        running_mean = momentum * running_mean + (1 - momentum) * x.mean(axis=0)"
+            TEST_OUT
+            + "\n        running_mean = momentum * running_mean + (1 - momentum) * x.mean(axis=0)"
             "\n        running_var = momentum * running_var + (1 - momentum) * x.var(axis=0)",
         ),
         named="test_updates_state",
@@ -137,7 +222,12 @@ BATCHNORM_FORWARD = [
     _p("BF17", BN, ("xmu = x - mu", "x -= mu; xmu = x"), named="input_overwritten"),
     _p("BF18", BN, (TRAIN_OUT, TRAIN_OUT.replace(" + beta", "")), named="beta_missing"),
     _p("BF19", BN, (TRAIN_OUT, TRAIN_OUT.replace("gamma * ", "")), named="gamma_missing"),
-    _p("BF20", BN, (TRAIN_OUT, TRAIN_OUT.replace("gamma * xhat + beta", "gamma * (xhat + beta)")), named="beta_scaled"),
+    _p(
+        "BF20",
+        BN,
+        (TRAIN_OUT, TRAIN_OUT.replace("gamma * xhat + beta", "gamma * (xhat + beta)")),
+        named="beta_scaled",
+    ),
     _p("BF21", BN, *STORE, named="not_updated"),
     _p(
         "BF22",
@@ -165,7 +255,8 @@ BATCHNORM_FORWARD = [
         BN,
         (
             "out = gamma * xhat + beta\n        running_mean =",
-            "xhat = xhat.astype(np.float32).astype(x.dtype); out = gamma * xhat + beta\n        running_mean =",
+            "xhat = xhat.astype(np.float32).astype(x.dtype); out = gamma * xhat + beta\n        "
+            "running_mean =",
         ),
         named="single_precision",
     ),
@@ -189,18 +280,35 @@ BATCHNORM_BACKWARD = [
     _p("BB3", BB, (DX, "dx = dxhat / std"), named="both_paths_missing"),
     _p("BB4", BB, (DXHAT, "dxhat = dout"), named="gamma_missing"),
     _p("BB5", BB, (DMU, "dmu = np.sum(-dxhat / std, axis=0)"), named=(), shows="right"),
-    _p("BB6", BB, (DX, "dx = dxhat / std + dvar * 2 * xmu + dmu / N"), named="variance_path_one_over_n_missing"),
+    _p(
+        "BB6",
+        BB,
+        (DX, "dx = dxhat / std + dvar * 2 * xmu + dmu / N"),
+        named="variance_path_one_over_n_missing",
+    ),
     _p("BB7", BB, (DX, "dx = dxhat / std + dvar * xmu / N + dmu / N"), named="factor_two_missing"),
     _p("BB8", BB, (DVAR, DVAR.replace("* -0.5 *", "* -1.0 *")), named="factor_half_missing"),
     _p("BB9", BB, (DVAR, DVAR.replace("* -0.5 *", "* 0.5 *")), named="variance_path_sign"),
     _p("BB10", BB, (DVAR, DVAR.replace("** -1.5", "** -0.5")), named="variance_path_power"),
-    _p("BB11", BB, (DVAR, DVAR.replace("(var + eps)", "var")), named="eps_missing_in_variance_path"),
-    _p("BB12", BB, (DX, "dx = dxhat / std + dvar * 2 * xmu / N + dmu"), named="mean_path_one_over_n_missing"),
+    _p(
+        "BB11", BB, (DVAR, DVAR.replace("(var + eps)", "var")), named="eps_missing_in_variance_path"
+    ),
+    _p(
+        "BB12",
+        BB,
+        (DX, "dx = dxhat / std + dvar * 2 * xmu / N + dmu"),
+        named="mean_path_one_over_n_missing",
+    ),
     _p("BB13", BB, (DMU, DMU.replace("-dxhat", "dxhat")), named="mean_path_sign"),
     _p("BB14", BB, (DMU, "dmu = np.mean(-dxhat / std, axis=0)"), named="mean_path_mean_for_sum"),
     _p("BB15", BB, (DVAR, DVAR.replace("np.sum", "np.mean")), named="variance_path_mean_for_sum"),
     _p("BB16", BB, (DGAMMA, "dgamma = (dout * xmu).sum(axis=0)"), named="dgamma_centred"),
-    _p("BB17", BB, (DGAMMA, "dgamma = (dout * gamma * xhat).sum(axis=0)"), named="dgamma_with_gamma"),
+    _p(
+        "BB17",
+        BB,
+        (DGAMMA, "dgamma = (dout * gamma * xhat).sum(axis=0)"),
+        named="dgamma_with_gamma",
+    ),
     _p("BB18", BB, (DGAMMA, "dgamma = (dout * xhat).mean(axis=0)"), named="dgamma_mean"),
     _p("BB19", BB, (DBETA, "dbeta = dout.mean(axis=0)"), named="dbeta_mean"),
     _p(
@@ -212,7 +320,13 @@ BATCHNORM_BACKWARD = [
     ),
     _p("BB21", BB, ("N, D = dout.shape", "D, N = dout.shape"), named="wrong_count"),
     _p("BB22", BB, ("N, D = dout.shape", "N = dout.shape[0] - 1"), named="n_minus_one"),
-    _p("BB23", BB, (DMU, "dmu = np.sum(-dxhat / std, axis=0) + dvar * np.sum(-2 * xmu) / N"), named=(), shows="right"),
+    _p(
+        "BB23",
+        BB,
+        (DMU, "dmu = np.sum(-dxhat / std, axis=0) + dvar * np.sum(-2 * xmu) / N"),
+        named=(),
+        shows="right",
+    ),
     _p("BB24", BB, (DVAR, DVAR.replace(", axis=0", "")), named="variance_path_whole_array"),
     _p("BB25", BB, (DMU, "dmu = np.sum(-dxhat / std)"), named="mean_path_whole_array"),
     _p("BB26", BB, (DVAR, DVAR.replace("dxhat", "dout")), named="variance_path_from_dout"),
@@ -220,12 +334,27 @@ BATCHNORM_BACKWARD = [
     _p("BB28", BB, (DVAR, DVAR.replace("xmu", "xhat")), named="normalized_for_centred"),
     _p("BB29", BB, (DX, DX.replace("xmu", "xhat")), named="normalized_for_centred"),
     _p("BB30", BB, (DX, DX.replace("dxhat / std", "dxhat * std")), named="multiplied_by_std"),
-    _p("BB31", BB, (DX, DX.replace("dxhat / std", "dxhat / (var + eps)")), named="divided_by_variance"),
+    _p(
+        "BB31",
+        BB,
+        (DX, DX.replace("dxhat / std", "dxhat / (var + eps)")),
+        named="divided_by_variance",
+    ),
     _p("BB32", BB, (DXHAT, DXHAT + "; std = np.sqrt(var); eps = 0"), named="eps_missing"),
-    _p("BB33", BB, (DX, "dx = dxhat / std + (1 // N) * (dvar * 2 * xmu + dmu)"), named="both_paths_missing"),
+    _p(
+        "BB33",
+        BB,
+        (DX, "dx = dxhat / std + (1 // N) * (dvar * 2 * xmu + dmu)"),
+        named="both_paths_missing",
+    ),
     _p("BB34", BB, (DXHAT, "dxhat = dout * gamma * gamma"), named="gamma_twice"),
     _p("BB35", BB, (DX, DX + "; dx = dx / N"), named="extra_one_over_n"),
-    _p("BB36", BB, (DVAR, "dvar = np.sum(dxhat * xmu * -1.0 / (var + eps), axis=0)"), named="root_derivative_missing"),
+    _p(
+        "BB36",
+        BB,
+        (DVAR, "dvar = np.sum(dxhat * xmu * -1.0 / (var + eps), axis=0)"),
+        named="root_derivative_missing",
+    ),
     _p(
         "BB37",
         BB,
@@ -233,7 +362,12 @@ BATCHNORM_BACKWARD = [
         (DBETA, "dout *= gamma; dxhat = dout; dbeta = dout.sum(axis=0)"),
         named="dout_overwritten_by_gamma",
     ),
-    _p("BB38", BB, ("return dx, dgamma, dbeta", "return dx, dbeta, dgamma"), named="gamma_beta_order"),
+    _p(
+        "BB38",
+        BB,
+        ("return dx, dgamma, dbeta", "return dx, dbeta, dgamma"),
+        named="gamma_beta_order",
+    ),
     _p("BB39", BB, (DVAR, DVAR.replace("axis=0", "axis=1")), named="variance_path_wrong_axis"),
     _p("BB40", BB, (DX, "dx = gamma * dout / std"), named="both_paths_missing"),
     _p("X1", BB, (DX, "dx = dxhat / std * (1 - 1 / N) * (1 - xhat**2 / N)"), named="diagonal_only"),
@@ -252,7 +386,12 @@ BATCHNORM_BACKWARD = [
         (DVAR, "dvar = np.sum(dxhat * xmu * -0.5 / var / np.sqrt(var + eps), axis=0)"),
         named="eps_missing_in_variance_path",
     ),
-    _p("X13", BB, (DGAMMA, "dgamma = (dout * xhat).sum(axis=0, keepdims=True)"), named="dgamma_keepdims"),
+    _p(
+        "X13",
+        BB,
+        (DGAMMA, "dgamma = (dout * xhat).sum(axis=0, keepdims=True)"),
+        named="dgamma_keepdims",
+    ),
 ]
 BA = "batchnorm_backward_alt"
 ALT = "dx = 1 / std * (dxhat - dxhat.mean(axis=0) - xhat * (dxhat * xhat).mean(axis=0))"
@@ -260,11 +399,26 @@ BATCHNORM_ALT = [
     _p("BA1", BA, (" - dxhat.mean(axis=0)", ""), named="mean_path_missing"),
     _p("BA2", BA, (" - xhat * (dxhat * xhat).mean(axis=0)", ""), named="variance_path_missing"),
     _p("BA3", BA, ("- xhat *", "+ xhat *"), named="variance_path_sign"),
-    _p("BA4", BA, ("- dxhat.mean(axis=0)", "- dxhat.sum(axis=0)"), named="mean_path_one_over_n_missing"),
-    _p("BA5", BA, ("(dxhat * xhat).mean", "(dxhat * xhat).sum"), named="variance_path_one_over_n_missing"),
+    _p(
+        "BA4",
+        BA,
+        ("- dxhat.mean(axis=0)", "- dxhat.sum(axis=0)"),
+        named="mean_path_one_over_n_missing",
+    ),
+    _p(
+        "BA5",
+        BA,
+        ("(dxhat * xhat).mean", "(dxhat * xhat).sum"),
+        named="variance_path_one_over_n_missing",
+    ),
     _p("BA6", BA, (DXHAT, "dxhat = dout"), named="gamma_missing"),
     _p("BA7", BA, ("1 / std * ", ""), named="std_missing"),
-    _p("BA8", BA, ("(dxhat * xhat).mean(axis=0)", "(dxhat * xhat).mean()"), named="variance_path_whole_array"),
+    _p(
+        "BA8",
+        BA,
+        ("(dxhat * xhat).mean(axis=0)", "(dxhat * xhat).mean()"),
+        named="variance_path_whole_array",
+    ),
     _p(
         "BA9",
         BA,
@@ -280,26 +434,42 @@ BATCHNORM_ALT = [
     _p(
         "BA11",
         BA,
-        (ALT, ALT.replace("(dxhat - dxhat.mean", "(dxhat - dout.mean").replace("(dxhat * xhat)", "(dout * xhat)")),
+        (
+            ALT,
+            ALT.replace("(dxhat - dxhat.mean", "(dxhat - dout.mean").replace(
+                "(dxhat * xhat)", "(dout * xhat)"
+            ),
+        ),
         named="gamma_only_first",
     ),
     _p(
         "BA12",
         BA,
-        (ALT, "dx = 1 / std * (dxhat - dxhat.sum(axis=0) / (N - 1) - xhat * (dxhat * xhat).sum(axis=0) / (N - 1))"),
+        (
+            ALT,
+            "dx = 1 / std * (dxhat - dxhat.sum(axis=0) / (N - 1) - xhat * (dxhat * "
+            "xhat).sum(axis=0) / (N - 1))",
+        ),
         named="n_minus_one",
     ),
     _p(
         "X2",
         BA,
-        ("x, xmu, var, std, xhat, gamma, eps = cache", "x, gamma, var, std, xhat, xmu, eps = cache"),
+        (
+            "x, xmu, var, std, xhat, gamma, eps = cache",
+            "x, gamma, var, std, xhat, xmu, eps = cache",
+        ),
         named=("roles_swapped",),
     ),
     _p("X3", BA, ("1 / std * ", "var * "), named="variance_for_std"),
     _p(
         "X5",
         BA,
-        (ALT, "dx = gamma / (N * std) * (N * dout - dout.sum(axis=0)) - xmu / (var + eps) * (dout * xmu).sum(axis=0)"),
+        (
+            ALT,
+            "dx = gamma / (N * std) * (N * dout - dout.sum(axis=0)) - xmu / (var + eps) * (dout * "
+            "xmu).sum(axis=0)",
+        ),
         named=("precedence", "variance_path_factor"),
     ),
 ]
@@ -308,14 +478,31 @@ LMU, LVAR = "mu = x.mean(axis=1, keepdims=True)", "var = (xmu**2).mean(axis=1, k
 FIRST = "first = dxhat.sum(axis=1, keepdims=True) / D"
 SECOND = "second = xhat * (dxhat * xhat).sum(axis=1, keepdims=True) / D"
 LAYERNORM = [
-    _p("LF1", LN, (LMU, "mu = x.mean(axis=0)"), (LVAR, "var = (xmu**2).mean(axis=0)"), named="wrong_axis"),
-    _p("LF2", LN, (LMU, "mu = x.mean(axis=1)"), (LVAR, "var = x.var(axis=1)"), named="keepdims_missing"),
+    _p(
+        "LF1",
+        LN,
+        (LMU, "mu = x.mean(axis=0)"),
+        (LVAR, "var = (xmu**2).mean(axis=0)"),
+        named="wrong_axis",
+    ),
+    _p(
+        "LF2",
+        LN,
+        (LMU, "mu = x.mean(axis=1)"),
+        (LVAR, "var = x.var(axis=1)"),
+        named="keepdims_missing",
+    ),
     _p("LF3", LN, (LVAR, "var = x.var(axis=1, keepdims=True, ddof=1)"), named="unbiased"),
     _p("LF4", LN, (TRAIN_STD, "std = np.sqrt(var) + eps"), named="eps_outside"),
     _p("LF5", LN, (TRAIN_STD, "std = var"), named="divided_by_variance"),
     _p("LF6", LN, (TRAIN_STD, "std = np.sqrt(var)"), named="eps_missing"),
     _p("LF7", LN, (LMU, "mu = x.mean()"), (LVAR, "var = (xmu**2).mean()"), named="whole_array"),
-    _p("LF8", LN, ("out = gamma * xhat + beta", "out = (gamma * xhat.T + beta).T"), named="gamma_per_row"),
+    _p(
+        "LF8",
+        LN,
+        ("out = gamma * xhat + beta", "out = (gamma * xhat.T + beta).T"),
+        named="gamma_per_row",
+    ),
     _p(
         "LB1",
         LB,
@@ -341,14 +528,24 @@ LAYERNORM = [
         named="gamma_outside",
     ),
     _p("LB7", LB, (DXHAT, "dxhat = dout"), named="gamma_missing"),
-    _p("LB8", LB, (DGAMMA, "dgamma = (dout * xhat).sum(axis=0, keepdims=True)"), named="dgamma_keepdims"),
+    _p(
+        "LB8",
+        LB,
+        (DGAMMA, "dgamma = (dout * xhat).sum(axis=0, keepdims=True)"),
+        named="dgamma_keepdims",
+    ),
 ]
 DF, DB = "dropout_forward", "dropout_backward"
 MASK = "mask = (np.random.rand(*x.shape) < p) / p"
 DROPOUT = [
     _p("DF1", DF, (MASK, MASK.replace("<", ">")), named="mask_inverted"),
     _p("DF2", DF, (MASK, MASK.replace(" / p", "")), named="not_inverted"),
-    _p("DF3", DF, (MASK, "mask = (np.random.rand(*x.shape) < (1 - p)) / (1 - p)"), named="keep_and_drop_confused"),
+    _p(
+        "DF3",
+        DF,
+        (MASK, "mask = (np.random.rand(*x.shape) < (1 - p)) / (1 - p)"),
+        named="keep_and_drop_confused",
+    ),
     _p("DF4", DF, (MASK, MASK.replace("rand(", "randn(")), named="normal_for_uniform"),
     _p("DF5", DF, ("out = x\n", "out = x * p\n"), named="test_scaled"),
     _p("DF6", DF, (MASK, MASK.replace("*x.shape", "*x.shape[1:]")), named="whole_columns"),
@@ -359,19 +556,31 @@ DROPOUT = [
 ]
 SF, SB = "spatial_batchnorm_forward", "spatial_batchnorm_backward"
 GF, GB = "spatial_groupnorm_forward", "spatial_groupnorm_backward"
-FLAT, FLATD = "flat = x.transpose(0, 2, 3, 1).reshape(-1, C)", "flat = dout.transpose(0, 2, 3, 1).reshape(-1, C)"
-OUT, DOUT = "out = out.reshape(N, H, W, C).transpose(0, 3, 1, 2)", "dx = dx.reshape(N, H, W, C).transpose(0, 3, 1, 2)"
+FLAT, FLATD = (
+    "flat = x.transpose(0, 2, 3, 1).reshape(-1, C)",
+    "flat = dout.transpose(0, 2, 3, 1).reshape(-1, C)",
+)
+OUT, DOUT = (
+    "out = out.reshape(N, H, W, C).transpose(0, 3, 1, 2)",
+    "dx = dx.reshape(N, H, W, C).transpose(0, 3, 1, 2)",
+)
 AXES = "axis=(2, 3, 4)"
 SPATIAL = [
-    _p("SF1", SF, (FLAT, "flat = x.reshape(-1, C)"), (OUT, "out = out.reshape(N, C, H, W)"), named="not_transposed"),
+    _p(
+        "SF1",
+        SF,
+        (FLAT, "flat = x.reshape(-1, C)"),
+        (OUT, "out = out.reshape(N, C, H, W)"),
+        named="not_transposed",
+    ),
     _p("SF2", SF, (OUT, "out = out.reshape(N, C, H, W)"), named="not_transposed_back"),
     _p(
         "SF3",
         SF,
         (
             FLAT,
-            "flat = x.reshape(N, -1); gamma = np.repeat(gamma, H * W); beta = np.repeat(beta, H * W)"
-            "; bn_param = {'mode': 'train', 'eps': bn_param.get('eps', 1e-5)}",
+            "flat = x.reshape(N, -1); gamma = np.repeat(gamma, H * W); beta = np.repeat(beta, H * "
+            "W); bn_param = {'mode': 'train', 'eps': bn_param.get('eps', 1e-5)}",
         ),
         (OUT, "out = out.reshape(N, C, H, W)"),
         named="per_pixel",
@@ -381,7 +590,10 @@ SPATIAL = [
         SF,
         (FLAT, "flat = x.transpose(0, 3, 2, 1).reshape(-1, C)"),
         (OUT, "out = out.reshape(N, W, H, C).transpose(0, 3, 2, 1)"),
-        named=("spatial_batchnorm_backward.dout_other_order", "spatial_batchnorm_backward.dx_not_transposed_back"),
+        named=(
+            "spatial_batchnorm_backward.dout_other_order",
+            "spatial_batchnorm_backward.dx_not_transposed_back",
+        ),
     ),
     _both(
         "SF5",
@@ -396,24 +608,33 @@ SPATIAL = [
     ),
     _p("SB1", SB, (FLATD, "flat = dout.reshape(-1, C)"), named="dout_not_transposed"),
     _p("SB2", SB, (DOUT, "dx = dx.reshape(N, C, H, W)"), named="dx_not_transposed_back"),
-    _p("SB3", SB, (DOUT, "dx = dx.reshape(N, W, H, C).transpose(0, 3, 2, 1)"), named="dx_not_transposed_back"),
+    _p(
+        "SB3",
+        SB,
+        (DOUT, "dx = dx.reshape(N, W, H, C).transpose(0, 3, 2, 1)"),
+        named="dx_not_transposed_back",
+    ),
     _p(
         "X23",
         SF,
         (FLAT, "flat = None"),
         (
             "out, cache = batchnorm_forward(flat, gamma, beta, bn_param)",
-            "rm, rv = bn_param.pop('running_mean', None), bn_param.pop('running_var', None)\n"
-            "    bn_param.update({} if rm is None else {'running_mean': rm[:1], 'running_var': rv[:1]})\n"
-            "    outs = [batchnorm_forward(x[:, c].reshape(-1, 1), gamma[c], beta[c], bn_param) for c in range(C)]\n"
-            "    out = np.stack([o[0].reshape(N, H, W) for o in outs], axis=1)\n    cache = None",
+            "rm, rv = bn_param.pop('running_mean', None), bn_param.pop('running_var', None)\n    "
+            "bn_param.update({} if rm is None else {'running_mean': rm[:1], 'running_var': "
+            "rv[:1]})\n    outs = [batchnorm_forward(x[:, c].reshape(-1, 1), gamma[c], beta[c], "
+            "bn_param) for c in range(C)]\n    out = np.stack([o[0].reshape(N, H, W) for o in "
+            "outs], axis=1)\n    cache = None",
         ),
         (OUT, "pass"),
         named="shared_bn_param",
     ),
     _p("X26", SF, (OUT, "out = np.resize(out, (N, H, C, W)).swapaxes(2, 3)"), named="shape"),
     _p(
-        "GF1", GF, ("split = x.reshape(N, G, C // G, H, W)", "split = x.reshape(N, 1, C, H, W)"), named="groups_ignored"
+        "GF1",
+        GF,
+        ("split = x.reshape(N, G, C // G, H, W)", "split = x.reshape(N, 1, C, H, W)"),
+        named="groups_ignored",
     ),
     _p(
         "GF2",
@@ -427,7 +648,10 @@ SPATIAL = [
         "GB2",
         GB,
         ("dxhat.sum(axis=(2, 3, 4), keepdims=True) / M", "dxhat.mean(axis=2, keepdims=True)"),
-        ("(dxhat * xhat).sum(axis=(2, 3, 4), keepdims=True) / M", "(dxhat * xhat).mean(axis=2, keepdims=True)"),
+        (
+            "(dxhat * xhat).sum(axis=(2, 3, 4), keepdims=True) / M",
+            "(dxhat * xhat).mean(axis=2, keepdims=True)",
+        ),
         named="reduced_over_part",
     ),
     _p(
@@ -443,7 +667,10 @@ SPATIAL = [
     _p(
         "X21",
         "max_pool_backward_naive",
-        ("a, b = np.unravel_index(np.argmax(window), window.shape)", "a, b = np.where(window == window.max())"),
+        (
+            "a, b = np.unravel_index(np.argmax(window), window.shape)",
+            "a, b = np.where(window == window.max())",
+        ),
         named="ties_to_all",
         shows="remark",
     ),
@@ -468,14 +695,35 @@ OPTIMIZERS = [
     _p(
         "OM4",
         SM,
-        (V, V.replace('- config["learning_rate"]', '- (1 - config["momentum"]) * config["learning_rate"]')),
+        (
+            V,
+            V.replace(
+                '- config["learning_rate"]', '- (1 - config["momentum"]) * config["learning_rate"]'
+            ),
+        ),
         named="damped",
     ),
-    _p("OM5", SM, (STEP, 'next_w = w + config["momentum"] * v - config["learning_rate"] * dw'), named="nesterov"),
-    _p("OM6", SM, ('config["velocity"] = v', "pass"), named=("velocity_not_stored", "state_key_missing")),
+    _p(
+        "OM5",
+        SM,
+        (STEP, 'next_w = w + config["momentum"] * v - config["learning_rate"] * dw'),
+        named="nesterov",
+    ),
+    _p(
+        "OM6",
+        SM,
+        ('config["velocity"] = v', "pass"),
+        named=("velocity_not_stored", "state_key_missing"),
+    ),
     _p("OM7", SM, (STEP, "next_w = w + old_v"), named="old_velocity"),
     _p("OM8", SM, (STEP, 'next_w = w - config["learning_rate"] * dw'), named="velocity_unused"),
-    _p("OR1", RM, (R_STEP, "next_w = w - lr * dw / np.sqrt(cache + eps)"), named="eps_inside", shows="remark"),
+    _p(
+        "OR1",
+        RM,
+        (R_STEP, "next_w = w - lr * dw / np.sqrt(cache + eps)"),
+        named="eps_inside",
+        shows="remark",
+    ),
     _p("OR2", RM, (CACHE_LINE, "cache = (1 - decay) * old + decay * dw**2"), named="decay_swapped"),
     _p("OR3", RM, (R_STEP, "next_w = w - lr * dw / (cache + eps)"), named="root_missing"),
     _p("OR4", RM, (R_STEP, R_STEP.replace("cache", "old")), named="old_cache"),
@@ -499,11 +747,22 @@ OPTIMIZERS = [
         ('config["v"] = v', 'config["v"] = vhat'),
         named="corrected_stored",
     ),
-    _p("OA5", AD, (A_STEP, "next_w = w - lr * mhat / np.sqrt(vhat + eps)"), named="eps_inside", shows="remark"),
+    _p(
+        "OA5",
+        AD,
+        (A_STEP, "next_w = w - lr * mhat / np.sqrt(vhat + eps)"),
+        named="eps_inside",
+        shows="remark",
+    ),
     _p("OA6", AD, (VHAT, "vhat = v"), named="first_only_corrected"),
     _p("OA7", AD, (MHAT, "mhat = m"), named="second_only_corrected"),
     _p("OA8", AD, ("dw**2", "dw"), named="not_squared"),
-    _p("OA9", AD, ('config["beta1"], config["beta2"]', 'config["beta2"], config["beta1"]'), named="betas_swapped"),
+    _p(
+        "OA9",
+        AD,
+        ('config["beta1"], config["beta2"]', 'config["beta2"], config["beta1"]'),
+        named="betas_swapped",
+    ),
     _p(
         "OA10",
         AD,
@@ -514,13 +773,37 @@ OPTIMIZERS = [
     ),
     _p("OA11", AD, (A_STEP, A_STEP.replace("np.sqrt(vhat)", "vhat")), named="root_missing"),
     _p("OA12", AD, (VHAT, "vhat = v / (1 - b1**t)"), named="one_beta_corrects"),
-    _p("OA13", AD, (MHAT, "mhat = m / (1 - b1)"), (VHAT, "vhat = v / (1 - b2)"), named="power_missing"),
+    _p(
+        "OA13",
+        AD,
+        (MHAT, "mhat = m / (1 - b1)"),
+        (VHAT, "vhat = v / (1 - b2)"),
+        named="power_missing",
+    ),
     _p("OA14", AD, ('config["m"] = m', 'config["m"] = mhat'), named="corrected_stored"),
     _p("OA15", AD, ('t = config["t"] + 1', 't = config["t"] + 2'), named="t_twice"),
     _p("OA16", AD, ('config["t"] = t', "pass"), named="t_not_stored"),
-    _p("X18", AD, (MHAT, "mhat = m / (1 - b1**2)"), (VHAT, "vhat = v / (1 - b2**2)"), named="power_two"),
-    _p("X19", AD, ('config["m"] = m', "pass"), ('config["v"] = v', "pass"), named="state_not_stored"),
-    _p("X20", AD, ('config.setdefault("t", 0)', 'config.setdefault("t", 1)'), named="t_starts_at_one", shows="remark"),
+    _p(
+        "X18",
+        AD,
+        (MHAT, "mhat = m / (1 - b1**2)"),
+        (VHAT, "vhat = v / (1 - b2**2)"),
+        named="power_two",
+    ),
+    _p(
+        "X19",
+        AD,
+        ('config["m"] = m', "pass"),
+        ('config["v"] = v', "pass"),
+        named="state_not_stored",
+    ),
+    _p(
+        "X20",
+        AD,
+        ('config.setdefault("t", 0)', 'config.setdefault("t", 1)'),
+        named="t_starts_at_one",
+        shows="remark",
+    ),
 ]
 FN, INIT, LOSS = "FullyConnectedNet", "FullyConnectedNet.__init__", "FullyConnectedNet.loss"
 PENALTY = 'loss += 0.5 * self.reg * np.sum(p["W%d" % i] ** 2)'
@@ -555,7 +838,12 @@ RELU_LAST = """            da = dh
 SCORES = 'scores, last_cache = affine_forward(h, p["W%d" % L], p["b%d" % L])'
 NETS = [
     _p("FW1", LOSS, (PENALTY, PENALTY.replace("0.5 * ", "")), named="reg_loss_half_missing"),
-    _p("FW2", LOSS, (DECAY, DECAY.replace("range(1, L + 1)", "range(L, L + 1)")), named="reg_gradient_hidden_missing"),
+    _p(
+        "FW2",
+        LOSS,
+        (DECAY, DECAY.replace("range(1, L + 1)", "range(L, L + 1)")),
+        named="reg_gradient_hidden_missing",
+    ),
     _p("FW3", LOSS, (DECAY, DECAY.replace("+= self", "+= 0.5 * self")), named="reg_gradient_half"),
     _p("FW4", LOSS, (DECAY, DECAY.replace("+= self", "+= 2 * self")), named="reg_gradient_double"),
     _p(
@@ -565,7 +853,12 @@ NETS = [
         ("grads = {}", 'grads = {}; loss += 0.5 * self.reg * np.sum(p["W%d" % L] ** 2)'),
         named="reg_loss_last_only",
     ),
-    _p("FW6", LOSS, (PENALTY, PENALTY + ' + 0.5 * self.reg * np.sum(p["b%d" % i] ** 2)'), named="biases_regularized"),
+    _p(
+        "FW6",
+        LOSS,
+        (PENALTY, PENALTY + ' + 0.5 * self.reg * np.sum(p["b%d" % i] ** 2)'),
+        named="biases_regularized",
+    ),
     _p(
         "FW7",
         LOSS,
@@ -610,7 +903,10 @@ NETS = [
     _p(
         "FW15",
         INIT,
-        ("for i in range(1, self.num_layers + 1):", "for i in [1, self.num_layers] + list(range(2, self.num_layers)):"),
+        (
+            "for i in range(1, self.num_layers + 1):",
+            "for i in [1, self.num_layers] + list(range(2, self.num_layers)):",
+        ),
         named="draw_order",
         shows="remark",
     ),
@@ -619,7 +915,10 @@ NETS = [
         "FW17",
         LOSS,
         (SCORES, SCORES + "; scores, last_relu = relu_forward(scores)"),
-        ('dh, grads["W%d" % L]', 'dscores = relu_backward(dscores, last_relu)\n        dh, grads["W%d" % L]'),
+        (
+            'dh, grads["W%d" % L]',
+            'dscores = relu_backward(dscores, last_relu)\n        dh, grads["W%d" % L]',
+        ),
         named="relu_on_scores",
     ),
     _p(
@@ -628,30 +927,51 @@ NETS = [
         ("h, relu_cache = relu_forward(z)", "h, relu_cache = relu_forward(z)[0], a"),
         named="relu_cache_before_norm",
     ),
-    _p("FW19", LOSS, ("dh = dropout_backward(dh, do_cache)", "pass"), named="dropout_backward_skipped"),
+    _p(
+        "FW19",
+        LOSS,
+        ("dh = dropout_backward(dh, do_cache)", "pass"),
+        named="dropout_backward_skipped",
+    ),
     _p(
         "FW20",
         LOSS,
         ("h, relu_cache = relu_forward(z)\n", "h = z\n"),
         (
             "h, do_cache = dropout_forward(h, self.dropout_param)\n",
-            "h, do_cache = dropout_forward(h, self.dropout_param)\n            h, relu_cache = relu_forward(h)\n",
+            "h, do_cache = dropout_forward(h, self.dropout_param)\n            h, relu_cache = "
+            "relu_forward(h)\n",
         ),
         (
-            "            if self.use_dropout:\n                dh = dropout_backward(dh, do_cache)\n            da = relu_backward(dh, relu_cache)\n",
-            "            da = relu_backward(dh, relu_cache)\n            if self.use_dropout:\n                da = dropout_backward(da, do_cache)\n",
+            "            if self.use_dropout:\n                dh = dropout_backward(dh, "
+            "do_cache)\n            da = relu_backward(dh, relu_cache)\n",
+            "            da = relu_backward(dh, relu_cache)\n            if self.use_dropout:\n   "
+            "             da = dropout_backward(da, do_cache)\n",
         ),
         named=(),
         shows="right",
     ),
     _p("FW21", LOSS, (PENALTY, "pass"), named="reg_loss_missing"),
     _p("FW22", INIT, ("weight_scale * np.random", "np.random"), named="weight_scale_ignored"),
-    _p("FW23", LOSS, ('bn_param["mode"] = mode', 'bn_param["mode"] = "train"'), named="test_mode_missing"),
-    _p("FW24", LOSS, (DECAY, DECAY.replace("range(1, L + 1)", "range(1, L)")), named="reg_gradient_last_missing"),
+    _p(
+        "FW23",
+        LOSS,
+        ('bn_param["mode"] = mode', 'bn_param["mode"] = "train"'),
+        named="test_mode_missing",
+    ),
+    _p(
+        "FW24",
+        LOSS,
+        (DECAY, DECAY.replace("range(1, L + 1)", "range(1, L)")),
+        named="reg_gradient_last_missing",
+    ),
     _both(
         "X10",
         {
-            LOSS: [("layernorm_forward(a", "batchnorm_forward(a"), ("layernorm_backward(da", "batchnorm_backward(da")],
+            LOSS: [
+                ("layernorm_forward(a", "batchnorm_forward(a"),
+                ("layernorm_backward(da", "batchnorm_backward(da"),
+            ],
             INIT: [("self.bn_params = [{} for i", "self.bn_params = [{'mode': 'train'} for i")],
         },
         "FullyConnectedNet.batch_norm_for_layer_norm",
@@ -665,7 +985,9 @@ NETS = [
         "FullyConnectedNet",
         shows="unwritten",
     ),
-    _p("X12", LOSS, ('bn_param["mode"] = mode', "bn_param[mode] = mode"), named="test_mode_missing"),
+    _p(
+        "X12", LOSS, ('bn_param["mode"] = mode', "bn_param[mode] = mode"), named="test_mode_missing"
+    ),
     _p(
         "X14",
         LOSS,
@@ -685,7 +1007,12 @@ NETS = [
     ),
 ]
 SEEN_SINCE = [  # in published code, beyond the field notes
-    _p("S1", LOSS, ('self.reg * p["W%d" % i]', 'self.reg * np.sum(p["W%d" % i])'), named="reg_gradient_summed"),
+    _p(
+        "S1",
+        LOSS,
+        ('self.reg * p["W%d" % i]', 'self.reg * np.sum(p["W%d" % i])'),
+        named="reg_gradient_summed",
+    ),
     _p(
         "S2",
         LOSS,

@@ -9,7 +9,7 @@ from tests.checker.planting import FOLDER, examined, planted
 STYLES = ("conv_loops", "conv_im2col", "conv_strided", "conv_fft")
 LOOPS = (FOLDER / "conv_loops.py").read_text()
 FORWARD, BACKWARD = "conv_forward_naive", "conv_backward_naive"
-PAD_ALL = "x_pad = np.pad(x, ((0, 0), (0, 0), (pad, pad), (pad, pad)), \"constant\")"
+PAD_ALL = 'x_pad = np.pad(x, ((0, 0), (0, 0), (pad, pad), (pad, pad)), "constant")'
 ROWS, COLUMNS = "i * stride:i * stride + HH", "j * stride:j * stride + WW"
 CROP = "dx = dx_pad[:, :, pad:pad + H, pad:pad + W]"
 
@@ -65,7 +65,9 @@ def test_right_code_passes_in_silence(style):
         assert not [f.fault for f in report.findings if f.fault]
 
 
-@pytest.mark.parametrize(("function", "edits", "key"), PLANTS, ids=[f"{k}-{i}" for i, (*_, k) in enumerate(PLANTS)])
+@pytest.mark.parametrize(
+    ("function", "edits", "key"), PLANTS, ids=[f"{k}-{i}" for i, (*_, k) in enumerate(PLANTS)]
+)
 def test_a_planted_mistake_is_named_first(function, edits, key):
     report = examined(planted(LOOPS, {function: edits}))
     faults = [f.fault for f in report.findings if f.fault and f.function == function]
@@ -108,7 +110,7 @@ def test_a_right_backward_of_a_wrong_forward_is_no_mistake():
     assert report.functions[BACKWARD] == "right"
 
 
-NET = '''
+NET = """
 from normlab.layers import *
 import numpy as np
 
@@ -144,7 +146,7 @@ class ThreeLayerConvNet:
         _, dW1, db1 = conv_backward_naive(dconv, conv_cache)
         return loss, {"W1": dW1 + self.reg * W1, "b1": db1, "W2": dW2 + self.reg * W2, "b2": db2,
                       "W3": dW3 + self.reg * W3, "b3": db3}
-'''
+"""
 
 
 @pytest.mark.parametrize(
@@ -162,7 +164,11 @@ class ThreeLayerConvNet:
 )  # fmt: skip
 def test_the_net_is_judged(old, new, key):
     report = examined(NET.replace(old, new), ["ThreeLayerConvNet"])
-    faults = [f.fault.partition(".")[2] for f in report.findings if f.function == "ThreeLayerConvNet" and f.fault]
+    faults = [
+        f.fault.partition(".")[2]
+        for f in report.findings
+        if f.function == "ThreeLayerConvNet" and f.fault
+    ]
     if key is None or key not in CONV_NET:
         assert bool(faults) is (key is not None)
     else:

@@ -15,19 +15,27 @@ SOURCE = text_of(*BASE)
 @pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.id)
 def test_a_planted_mistake_is_named(plant):
     report = examined(planted(SOURCE, plant.edits), relevant(plant))
-    assert outcome(plant, report) == "named", [(f.fault, f.sentence, f.evidence) for f in report.findings if f.fault]
+    assert outcome(plant, report) == "named", [
+        (f.fault, f.sentence, f.evidence) for f in report.findings if f.fault
+    ]
 
 
-@pytest.mark.parametrize("plant", [p for p in PLANTS if p.shows == "wrong"][::12], ids=lambda plant: plant.id)
+@pytest.mark.parametrize(
+    "plant", [p for p in PLANTS if p.shows == "wrong"][::12], ids=lambda plant: plant.id
+)
 def test_a_planted_mistake_is_named_on_other_inputs_too(plant):
     report = examined(planted(SOURCE, plant.edits), relevant(plant), seed=12345)
     assert outcome(plant, report) == "named"
 
 
-@pytest.mark.parametrize(("style", "plant"), PLANTS_IN_STYLES, ids=[plant.id for _, plant in PLANTS_IN_STYLES])
+@pytest.mark.parametrize(
+    ("style", "plant"), PLANTS_IN_STYLES, ids=[plant.id for _, plant in PLANTS_IN_STYLES]
+)
 def test_a_mistake_is_named_in_other_styles_too(style, plant):
     report = examined(planted(text_of(style), plant.edits), relevant(plant))
-    assert outcome(plant, report) == "named", [(f.fault, f.evidence) for f in report.findings if f.fault]
+    assert outcome(plant, report) == "named", [
+        (f.fault, f.evidence) for f in report.findings if f.fault
+    ]
 
 
 def test_every_mistake_has_an_identity_of_its_own():

@@ -24,11 +24,13 @@ WAYS = {
     "def relu_forward(x):\n    return np.maximum(0, x), Cache(x)\n"
     "def relu_backward(dout, cache):\n    return dout * (cache.x > 0)\n",
     "a namedtuple for a cache": "from collections import namedtuple\nimport numpy as np\nCache = namedtuple('Cache', 'x')\n"
-    "def relu_forward(x):\n    return np.maximum(0, x), Cache(x)\ndef relu_backward(dout, cache):\n    return dout * (cache.x > 0)\n",
+    "def relu_forward(x):\n    return np.maximum(0, x), Cache(x)\ndef relu_backward(dout, "
+    "cache):\n    return dout * (cache.x > 0)\n",
     "a dict for a cache": "import numpy as np\ndef relu_forward(x):\n    return np.maximum(0, x), {'x': x}\n"
     "def relu_backward(dout, cache):\n    return dout * (cache['x'] > 0)\n",
     "a class with static methods": "import numpy as np\nclass ReLU:\n    @staticmethod\n    def forward(x): return np.maximum(0, x), x\n"
-    "    @staticmethod\n    def backward(dout, x): return dout * (x > 0)\nrelu_forward = ReLU.forward\nrelu_backward = ReLU.backward\n",
+    "    @staticmethod\n    def backward(dout, x): return dout * (x > 0)\nrelu_forward = "
+    "ReLU.forward\nrelu_backward = ReLU.backward\n",
     "annotations for later": "from __future__ import annotations\nfrom typing import TYPE_CHECKING\nimport numpy as np\n"
     "if TYPE_CHECKING:\n    from numpy.typing import NDArray\n"
     "def relu_forward(x: NDArray) -> tuple[NDArray, NDArray]: return np.maximum(0, x), x\n",
@@ -91,10 +93,20 @@ def test_right_code_is_right(way, judged):
 
 
 @pytest.mark.parametrize(
-    "name", ["HW2_j.smith_layers.py", "layers.v2.py", "my layers (1).py", "2layers.py", "copy.py", "random.py"]
+    "name",
+    [
+        "HW2_j.smith_layers.py",
+        "layers.v2.py",
+        "my layers (1).py",
+        "2layers.py",
+        "copy.py",
+        "random.py",
+    ],
 )
 def test_a_file_may_have_any_name(name, judged):
-    assert judged(f"import numpy as np\nimport copy, random\n{RELU}", name).functions == {"relu_forward": "right"}
+    assert judged(f"import numpy as np\nimport copy, random\n{RELU}", name).functions == {
+        "relu_forward": "right"
+    }
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "latin-1"])
@@ -104,7 +116,11 @@ def test_a_file_may_have_another_encoding(encoding, judged):
 
 
 def test_strings_are_compared_by_identity_as_in_the_course(judged):
-    source = text_of("layers_staged").replace("mode == 'train'", "mode is 'train'").replace('== "train"', 'is "train"')
+    source = (
+        text_of("layers_staged")
+        .replace("mode == 'train'", "mode is 'train'")
+        .replace('== "train"', 'is "train"')
+    )
     assert "is " in source
     report = judged(f"import warnings\n{source}")
     assert report.functions["batchnorm_forward"] == "right"
@@ -112,7 +128,9 @@ def test_strings_are_compared_by_identity_as_in_the_course(judged):
 
 @pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="PyTorch is not installed")
 def test_torch_may_be_imported(tmp_path):
-    (tmp_path / "layers.py").write_text(f"import torch\nimport torch.nn.functional as F\nimport numpy as np\n{RELU}")
+    (tmp_path / "layers.py").write_text(
+        f"import torch\nimport torch.nn.functional as F\nimport numpy as np\n{RELU}"
+    )
     report = check(tmp_path / "layers.py")
     assert report.functions == {"relu_forward": "right"}
     assert not report.notes
@@ -120,7 +138,9 @@ def test_torch_may_be_imported(tmp_path):
 
 @pytest.mark.skipif(importlib.util.find_spec("numba") is None, reason="Numba is not installed")
 def test_installed_packages_are_imported(tmp_path):
-    (tmp_path / "layers.py").write_text(f"import scipy.special\nfrom numba import njit\nimport numpy as np\n@njit\n{RELU}")
+    (tmp_path / "layers.py").write_text(
+        f"import scipy.special\nfrom numba import njit\nimport numpy as np\n@njit\n{RELU}"
+    )
     report = check(tmp_path / "layers.py")
     assert report.functions == {"relu_forward": "right"}
     assert not report.notes
@@ -136,7 +156,10 @@ def test_a_decorator_that_is_not_there_is_said_and_accuses_nobody(judged):
 def test_a_notebook_is_read(judged):
     cells = [
         {"cell_type": "markdown", "source": "# work"},
-        {"cell_type": "code", "source": ["%load_ext autoreload\n", "!pip install x\n", "import numpy as np\n"]},
+        {
+            "cell_type": "code",
+            "source": ["%load_ext autoreload\n", "!pip install x\n", "import numpy as np\n"],
+        },
         {"cell_type": "code", "source": "%%time\nEPS = 1e-5\ndata = load_everything()\n" + RELU},
         {"cell_type": "code", "source": "while True: pass\n"},
         {"cell_type": "code", "source": BACK + "relu_backward(1, 2)\nrelu_backward?\n"},
@@ -154,7 +177,10 @@ def test_what_is_no_notebook_says_so(judged):
 
 
 def test_of_two_copies_the_written_one_is_taken(tmp_path):
-    for number, source in ((1, f"import numpy as np\n{RELU}"), (2, f"import numpy as np\n{RELU}{BACK}")):
+    for number, source in (
+        (1, f"import numpy as np\n{RELU}"),
+        (2, f"import numpy as np\n{RELU}{BACK}"),
+    ):
         (tmp_path / f"assignment{number}" / "cs231n").mkdir(parents=True)
         (tmp_path / f"assignment{number}" / "cs231n" / "layers.py").write_text(source)
     report = check(tmp_path)

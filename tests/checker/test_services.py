@@ -41,7 +41,7 @@ def test_junit_counts_and_escapes(report):
     (failure,) = suite.iter("failure")
     assert "layers.py:" in failure.attrib["message"]
     assert len(list(suite.iter("skipped"))) == int(suite.attrib["skipped"]) == 1
-    odd = junit(report.__class__("a<b>&\x00\"", report.findings))
+    odd = junit(report.__class__('a<b>&\x00"', report.findings))
     assert ET.fromstring(odd).attrib["name"].startswith("a<b>&")
 
 
@@ -78,7 +78,9 @@ def test_the_gradescope_pack_grades_as_the_service_would(tmp_path):
     assert by_name["relu_forward"]["max_score"] == 2
     assert by_name["relu_forward"]["status"] == "failed"
     assert by_name["relu_backward"]["output"]
-    for test in result["tests"]:  # the fields that the service's documentation names, with their types
+    for test in result[
+        "tests"
+    ]:  # the fields that the service's documentation names, with their types
         assert test["visibility"] == "visible"
         assert test["output_format"] == "text"
         assert isinstance(test["score"], int | float)

@@ -10,13 +10,19 @@ def test_correct_code_is_never_accused(style):
     source = text_of(*style)
     for seed in range(2):
         report = examined(source, seed=seed)
-        accused = [(f.fault, f.sentence, f.evidence) for f in report.findings if f.verdict != "right"]
+        accused = [
+            (f.fault, f.sentence, f.evidence) for f in report.findings if f.verdict != "right"
+        ]
         assert not accused
         assert len(report.functions) >= 19
 
 
 def test_the_course_style_names_its_conventions():
-    faults = {f.fault for f in examined(text_of("layers_course", "nets_lists", "optim_inplace")).findings if f.fault}
+    faults = {
+        f.fault
+        for f in examined(text_of("layers_course", "nets_lists", "optim_inplace")).findings
+        if f.fault
+    }
     assert {"dropout_forward.p_drops", "adam.t_starts_at_one", "rmsprop.eps_inside"} <= faults
 
 
@@ -34,7 +40,9 @@ def test_harmless_constants_are_no_mistakes():
     """An ε of 1e-8 beside the given one, or in a logarithm, changes the eighth digit and no derivation."""
     source = text_of("layers_staged")
     source = source.replace("np.sqrt(var + eps)", "np.sqrt(var + eps + 1e-9)")
-    source = source.replace("log_probs = shifted - np.log(Z)", "log_probs = np.log(powers / Z + 1e-9)")
+    source = source.replace(
+        "log_probs = shifted - np.log(Z)", "log_probs = np.log(powers / Z + 1e-9)"
+    )
     report = examined(source)
     assert {f.fault for f in report.wrong} == set()
     assert "softmax_loss.small_constant" in {f.fault for f in report.findings}
@@ -42,7 +50,9 @@ def test_harmless_constants_are_no_mistakes():
 
 def test_a_net_of_another_assignment_is_not_judged():
     other = (
-        "class TwoLayerNet:\n    def __init__(self, input_size, hidden_size, output_size):\n        self.params = {}\n"
+        "class TwoLayerNet:\n"
+        "    def __init__(self, input_size, hidden_size, output_size):\n"
+        "        self.params = {}\n"
     )
     assert examined(other).functions == {}
 

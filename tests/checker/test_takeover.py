@@ -241,8 +241,7 @@ def test_links_lead_nowhere_out_of_a_submission(folder, tmp_path):
         "from submission.alice import relu_forward\nfrom alice import relu_forward\n"
     )
     dave = (
-        "import sys\n"
-        "sys.meta_path[:] = [f for f in sys.meta_path if 'child' not in str(type(f))]\n"
+        "import sys\nsys.meta_path[:] = [f for f in sys.meta_path if 'child' not in str(type(f))]\n"
     )
     (folder / "dave.py").write_text(f"{dave}from normlab.layers import relu_forward as r\n"
                                     "def relu_forward(x):\n    return r(x)\n")  # fmt: skip

@@ -30,7 +30,9 @@ def normlab(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
     return program(main, monkeypatch, capsys)
 
 
-def program(main: Callable[[], None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+def program(
+    main: Callable[[], None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Run:
     """A program in this process: call it with its words."""
     monkeypatch.setenv("COLUMNS", "200")
 

@@ -52,7 +52,11 @@ def test_reproduce_ends_with_records_figures_and_page(normlab: Run, tmp_path: Pa
     out = tmp_path / "results"
     said = normlab("reproduce", "--out", str(out), *REFERENCE)
     assert said.code == 0
-    assert sorted(path.name for path in out.iterdir()) == ["figures", "index.html", "records.sqlite"]
+    assert sorted(path.name for path in out.iterdir()) == [
+        "figures",
+        "index.html",
+        "records.sqlite",
+    ]
     assert "20 of 20 runs" in said.out
     assert "1 claims on digits" in said.out
     assert str(out / "index.html") in said.out
@@ -63,13 +67,17 @@ def test_reproduce_ends_with_records_figures_and_page(normlab: Run, tmp_path: Pa
 
 @pytest.mark.usefixtures("tiny")
 def test_quiet_prints_nothing(normlab: Run, tmp_path: Path) -> None:
-    said = normlab("study", "run", "depth", "--seeds", "1", "--quiet", "--out", str(tmp_path / "r"), *REFERENCE)
+    said = normlab(
+        "study", "run", "depth", "--seeds", "1", "--quiet", "--out", str(tmp_path / "r"), *REFERENCE
+    )
     assert said == (0, "", "")
     assert (tmp_path / "r" / "index.html").exists()
 
 
 @pytest.mark.usefixtures("tiny")
-def test_report_draws_the_page_again_from_records_alone(normlab: Run, folder: Path, tmp_path: Path) -> None:
+def test_report_draws_the_page_again_from_records_alone(
+    normlab: Run, folder: Path, tmp_path: Path
+) -> None:
     page = (folder / "index.html").read_bytes()
     (folder / "index.html").unlink()
     assert normlab("report", str(folder), "--quiet") == (0, "", "")
@@ -80,12 +88,21 @@ def test_report_draws_the_page_again_from_records_alone(normlab: Run, folder: Pa
 
 
 def test_results_are_filtered_sorted_and_printed(normlab: Run, folder: Path) -> None:
-    said = normlab("results", str(folder), "--where", "normalization=batchnorm", "--where", "batch_size=50")
+    said = normlab(
+        "results", str(folder), "--where", "normalization=batchnorm", "--where", "batch_size=50"
+    )
     assert said.code == 0
     assert "5 of 20 runs" in said.out
     assert "normalization batchnorm" in said.out.splitlines()[0]  # what all have is said once
     none = normlab(
-        "results", str(folder), "--where", "normalization=none", "--columns", "batch_size,seed", "--sort", "-batch_size"
+        "results",
+        str(folder),
+        "--where",
+        "normalization=none",
+        "--columns",
+        "batch_size,seed",
+        "--sort",
+        "-batch_size",
     )
     numbers = [line.split()[0] for line in none.out.splitlines()[1:-1]]
     assert numbers == ["50"] * 5 + ["10"] * 5
@@ -111,23 +128,31 @@ def test_conditions_compare(normlab: Run, folder: Path, conditions: list[str], n
     assert len(json.loads(said.out)) == number
 
 
-def test_each_run_names_its_study_and_its_curves_come_out(normlab: Run, folder: Path, tmp_path: Path) -> None:
+def test_each_run_names_its_study_and_its_curves_come_out(
+    normlab: Run, folder: Path, tmp_path: Path
+) -> None:
     rows = json.loads(normlab("results", str(folder), "--json").out)
     (study,) = {row["study"] for row in rows}
     assert study
     target = tmp_path / "curves.csv"
-    said = normlab("results", str(folder), "--where", "seed=231", "--curves", "--export", str(target))
+    said = normlab(
+        "results", str(folder), "--where", "seed=231", "--curves", "--export", str(target)
+    )
     assert said.code == 0
     values = list(csv.DictReader(target.read_text(encoding="utf-8").splitlines()))
     assert {value["measure"] for value in values} == {"loss", "train_acc", "val_acc"}
     best = {row["key"]: row["best_val_acc"] for row in rows}
     for key in {value["key"] for value in values}:
-        accuracies = [float(v["value"]) for v in values if v["key"] == key and v["measure"] == "val_acc"]
+        accuracies = [
+            float(v["value"]) for v in values if v["key"] == key and v["measure"] == "val_acc"
+        ]
         assert max(accuracies) == best[key]
     assert "--curves goes with --export" in normlab("results", str(folder), "--curves").err
 
 
-def test_runs_of_a_newer_version_are_counted_in_results(normlab: Run, folder: Path, tmp_path: Path) -> None:
+def test_runs_of_a_newer_version_are_counted_in_results(
+    normlab: Run, folder: Path, tmp_path: Path
+) -> None:
     copy = shutil.copy(folder / "records.sqlite", tmp_path)
     with contextlib.closing(sqlite3.connect(copy)) as connection, connection:
         for rowid, *values, _ in connection.execute("SELECT rowid, * FROM runs LIMIT 7").fetchall():
@@ -141,7 +166,9 @@ def test_runs_of_a_newer_version_are_counted_in_results(normlab: Run, folder: Pa
     assert normlab("results", str(folder)).err == ""
 
 
-def test_results_are_exported_to_csv_and_parquet(normlab: Run, folder: Path, tmp_path: Path) -> None:
+def test_results_are_exported_to_csv_and_parquet(
+    normlab: Run, folder: Path, tmp_path: Path
+) -> None:
     said = normlab("results", str(folder), "--export", str(tmp_path / "runs.csv"))
     assert "20 runs written" in said.out
     rows = list(csv.DictReader((tmp_path / "runs.csv").read_text(encoding="utf-8").splitlines()))
@@ -188,7 +215,11 @@ def test_wrong_questions_about_results_are_answered(
     ],
 )
 def test_what_does_not_exist_is_a_sentence(
-    normlab: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], sentence: str
+    normlab: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+    sentence: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     said = normlab(*words)
@@ -228,8 +259,14 @@ def test_a_folder_that_cannot_be_made_is_a_sentence(normlab: Run, tmp_path: Path
     assert "--out" in said.err
 
 
-def test_a_missing_package_is_named_before_work(normlab: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(errors, "find_spec", lambda name: None if name in ("scipy", "altair", "pyarrow") else object())
+def test_a_missing_package_is_named_before_work(
+    normlab: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        errors,
+        "find_spec",
+        lambda name: None if name in ("scipy", "altair", "pyarrow") else object(),
+    )
     said = normlab("reproduce")
     assert said.code == 2
     assert "needs SciPy, Altair: install with  pip install 'normlab[studies]'" in said.err
@@ -254,11 +291,12 @@ def test_data_sets_are_listed(normlab: Run, tmp_path: Path) -> None:
 
 def test_the_command_line_starts_without_its_heavy_guests() -> None:
     program = (
-        "import sys; import normlab.cli.app;"
-        "heavy = {'scipy', 'altair', 'numba', 'vl_convert', 'jinja2', 'pandas', 'joblib'} & set(sys.modules);"
-        "print(sorted(heavy))"
+        "import sys; import normlab.cli.app;heavy = {'scipy', 'altair', 'numba', 'vl_convert', "
+        "'jinja2', 'pandas', 'joblib'} & set(sys.modules);print(sorted(heavy))"
     )
-    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
     assert json.loads(ended.stdout.replace("'", '"')) == []
 
 
@@ -267,7 +305,9 @@ def test_every_verb_is_listed_once_with_a_whole_summary(normlab: Run) -> None:
     from normlab.cli.verbs import GROUPS
 
     said = normlab("--help").out
-    verbs = {each.name or each.callback.__name__ for each in app.registered_commands if each.callback}
+    verbs = {
+        each.name or each.callback.__name__ for each in app.registered_commands if each.callback
+    }
     verbs |= {each.name for each in app.registered_groups if each.name}
     grouped = [name for names in GROUPS.values() for name in names]
     assert sorted(grouped) == sorted(verbs)

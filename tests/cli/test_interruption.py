@@ -18,7 +18,8 @@ from normlab.records import Records
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals are those of POSIX")
 
 ROOT = Path(__file__).parents[2]
-# the command line, with a catalogue of the one small study, and without its page, which other tests look at
+# the command line, with a catalogue of the one small study, and without its page, which other tests
+# look at
 PROGRAM = """
 import sys
 sys.path.insert(0, {root!r})
@@ -38,7 +39,11 @@ def started(out: Path, *words: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", PROGRAM.format(root=str(ROOT)), "reproduce"]
     command += ["--engine", "reference", "--out", str(out)]
     return subprocess.Popen(
-        [*command, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        [*command, *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
 
 
@@ -47,7 +52,10 @@ def results(out: Path) -> list[dict[str, Any]]:
     with Records(out / "records.sqlite", mode="r") as records:
         rows = records.export_rows()
     of_the_moment = ("seconds", "started", "finished")
-    return sorted(({k: v for k, v in row.items() if k not in of_the_moment} for row in rows), key=lambda r: r["key"])
+    return sorted(
+        ({k: v for k, v in row.items() if k not in of_the_moment} for row in rows),
+        key=lambda r: r["key"],
+    )
 
 
 def runs_in(out: Path) -> int:
@@ -76,14 +84,16 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]
 
 
 @pytest.mark.parametrize(
-    ("request_to_end", "workers"), [(signal.SIGINT, "1"), (signal.SIGINT, "2"), (signal.SIGTERM, "1")]
+    ("request_to_end", "workers"),
+    [(signal.SIGINT, "1"), (signal.SIGINT, "2"), (signal.SIGTERM, "1")],
 )
 def test_a_polite_end_says_what_is_kept_and_how_to_go_on(
     tmp_path: Path, undisturbed: list[dict[str, Any]], request_to_end: int, workers: str
 ) -> None:
     process = started(tmp_path, "--workers", workers)
     wait_for_runs(tmp_path, 2)
-    # Ctrl-C in a terminal reaches the whole group, workers included; a scheduler's SIGTERM the process alone
+    # Ctrl-C in a terminal reaches the whole group, workers included; a scheduler's SIGTERM the
+    # process alone
     if request_to_end == signal.SIGINT:
         os.killpg(process.pid, request_to_end)
     else:
@@ -92,7 +102,10 @@ def test_a_polite_end_says_what_is_kept_and_how_to_go_on(
     assert process.returncode == 130
     kept = runs_in(tmp_path)
     assert 2 <= kept < 20
-    assert f"Stopped. {kept} finished runs ({kept} of them new) are kept in {tmp_path / 'records.sqlite'}" in said
+    assert (
+        f"Stopped. {kept} finished runs ({kept} of them new) are kept in "
+        f"{tmp_path / 'records.sqlite'}" in said
+    )
     assert f"To continue:        normlab reproduce --data digits --out {tmp_path}" in said
     assert "Traceback" not in said
     process = started(tmp_path, "--workers", "1")
@@ -122,7 +135,9 @@ def test_killed_at_random_instants_it_ends_with_the_same_table(
     assert results(tmp_path) == undisturbed
 
 
-def test_two_at_once_on_one_folder_lose_nothing(tmp_path: Path, undisturbed: list[dict[str, Any]]) -> None:
+def test_two_at_once_on_one_folder_lose_nothing(
+    tmp_path: Path, undisturbed: list[dict[str, Any]]
+) -> None:
     both = [started(tmp_path, "--workers", "1") for _ in range(2)]
     for process in both:
         _, said = process.communicate(timeout=180)

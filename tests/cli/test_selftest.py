@@ -33,7 +33,9 @@ def rows(monkeypatch: pytest.MonkeyPatch) -> list[Measured | BaseException]:
     return found
 
 
-def test_a_broken_promise_is_exit_code_1(normlab: Run, rows: list[Measured], tmp_path: Path) -> None:
+def test_a_broken_promise_is_exit_code_1(
+    normlab: Run, rows: list[Measured], tmp_path: Path
+) -> None:
     rows.append(GOOD)
     out = tmp_path / "found.json"
     said = normlab("selftest", "--out", str(out))

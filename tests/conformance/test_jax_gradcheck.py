@@ -17,6 +17,8 @@ def test_check_grads_of_every_layer_and_layout(name):
 def test_a_wrong_backward_pass_is_noticed():
     right = SUBJECTS["lpnorm_3"]
     planted = {
-        "lpnorm_3": Subject(right.forward, lambda dout, cache: (1.01 * right.backward(dout, cache)[0],), right.draw)
+        "lpnorm_3": Subject(
+            right.forward, lambda dout, cache: (1.01 * right.backward(dout, cache)[0],), right.draw
+        )
     }
     assert all("Not equal to tolerance" in told for _, told in jax_gradients.gradchecks(planted))

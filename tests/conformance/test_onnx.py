@@ -9,7 +9,9 @@ import pytest
 
 onnx = pytest.importorskip("onnx", reason="ONNX, whose suite this is, is not installed")
 if not onnx.__version__.startswith("1.23."):
-    pytest.skip(f"the cases are those of onnx 1.23; this is {onnx.__version__}", allow_module_level=True)
+    pytest.skip(
+        f"the cases are those of onnx 1.23; this is {onnx.__version__}", allow_module_level=True
+    )
 
 from normlab.errors import OptionError  # noqa: E402
 from proof.conformance import onnx_backend, onnx_suite, onnx_training  # noqa: E402
@@ -53,12 +55,18 @@ NOT_BY_THE_KERNELS = {
 
 @pytest.fixture(scope="module")
 def by_the_book():
-    return onnx_suite.run(onnx_backend.ByTheBook, [case.name for case in onnx_suite.cases() if case.skipped is None])
+    return onnx_suite.run(
+        onnx_backend.ByTheBook, [case.name for case in onnx_suite.cases() if case.skipped is None]
+    )
 
 
 def test_exactly_these_cases_are_run():
-    run = Counter((case.kind, " ".join(case.operators)) for case in onnx_suite.cases() if case.skipped is None)
-    assert run == {(kind, names): count for kind, counts in RUN.items() for names, count in counts.items()}
+    run = Counter(
+        (case.kind, " ".join(case.operators)) for case in onnx_suite.cases() if case.skipped is None
+    )
+    assert run == {
+        (kind, names): count for kind, counts in RUN.items() for names, count in counts.items()
+    }
     assert sum(RUN["node"][norm] for norm in onnx_suite.NORMS) == 55
 
 
@@ -70,7 +78,11 @@ def test_every_case_that_is_run_passes(by_the_book):
 def test_the_kernels_pass_what_they_compute_and_refuse_the_rest_by_name():
     pytest.importorskip("numba", reason="the kernels need Numba")
     fused = {"BatchNormalization", "LayerNormalization"}
-    names = [case.name for case in onnx_suite.cases() if case.skipped is None and set(case.operators) <= fused]
+    names = [
+        case.name
+        for case in onnx_suite.cases()
+        if case.skipped is None and set(case.operators) <= fused
+    ]
     outcomes = onnx_suite.run(onnx_backend.ByTheKernels, names)
     assert len(outcomes) == 19 + 4 + 5
     told = {name: text for name, text in outcomes.items() if text}
@@ -93,7 +105,9 @@ def test_every_case_is_either_run_or_listed_as_skipped_once():
 
 def _names(page: str) -> list[str]:
     """The case names of each list item: what follows its colon."""
-    items = re.findall(r"^- [^\n]*?\(\d+\):(.*?)(?=\n- |\n\n|\Z)", page, flags=re.DOTALL | re.MULTILINE)
+    items = re.findall(
+        r"^- [^\n]*?\(\d+\):(.*?)(?=\n- |\n\n|\Z)", page, flags=re.DOTALL | re.MULTILINE
+    )
     return [name for item in items for name in item.split()]
 
 
@@ -104,10 +118,15 @@ def test_a_wrong_operator_is_noticed(operator, monkeypatch):
 
     def off(attributes, inputs):
         return tuple(
-            out if out.dtype == bool else (out * 1.01 + 0.001).astype(out.dtype) for out in right(attributes, inputs)
+            out if out.dtype == bool else (out * 1.01 + 0.001).astype(out.dtype)
+            for out in right(attributes, inputs)
         )
 
-    names = [case.name for case in onnx_suite.cases() if case.kind == "node" and case.operators == (operator,)]
+    names = [
+        case.name
+        for case in onnx_suite.cases()
+        if case.kind == "node" and case.operators == (operator,)
+    ]
     monkeypatch.setitem(onnx_backend.BY_THE_BOOK, operator, off)
     outcomes = onnx_suite.run(onnx_backend.ByTheBook, names)
     assert all(outcomes.values())
@@ -116,9 +135,13 @@ def test_a_wrong_operator_is_noticed(operator, monkeypatch):
 
 def test_an_unknown_operator_is_refused_by_name():
     node = onnx.helper.make_node("Softmax", ["x"], ["y"])
-    info = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [2, 3]) for name in "xy"]
+    info = [
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [2, 3]) for name in "xy"
+    ]
     model = onnx.helper.make_model(onnx.helper.make_graph([node], "g", info[:1], info[1:]))
-    with pytest.raises(OptionError, match="ByTheBook has no operator 'Softmax'; it knows 'Adagrad', 'Adam'"):
+    with pytest.raises(
+        OptionError, match="ByTheBook has no operator 'Softmax'; it knows 'Adagrad', 'Adam'"
+    ):
         onnx_backend.ByTheBook.prepare(model)
 
 

@@ -49,7 +49,14 @@ def test_what_normlab_refuses_is_refused_on_purpose(answers):
             known = ["empty batch", "eps=-0.5", "p=0.", "p=-1.0", "single number", "shape (0,)"]
             (reason,) = [words for words in known if words in answer.refusal]
             reasons[reason] += 1
-    assert set(reasons) == {"empty batch", "eps=-0.5", "p=0.", "p=-1.0", "single number", "shape (0,)"}
+    assert set(reasons) == {
+        "empty batch",
+        "eps=-0.5",
+        "p=0.",
+        "p=-1.0",
+        "single number",
+        "shape (0,)",
+    }
 
 
 @judged
@@ -83,7 +90,9 @@ def test_the_judge_of_local_response():
     x, dout = rng.standard_normal((2, 7, 3)), rng.standard_normal((2, 7, 3))
     with mpmath.workdps(50):
         truth = LAYERS["local response, even window"].exact(x, dout)
-    for mine, true in zip(extended.local_response(x, dout, 1, 2, 1.0, 0.25, 0.75)[:2], truth, strict=True):
+    for mine, true in zip(
+        extended.local_response(x, dout, 1, 2, 1.0, 0.25, 0.75)[:2], truth, strict=True
+    ):
         assert _error(mine, true) < 1e-17
 
 
@@ -105,6 +114,9 @@ def _error(mine, true) -> float:
     with mpmath.workdps(50):
         high = mine.astype(np.float64)
         low = (mine - high).astype(np.float64)
-        values = [mpmath.mpf(float(a)) + mpmath.mpf(float(b)) for a, b in zip(high.flat, low.flat, strict=True)]
+        values = [
+            mpmath.mpf(float(a)) + mpmath.mpf(float(b))
+            for a, b in zip(high.flat, low.flat, strict=True)
+        ]
         difference = max(abs(a - b) for a, b in zip(values, true.flat, strict=True))
         return float(difference / max(abs(b) for b in true.flat))

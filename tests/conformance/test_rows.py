@@ -17,14 +17,22 @@ def test_the_quick_rows_hold_or_say_what_is_missing():
             assert row.measured == "not run"
             assert "not installed" in row.note
     if importlib.util.find_spec("onnx") is not None:
-        measured = {row.promise.partition(": ")[2]: row.measured for row in rows if "by the reference" in row.promise}
+        measured = {
+            row.promise.partition(": ")[2]: row.measured
+            for row in rows
+            if "by the reference" in row.promise
+        }
         assert measured["norm cases"] == "55 of 55"
         assert measured["batch norms exported by PyTorch"] == "5 of 5"
 
 
 def test_a_peer_that_is_missing_leaves_one_row_that_names_it():
     (row,) = _where_installed("no_such_package", "a promise", lambda: pytest.fail("was run"))
-    assert (row.holds, row.measured, row.note) == (None, "not run", "no_such_package is not installed")
+    assert (row.holds, row.measured, row.note) == (
+        None,
+        "not run",
+        "no_such_package is not installed",
+    )
 
 
 def test_a_failure_is_counted_and_named():

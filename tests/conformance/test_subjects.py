@@ -21,7 +21,9 @@ def test_layouts_of_all_arguments_give_the_same_bits(name, dtype):
         for a, b in zip([ours, *moved.backward(dout, cache)], expected, strict=True):
             # a product of matrices and a plain sum add in the order of memory; norms promise bits
             atol = (
-                4 * np.finfo(dtype).eps * np.abs(b).max() if name.startswith(("affine", "softmax", "svm", "nll")) else 0
+                4 * np.finfo(dtype).eps * np.abs(b).max()
+                if name.startswith(("affine", "softmax", "svm", "nll"))
+                else 0
             )
             np.testing.assert_allclose(a, b, rtol=0, atol=atol, err_msg=layout)
 

@@ -33,4 +33,8 @@ def test_a_wrong_backward_pass_is_noticed_by_both():
     right = SUBJECTS["layernorm"]
     planted = {"layernorm": Subject(right.forward, without_the_mean_s_path, right.draw)}
     assert all("mismatch" in told for _, told in torch_gradients.gradchecks(planted))
-    assert all(error > 1000 * bound for name, error, bound in torch_gradients.comparisons(planted) if "float64" in name)
+    assert all(
+        error > 1000 * bound
+        for name, error, bound in torch_gradients.comparisons(planted)
+        if "float64" in name
+    )

@@ -31,7 +31,9 @@ def trained(folder, model, epochs=3):
 
 def build(normalization, **options):
     options = {"num_groups": 2 if normalization == "groupnorm" else None} | options
-    return FullyConnectedNet([8, 8], 6, 4, 0.9, normalization, weight_scale=0.3, rng=randomness.generator(1), **options)
+    return FullyConnectedNet(
+        [8, 8], 6, 4, 0.9, normalization, weight_scale=0.3, rng=randomness.generator(1), **options
+    )
 
 
 @pytest.mark.parametrize("normalization", [None, "batchnorm", "layernorm", "rmsnorm", "groupnorm"])
@@ -45,7 +47,9 @@ def test_best_and_last_are_different_nets_where_they_differ(tmp_path):
     tensors, _ = checkpoints.load(path)
     for take, params, running in (("best", "best", "best_running"), ("last", "params", "running")):
         net = load_net(path, take)
-        assert all(np.array_equal(value, tensors[f"{params}/{name}"]) for name, value in net.params.items())
+        assert all(
+            np.array_equal(value, tensors[f"{params}/{name}"]) for name, value in net.params.items()
+        )
         assert np.array_equal(net.bn_params[0]["running_var"], tensors[f"{running}/0/running_var"])
     assert not same_net(load_net(path, "best"), load_net(path, "last"))
     with pytest.raises(OptionError, match="take='newest' is not one of 'best', 'last'"):
@@ -67,7 +71,9 @@ def test_an_older_checkpoint_s_norm_is_known_by_what_it_holds(tmp_path, normaliz
 
 def test_where_an_older_checkpoint_leaves_doubt_it_is_asked_for(tmp_path):
     path = without_settings(trained(tmp_path, build("layernorm"))[1])
-    with pytest.raises(OptionError, match=r"group norm or layer norm; say .*--normalization layernorm"):
+    with pytest.raises(
+        OptionError, match=r"group norm or layer norm; say .*--normalization layernorm"
+    ):
         load_net(path)
     assert load_net(path, normalization="layernorm").normalization == "layernorm"
     assert load_net(path, num_groups=4).bn_params[1]["num_groups"] == 4

@@ -82,7 +82,9 @@ def test_a_spec_is_trained_and_exported(normlab, run, digits, tmp_path):  # noqa
     assert said.code == 0
     assert f"from the run {run.key[:12]}, trained again on digits" in said.err
     expected = trained_net(run, digits, "reference")[1]
-    assert same_net(library.conversion.import_net(path, "torch"), put_together(take_apart(expected)))
+    assert same_net(
+        library.conversion.import_net(path, "torch"), put_together(take_apart(expected))
+    )
 
 
 def test_a_recorded_run_is_trained_again_by_its_key(normlab, run, digits, tmp_path):  # noqa: F811
@@ -138,7 +140,9 @@ def test_what_is_wrong_is_a_sentence_and_exit_code_2(
     assert [path.name for path in tmp_path.iterdir()] == ["net.ckpt"]
 
 
-@pytest.mark.parametrize("content", ["{}", "[]", "not json", '{"net": {"hidden_dims": [3], "width": 2}}'])
+@pytest.mark.parametrize(
+    "content", ["{}", "[]", "not json", '{"net": {"hidden_dims": [3], "width": 2}}']
+)
 def test_a_json_file_of_something_else_is_a_sentence(normlab, tmp_path, content):  # noqa: F811
     (tmp_path / "spec.json").write_text(content)
     said = normlab(

@@ -28,14 +28,18 @@ def test_unbiased_is_what_pytorch_s_rule_collects_from_the_same_batches():
         x = rng.randn(7, 3) * [1, 10, 0.1] + 5
         batchnorm_forward(x, np.ones(3), np.zeros(3), bn_param)
         theirs = (1 - complement(0.8)) * theirs + complement(0.8) * x.var(axis=0, ddof=1)
-    np.testing.assert_allclose(unbiased(bn_param["running_var"], 7), theirs, rtol=1e-13)  # rounding of 50 updates
+    np.testing.assert_allclose(
+        unbiased(bn_param["running_var"], 7), theirs, rtol=1e-13
+    )  # rounding of 50 updates
     np.testing.assert_allclose(biased(theirs, 7), bn_param["running_var"], rtol=1e-13)
 
 
 def test_an_export_keeps_the_number_that_eval_mode_uses_unless_asked(batchnorm_net, tmp_path):
     def running_var(**options):
         export_net(batchnorm_net, tmp_path / "net.safetensors", "torch", **options)
-        return read_safetensors((tmp_path / "net.safetensors").read_bytes(), "net")[0]["1.running_var"]
+        return read_safetensors((tmp_path / "net.safetensors").read_bytes(), "net")[0][
+            "1.running_var"
+        ]
 
     here = batchnorm_net.bn_params[0]["running_var"]
     assert np.array_equal(running_var(), here.astype(np.float32))

@@ -32,14 +32,18 @@ def changed(change, name="batchnorm, float32"):
 def test_the_file_has_the_paths_and_shapes_that_keras_reads(batchnorm_net):
     shapes = {}
     with h5py.File(io.BytesIO(to_bytes(take_apart(batchnorm_net)))) as file:
-        file["layers"].visititems(lambda path, item: shapes.update({path: getattr(item, "shape", None)}))
+        file["layers"].visititems(
+            lambda path, item: shapes.update({path: getattr(item, "shape", None)})
+        )
         mean = file["layers/batch_normalization_1/vars/2"][:]
     expected = {}
     for number, (fan_in, width) in enumerate(((6, 12), (12, 18), (18, 12), (12, 4))):
         suffix = f"_{number}" if number else ""
         expected |= {f"dense{suffix}/vars/0": (fan_in, width), f"dense{suffix}/vars/1": (width,)}
         if number < 3:
-            expected |= {f"batch_normalization{suffix}/vars/{variable}": (width,) for variable in range(4)}
+            expected |= {
+                f"batch_normalization{suffix}/vars/{variable}": (width,) for variable in range(4)
+            }
     assert {path: shape for path, shape in shapes.items() if shape is not None} == expected
     assert np.array_equal(mean, batchnorm_net.bn_params[1]["running_mean"].astype("f4"))
 
@@ -49,7 +53,9 @@ def test_the_snippet_says_eps_momentum_and_the_chance_to_drop(batchnorm_net):
     assert "keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-05)," in text
     assert "keras.layers.Dropout(0.25)," in text
     assert "float64" not in text
-    assert 'set_dtype_policy("float64")' in snippet(take_apart(NETS["groupnorm, float64"]), "net.weights.h5")
+    assert 'set_dtype_policy("float64")' in snippet(
+        take_apart(NETS["groupnorm, float64"]), "net.weights.h5"
+    )
     compile(text, "snippet", "exec")
 
 
@@ -57,7 +63,9 @@ def test_a_file_without_a_label_is_refused_with_what_to_do():
     def without(file):  # as Keras itself writes it
         del file["normlab-net"]
 
-    with pytest.raises(ForeignNetError, match=r"no label of normlab.*Keras's save_weights drops the label"):
+    with pytest.raises(
+        ForeignNetError, match=r"no label of normlab.*Keras's save_weights drops the label"
+    ):
         from_bytes(changed(without), "net.weights.h5")
 
 

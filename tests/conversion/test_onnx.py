@@ -44,9 +44,14 @@ def test_the_graph_is_the_chain_it_should_be(batchnorm_net):
         "BatchNormalization",
         "Relu",
     ] * 3 + ["Gemm"]
-    settings_there = {each.name: helper.get_attribute_value(each) for each in model.graph.node[1].attribute}
+    settings_there = {
+        each.name: helper.get_attribute_value(each) for each in model.graph.node[1].attribute
+    }
     assert settings_there == {"epsilon": pytest.approx(1e-5), "momentum": pytest.approx(0.9)}
-    sets = [to_model(take_apart(NETS[f"{norm}, float32"])).opset_import[0].version for norm in ("groupnorm", "rmsnorm")]
+    sets = [
+        to_model(take_apart(NETS[f"{norm}, float32"])).opset_import[0].version
+        for norm in ("groupnorm", "rmsnorm")
+    ]
     assert sets == [21, 23]
 
 
@@ -61,7 +66,9 @@ def read(model):
 
 def test_a_graph_without_a_label_is_refused_with_what_to_do(model):
     del model.metadata_props[:]
-    with pytest.raises(ForeignNetError, match=r"net\.onnx has no label of normlab.*copy its arrays"):
+    with pytest.raises(
+        ForeignNetError, match=r"net\.onnx has no label of normlab.*copy its arrays"
+    ):
         read(model)
 
 
@@ -83,7 +90,9 @@ def set_attribute(name, **values):
         node = node_named(model, name)
         kept = [each for each in node.attribute if each.name not in values]
         del node.attribute[:]
-        node.attribute.extend([*kept, *(helper.make_attribute(key, value) for key, value in values.items())])
+        node.attribute.extend(
+            [*kept, *(helper.make_attribute(key, value) for key, value in values.items())]
+        )
 
     return change
 

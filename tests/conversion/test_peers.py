@@ -26,7 +26,11 @@ def test_the_library_gives_the_same_scores(library, tmp_path, X):
     need(library)
     found = outputs_there(library, NETS, X, tmp_path)
     for name, net in NETS.items():
-        bound = ONNX_FLOAT64 if library == "onnx" and net.dtype == np.float64 else BOUNDS[str(net.dtype)]
+        bound = (
+            ONNX_FLOAT64
+            if library == "onnx" and net.dtype == np.float64
+            else BOUNDS[str(net.dtype)]
+        )
         if library == "keras" and net.normalization:  # Keras computes norms in float32
             bound = BOUNDS["float32"]
         assert relative_difference(found[name], net.loss(X)) <= bound, name
@@ -53,7 +57,10 @@ __import__("numpy").save(sys.argv[5], net(x).detach().numpy())
 def test_a_net_that_learned_in_pytorch_gives_its_new_scores_here(name, tmp_path, X):
     need("torch")
     net = NETS[name]
-    paths = [str(tmp_path / each) for each in ("code.py", "net.safetensors", "x.npy", "back.safetensors", "y.npy")]
+    paths = [
+        str(tmp_path / each)
+        for each in ("code.py", "net.safetensors", "x.npy", "back.safetensors", "y.npy")
+    ]
     code = export_net(net, paths[1], "torch")
     (tmp_path / "code.py").write_text(code)
     np.save(paths[2], X.astype(net.dtype))
@@ -64,7 +71,9 @@ def test_a_net_that_learned_in_pytorch_gives_its_new_scores_here(name, tmp_path,
         assert back.bn_params[0]["num_batches_tracked"] == 1
         # PyTorch's own step from our value: unbiased, the new one weighted with 0.1
         h = X.astype(net.dtype) @ net.params["W1"] + net.params["b1"]
-        expected = 0.9 * net.bn_params[0]["running_var"] + 0.1 * h.var(axis=0, ddof=1, dtype=np.float64)
+        expected = 0.9 * net.bn_params[0]["running_var"] + 0.1 * h.var(
+            axis=0, ddof=1, dtype=np.float64
+        )
         np.testing.assert_allclose(back.bn_params[0]["running_var"], expected, rtol=1e-5)
 
 
@@ -102,7 +111,11 @@ def test_what_pytorch_exports_itself_is_refused(tmp_path, X):
 
 def test_every_tensor_of_every_net_has_the_type_of_its_net():
     for net in NETS.values():
-        types = {value.dtype for name, value in state_dict(take_apart(net)).items() if "tracked" not in name}
+        types = {
+            value.dtype
+            for name, value in state_dict(take_apart(net)).items()
+            if "tracked" not in name
+        }
         assert types == {net.dtype}
 
 

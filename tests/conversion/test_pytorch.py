@@ -29,7 +29,9 @@ def evaluated(tensors, normalization, eps, groups, x):
     places = sorted({int(name.split(".")[0]) for name in tensors})
     for place in places:
         own = {
-            name.split(".")[1]: value.astype(float) for name, value in tensors.items() if name.startswith(f"{place}.")
+            name.split(".")[1]: value.astype(float)
+            for name, value in tensors.items()
+            if name.startswith(f"{place}.")
         }
         if own["weight"].ndim == 2:
             x = x @ own["weight"].T + own["bias"]
@@ -39,7 +41,9 @@ def evaluated(tensors, normalization, eps, groups, x):
             else:
                 g = x.reshape(len(x), groups, -1)
                 mean = 0 if normalization == "rmsnorm" else g.mean(-1, keepdims=True)
-                x = ((g - mean) / np.sqrt(((g - mean) ** 2).mean(-1, keepdims=True) + eps)).reshape(x.shape)
+                x = ((g - mean) / np.sqrt(((g - mean) ** 2).mean(-1, keepdims=True) + eps)).reshape(
+                    x.shape
+                )
             x = x * own["weight"] + own.get("bias", 0)
         if normalization is None or own["weight"].ndim == 1:
             x = x if place == places[-1] else np.maximum(x, 0)
@@ -185,7 +189,9 @@ def test_a_file_that_its_label_denies_is_refused_by_the_tensor_s_name(batchnorm_
 
 @pytest.mark.parametrize("count", [np.array(7, "i4"), np.array([7], "i8"), np.array([[7]], "u1")])
 def test_a_count_of_batches_may_have_any_whole_type(batchnorm_net, count):
-    content = changed(batchnorm_net, lambda tensors: tensors.update({"1.num_batches_tracked": count}))
+    content = changed(
+        batchnorm_net, lambda tensors: tensors.update({"1.num_batches_tracked": count})
+    )
     assert from_bytes(content, "net").norms[0].batches == 7
 
 
@@ -269,13 +275,17 @@ def test_docs_copy_a_net_of_pytorch_array_by_array(batchnorm_net, tmp_path, X):
     exec(snippet.replace('"net.ckpt"', "PATH"), names)
     np.random.set_state(before)  # the net of the snippet draws its first weights
     expected = put_together(take_apart(batchnorm_net)).loss(X)
-    np.testing.assert_allclose(load_net(tmp_path / "net.ckpt").loss(X), expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(
+        load_net(tmp_path / "net.ckpt").loss(X), expected, rtol=1e-5, atol=1e-5
+    )
 
 
 # Files
 
 
-@pytest.mark.parametrize("name", ["net.pt", "net.pth", "pytorch_model.bin", "net.ckpt", "net.anything"])
+@pytest.mark.parametrize(
+    "name", ["net.pt", "net.pth", "pytorch_model.bin", "net.ckpt", "net.anything"]
+)
 def test_a_pickle_is_refused_with_the_way_out(tmp_path, name):
     path = tmp_path / name
     path.write_bytes(b"\x80\x04\x95boom")
@@ -285,7 +295,9 @@ def test_a_pickle_is_refused_with_the_way_out(tmp_path, name):
 
 def test_a_header_whose_length_looks_like_a_pickle_is_none():
     """A header of 0x0480 bytes begins as pickles do."""
-    content = to_bytes(take_apart(FullyConnectedNet([], input_dim=2, num_classes=2, rng=randomness.generator(0))))
+    content = to_bytes(
+        take_apart(FullyConnectedNet([], input_dim=2, num_classes=2, rng=randomness.generator(0)))
+    )
     tensors, metadata = safetensors.numpy.load(content), metadata_of(content)
     for filling in range(2000):
         content = safetensors.numpy.save(tensors, metadata=metadata | {"filling": "x" * filling})

@@ -43,7 +43,9 @@ def test_also_through_a_checkpoint(net, tmp_path):
 
 def test_settings_of_each_layer_and_extreme_values_come_back(tmp_path):
     rng = randomness.generator(3)
-    net = FullyConnectedNet([3, 2], input_dim=2, normalization="batchnorm", dtype=np.float64, rng=rng)
+    net = FullyConnectedNet(
+        [3, 2], input_dim=2, normalization="batchnorm", dtype=np.float64, rng=rng
+    )
     net.bn_params = [
         {
             "mode": "train",
@@ -64,8 +66,12 @@ def test_settings_of_each_layer_and_extreme_values_come_back(tmp_path):
 
 def test_the_comparison_notices_one_bit_anywhere(batchnorm_net):
     for change in (
-        lambda net: net.params["W2"].__setitem__((0, 0), np.nextafter(net.params["W2"][0, 0], np.float32(9))),
-        lambda net: net.bn_params[1]["running_var"].__setitem__(0, np.nextafter(net.bn_params[1]["running_var"][0], 9)),
+        lambda net: net.params["W2"].__setitem__(
+            (0, 0), np.nextafter(net.params["W2"][0, 0], np.float32(9))
+        ),
+        lambda net: net.bn_params[1]["running_var"].__setitem__(
+            0, np.nextafter(net.bn_params[1]["running_var"][0], 9)
+        ),
         lambda net: net.bn_params[0].update(eps=2e-5),
         lambda net: net.bn_params[2].update(momentum=0.8),
         lambda net: setattr(net, "reg", 0.2),
@@ -90,11 +96,15 @@ def test_the_assignment_s_first_net_goes_too(tmp_path, X):
 
 
 def test_a_net_that_comes_back_trains_on_with_its_own_generator(tmp_path, X):
-    net = FullyConnectedNet([8], input_dim=6, num_classes=4, dropout=0.5, rng=randomness.generator(0))
+    net = FullyConnectedNet(
+        [8], input_dim=6, num_classes=4, dropout=0.5, rng=randomness.generator(0)
+    )
     export_net(net, tmp_path / "net.safetensors", "torch")
     y = np.zeros(len(X), int)
     losses = [
-        import_net(tmp_path / "net.safetensors", "torch", rng=randomness.generator(seed)).loss(X, y)[0]
+        import_net(tmp_path / "net.safetensors", "torch", rng=randomness.generator(seed)).loss(
+            X, y
+        )[0]
         for seed in (1, 1, 2)
     ]
     assert losses[0] == losses[1] != losses[2]
@@ -153,7 +163,9 @@ def test_what_cannot_be_written_is_a_sentence_and_leaves_nothing(batchnorm_net, 
         export_net(batchnorm_net, tmp_path / "absent" / "net.safetensors", "torch")
     with pytest.raises(OptionError, match=r"does not end in .safetensors"):
         export_net(batchnorm_net, tmp_path / "net.pt", "torch")
-    with pytest.raises(OptionError, match=r"library='pytorch' is not one of .* did you mean 'torch'"):
+    with pytest.raises(
+        OptionError, match=r"library='pytorch' is not one of .* did you mean 'torch'"
+    ):
         export_net(batchnorm_net, tmp_path / "net.safetensors", "pytorch")
     net = put_together(take_apart(batchnorm_net))
     net.bn_params[0]["running_var"][0] = 1e39

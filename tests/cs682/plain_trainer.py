@@ -1,7 +1,7 @@
 """The assignment's training, written down a second time in the plainest way: the reference is held against it.
 
-Nothing here comes from normlab. One net, float64, each norm as its computation graph with one node a line, one
-array of scores for all validation images at once, Adam as its paper has it.
+Nothing here comes from normlab. One net, float64, each norm as its computation graph with one node
+a line, one array of scores for all validation images at once, Adam as its paper has it.
 """
 
 import itertools
@@ -38,7 +38,9 @@ class PlainTrainer:
             batch = self.random.choice(len(self.flat["X_train"]), self.batch_size)
             loss, gradients = self.loss(self.flat["X_train"][batch], self.data["y_train"][batch])
             self.losses.append(loss)
-            for group, group_m, group_v, group_gradients in zip(groups, m, v, gradients, strict=True):
+            for group, group_m, group_v, group_gradients in zip(
+                groups, m, v, gradients, strict=True
+            ):
                 for i, gradient in enumerate(group_gradients):
                     group_m[i] = 0.9 * group_m[i] + 0.1 * gradient
                     group_v[i] = 0.999 * group_v[i] + 0.001 * gradient**2
@@ -83,7 +85,9 @@ class PlainTrainer:
         return x.dot(self.w[-1]) + self.b[-1], kept
 
     def backward(self, d, kept):
-        dw, db, dgamma, dbeta = ([None] * len(group) for group in (self.w, self.b, self.gamma, self.beta))
+        dw, db, dgamma, dbeta = (
+            [None] * len(group) for group in (self.w, self.b, self.gamma, self.beta)
+        )
         for i in reversed(range(self.depth + 1)):
             x, graph, n = kept[i]
             if i < self.depth:

@@ -50,7 +50,9 @@ SIGNATURES = {
         "get_CIFAR10_data": "(num_training=49000, num_validation=1000, num_test=1000, subtract_mean=True)",
     },
 }
-CASES = [(module, name, text) for module, names in SIGNATURES.items() for name, text in names.items()]
+CASES = [
+    (module, name, text) for module, names in SIGNATURES.items() for name, text in names.items()
+]
 MODULES = [info.name for info in pkgutil.walk_packages(cs682.__path__, "cs682.")]
 
 
@@ -92,7 +94,12 @@ def test_a_star_import_brings_exactly_the_list(name):
 def test_fc_net_brings_everything_the_notebook_uses():
     brought: dict[str, object] = {}
     exec("from cs682.classifiers.fc_net import *", brought)
-    wanted = [*SIGNATURES["layers"], *SIGNATURES["layer_utils"], *SIGNATURES["classifiers.fc_net"], "np"]
+    wanted = [
+        *SIGNATURES["layers"],
+        *SIGNATURES["layer_utils"],
+        *SIGNATURES["classifiers.fc_net"],
+        "np",
+    ]
     assert [name for name in wanted if name not in brought] == []
     assert brought["np"] is np
 
@@ -128,8 +135,15 @@ def test_the_solver_offers_what_notebooks_read():
     }
     solver = Solver(TwoLayerNet(3, 4, 2), data, **keywords)
     solver.train()
-    assert (len(solver.loss_history), len(solver.train_acc_history), len(solver.val_acc_history)) == (8, 3, 3)
+    assert (
+        len(solver.loss_history),
+        len(solver.train_acc_history),
+        len(solver.val_acc_history),
+    ) == (8, 3, 3)
     assert solver.best_val_acc == max(solver.val_acc_history)
     assert set(solver.best_params) == {"W1", "b1", "W2", "b2"}
-    assert the_assignments_part(Solver.check_accuracy) == "(self, X, y, num_samples=None, batch_size=100)"
+    assert (
+        the_assignments_part(Solver.check_accuracy)
+        == "(self, X, y, num_samples=None, batch_size=100)"
+    )
     assert 0 <= solver.check_accuracy(X, y, num_samples=7, batch_size=3) <= 1

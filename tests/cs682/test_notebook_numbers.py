@@ -1,7 +1,7 @@
 """Every number that the assignment's notebooks print comes out: seed 231, float64, every printed digit.
 
-The one printed figure without a test here is the speedup of the simplified backward pass, since a test that asserts
-a time fails on a busy machine: `proof/` measures it.
+The one printed figure without a test here is the speedup of the simplified backward pass, since a
+test that asserts a time fails on a busy machine: `proof/` measures it.
 """
 
 import numpy as np
@@ -54,7 +54,9 @@ def test_batchnorm_forward():
     assert np.abs(out.mean(axis=0)).max() < 1e-15
     assert_prints(out.std(axis=0), [0.99999999, 1.0, 1.0])
 
-    out, _ = batchnorm_forward(a, np.array([1.0, 2.0, 3.0]), np.array([11.0, 12.0, 13.0]), {"mode": "train"})
+    out, _ = batchnorm_forward(
+        a, np.array([1.0, 2.0, 3.0]), np.array([11.0, 12.0, 13.0]), {"mode": "train"}
+    )
     assert_prints(out.mean(axis=0), [11, 12, 13])
     assert_prints(out.std(axis=0), [0.99999999, 1.99999999, 2.99999999])
 
@@ -64,9 +66,13 @@ def test_batchnorm_in_test_mode_after_fifty_training_passes():
     W1, W2 = np.random.randn(50, 60), np.random.randn(60, 3)
     bn_param = {"mode": "train"}
     for _ in range(50):
-        batchnorm_forward(two_layers(np.random.randn(200, 50), W1, W2), np.ones(3), np.zeros(3), bn_param)
+        batchnorm_forward(
+            two_layers(np.random.randn(200, 50), W1, W2), np.ones(3), np.zeros(3), bn_param
+        )
     bn_param["mode"] = "test"
-    out, _ = batchnorm_forward(two_layers(np.random.randn(200, 50), W1, W2), np.ones(3), np.zeros(3), bn_param)
+    out, _ = batchnorm_forward(
+        two_layers(np.random.randn(200, 50), W1, W2), np.ones(3), np.zeros(3), bn_param
+    )
     assert_prints(out.mean(axis=0), [-0.03927354, -0.04349152, -0.10452688])
     assert_prints(out.std(axis=0), [1.01531428, 1.01238373, 0.97819988])
 
@@ -91,7 +97,9 @@ def gradient_errors(forward, backward):
 
 @pytest.mark.parametrize("backward", [batchnorm_backward, batchnorm_backward_alt])
 def test_batchnorm_backward(backward):
-    dx, dgamma, dbeta = gradient_errors(lambda *args: batchnorm_forward(*args, {"mode": "train"}), backward)
+    dx, dgamma, dbeta = gradient_errors(
+        lambda *args: batchnorm_forward(*args, {"mode": "train"}), backward
+    )
     assert dx < 1e-8
     assert dgamma < 1e-11
     assert dbeta < 1e-11
@@ -124,7 +132,9 @@ def test_layernorm_forward():
 
 
 def test_layernorm_backward():
-    dx, dgamma, dbeta = gradient_errors(lambda *args: layernorm_forward(*args, {}), layernorm_backward)
+    dx, dgamma, dbeta = gradient_errors(
+        lambda *args: layernorm_forward(*args, {}), layernorm_backward
+    )
     assert dx < 1e-8
     assert dgamma < 1e-10
     assert dbeta < 1e-10
@@ -139,10 +149,13 @@ def small_case():
 
 
 def small_net(**options):
-    return FullyConnectedNet([20, 30], input_dim=15, num_classes=10, weight_scale=5e-2, dtype=np.float64, **options)
+    return FullyConnectedNet(
+        [20, 30], input_dim=15, num_classes=10, weight_scale=5e-2, dtype=np.float64, **options
+    )
 
 
-# Printed to 12 decimals, for batch norm in full: there the last bit or two may differ from one BLAS to the next.
+# Printed to 12 decimals, for batch norm in full: there the last bit or two may differ from one BLAS
+# to the next.
 LOSSES = {
     None: (2.300479089768, 7.052114776533, 1e-12),
     "batchnorm": (2.2611955101340957, 6.996533220108303, 5e-15),
@@ -165,7 +178,9 @@ def test_gradients_of_the_batchnorm_net():
         net = small_net(reg=reg, normalization="batchnorm")
         _, grads = net.loss(X, y)
         for name, gradient in grads.items():
-            numeric = eval_numerical_gradient(lambda _: net.loss(X, y)[0], net.params[name], verbose=False, h=1e-5)  # noqa: B023
+            numeric = eval_numerical_gradient(
+                lambda _, net=net: net.loss(X, y)[0], net.params[name], verbose=False, h=1e-5
+            )
             if name in ("b1", "b2"):  # whose true gradient is zero: batch norm takes the bias away
                 assert np.abs(gradient).max() < 1e-9
                 assert np.abs(numeric).max() < 1e-9
@@ -176,17 +191,28 @@ def test_gradients_of_the_batchnorm_net():
 
 def test_dropout_losses():
     X, y = small_case()
-    for dropout, printed in ((1, 2.3004790897684924), (0.75, 2.302371489704412), (0.5, 2.3042759220785896)):
+    for dropout, printed in (
+        (1, 2.3004790897684924),
+        (0.75, 2.302371489704412),
+        (0.5, 2.3042759220785896),
+    ):
         loss, _ = small_net(dropout=dropout, seed=123).loss(X, y)
         assert loss == pytest.approx(printed, rel=0, abs=5e-15)
     X, y = small_case()
-    assert small_net(dropout=0.75, seed=123).loss(X, y)[0] == pytest.approx(2.301024461, rel=0, abs=0.5e-9)
+    assert small_net(dropout=0.75, seed=123).loss(X, y)[0] == pytest.approx(
+        2.301024461, rel=0, abs=0.5e-9
+    )
 
 
 def test_two_layer_net():
     net = TwoLayerNet(input_dim=5, hidden_dim=50, num_classes=7, weight_scale=1e-3)
     assert abs(net.params["W1"].std() - 1e-3) < 1e-4
-    for name, low, high in (("W1", -0.7, 0.3), ("b1", -0.1, 0.9), ("W2", -0.3, 0.4), ("b2", -0.9, 0.1)):
+    for name, low, high in (
+        ("W1", -0.7, 0.3),
+        ("b1", -0.1, 0.9),
+        ("W2", -0.3, 0.4),
+        ("b2", -0.9, 0.1),
+    ):
         shape = net.params[name].shape
         net.params[name] = np.linspace(low, high, num=np.prod(shape)).reshape(shape)
     X = np.linspace(-5.5, 4.5, num=15).reshape(5, 3).T

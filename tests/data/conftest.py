@@ -44,17 +44,24 @@ def synthetic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Synthetic]:
     images = np.empty((60_000, 3072), np.uint8)
     images[:] = (number % 251)[:, None]
     images[:, 0], images[:, 1], images[:, 1024] = number // 256, number % 256, number % 7
-    # Sorted by class, so that a batch which is there twice upsets the balance, as in the official data.
-    labels = np.concatenate([np.arange(50_000) // 5_000, np.arange(10_000) // 1_000]).astype(np.uint8)
+    # Sorted by class, so that a batch which is there twice upsets the balance, as in the official
+    # data.
+    labels = np.concatenate([np.arange(50_000) // 5_000, np.arange(10_000) // 1_000]).astype(
+        np.uint8
+    )
     folder = tmp_path_factory.mktemp("cifar10")
     (folder / "cifar-10-batches-py").mkdir()
     members = []
     for index, name in enumerate([*(f"data_batch_{n}" for n in range(1, 6)), "test_batch"]):
         these = slice(index * 10_000, (index + 1) * 10_000)
-        said = "testing batch 1 of 1" if name == "test_batch" else f"training batch {index + 1} of 5"
+        said = (
+            "testing batch 1 of 1" if name == "test_batch" else f"training batch {index + 1} of 5"
+        )
         content = making.python2_batch(images[these], labels[these], said)
         (folder / "cifar-10-batches-py" / name).write_bytes(content)
-        members.append((f"cifar-10-batches-bin/{name}.bin", making.binary_batch(images[these], labels[these])))
+        members.append(
+            (f"cifar-10-batches-bin/{name}.bin", making.binary_batch(images[these], labels[these]))
+        )
     (folder / "binary").mkdir()
     members.sort(reverse=True)  # the official archives are in no particular order either
     (folder / "binary" / "cifar-10-binary.tar.gz").write_bytes(making.tar_gz(members))
@@ -74,7 +81,9 @@ def synthetic_mnist(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("mnist")
     for start, counts in MNIST_COUNTS.items():
         labels = np.repeat(np.arange(10), counts)
-        images = np.broadcast_to((np.arange(len(labels)) % 256).astype(np.uint8)[:, None, None], (len(labels), 28, 28))
+        images = np.broadcast_to(
+            (np.arange(len(labels)) % 256).astype(np.uint8)[:, None, None], (len(labels), 28, 28)
+        )
         (folder / f"{start}-labels-idx1-ubyte.gz").write_bytes(making.gz(making.idx(labels)))
         (folder / f"{start}-images-idx3-ubyte.gz").write_bytes(making.gz(making.idx(images)))
     yield folder

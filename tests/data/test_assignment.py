@@ -43,7 +43,9 @@ def test_load_batch_refuses_with_the_name(tmp_path):
 def test_load_all(synthetic):
     X_train, y_train, X_test, y_test = load_CIFAR10(synthetic.folder)
     assert (X_train.shape, X_test.shape) == ((50_000, 32, 32, 3), (10_000, 32, 32, 3))
-    np.testing.assert_array_equal(X_train[:, 0, 0, 0] * 256 + X_train[:, 0, 1, 0], np.arange(50_000))
+    np.testing.assert_array_equal(
+        X_train[:, 0, 0, 0] * 256 + X_train[:, 0, 1, 0], np.arange(50_000)
+    )
     np.testing.assert_array_equal(X_test[:, 5, 5, 1], synthetic.test[:, 1024 + 5 * 32 + 5])
     np.testing.assert_array_equal(y_train, synthetic.y_train)
     np.testing.assert_array_equal(y_test, synthetic.y_test)
@@ -84,7 +86,9 @@ def test_the_studies_see_what_the_notebook_sees(synthetic):
 
 def test_the_data_are_found_where_the_assignment_keeps_them(synthetic):
     (Path.cwd() / "cs682" / "datasets").mkdir(parents=True)
-    (Path.cwd() / "cs682" / "datasets" / "cifar-10-batches-py").symlink_to(synthetic.folder / "cifar-10-batches-py")
+    (Path.cwd() / "cs682" / "datasets" / "cifar-10-batches-py").symlink_to(
+        synthetic.folder / "cifar-10-batches-py"
+    )
     assert len(get_CIFAR10_data(10, 5, 5)["X_val"]) == 5
 
 
@@ -109,5 +113,7 @@ def test_refuses_sizes(arguments, said):
 
 
 def test_missing_data():
-    with pytest.raises(DataError, match=r"cifar10 was not found.*cs682.*normlab data fetch cifar10"):
+    with pytest.raises(
+        DataError, match=r"cifar10 was not found.*cs682.*normlab data fetch cifar10"
+    ):
         get_CIFAR10_data()

@@ -32,7 +32,9 @@ def test_both_editions_give_the_same(edition):
 def pickled(**entries: object) -> bytes:
     images, labels = making.images_and_labels(COUNT)
     batch = {"batch_label": "training batch 1 of 5", "labels": labels.tolist(), "data": images}
-    return pickle.dumps({key: value for key, value in {**batch, **entries}.items() if value is not None})
+    return pickle.dumps(
+        {key: value for key, value in {**batch, **entries}.items() if value is not None}
+    )
 
 
 IMAGES, LABELS = making.images_and_labels(COUNT)
@@ -99,7 +101,10 @@ def check(chunks, synthetic):
         assert np.array_equal(chunk.images.reshape(-1, 3072), images)
         assert np.array_equal(chunk.labels, labels)
         firsts.append((chunk.split, chunk.first))
-    assert sorted(firsts) == [("test", 0), *(("train", first) for first in range(0, 50_000, 10_000))]
+    assert sorted(firsts) == [
+        ("test", 0),
+        *(("train", first) for first in range(0, 50_000, 10_000)),
+    ]
 
 
 def test_a_folder_of_pickles(synthetic):
@@ -127,7 +132,10 @@ def test_a_missing_batch(copy):
 def test_a_copy_under_another_name(copy):
     (copy / "data_batch_2").unlink()
     shutil.copy(copy / "data_batch_1", copy / "data_batch_2")
-    with pytest.raises(DataError, match=r"data_batch_2 is mislabelled: .*'training batch 1 of 5', it is data_batch_1"):
+    with pytest.raises(
+        DataError,
+        match=r"data_batch_2 is mislabelled: .*'training batch 1 of 5', it is data_batch_1",
+    ):
         list(cifar10.chunks(copy))
 
 
@@ -136,7 +144,9 @@ def test_a_copy_that_hides_its_label_upsets_the_classes(synthetic, copy):
     (copy / "data_batch_2").unlink()
     copied = making.binary_batch(synthetic.train[:10_000], synthetic.y_train[:10_000])
     (copy / "data_batch_2").write_bytes(copied)
-    with pytest.raises(DataError, match=r"does not hold the data set its name says.*\[10000, 10000, 0, 0, 5000"):
+    with pytest.raises(
+        DataError, match=r"does not hold the data set its name says.*\[10000, 10000, 0, 0, 5000"
+    ):
         list(cifar10.chunks(copy))
 
 
@@ -144,7 +154,9 @@ def test_a_truncated_batch_names_its_file(copy):
     whole = (copy / "data_batch_3").read_bytes()
     (copy / "data_batch_3").unlink()
     (copy / "data_batch_3").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(DataError, match=r"data_batch_3 is not a CIFAR-10 batch: at byte .* truncated"):
+    with pytest.raises(
+        DataError, match=r"data_batch_3 is not a CIFAR-10 batch: at byte .* truncated"
+    ):
         list(cifar10.chunks(copy))
 
 
@@ -164,11 +176,17 @@ def archive(tmp_path: Path, names: list[str], size: int = 100) -> Path:
 
 def test_an_archive_without_batches(tmp_path):
     with pytest.raises(DataError, match=r"lacks data_batch_1, .*, test_batch"):
-        list(cifar10.chunks(archive(tmp_path, ["cifar-100-python/train", "data_batch_1", "x/data_batch_2"])))
+        list(
+            cifar10.chunks(
+                archive(tmp_path, ["cifar-100-python/train", "data_batch_1", "x/data_batch_2"])
+            )
+        )
 
 
 def test_an_archive_names_the_batch_that_is_wrong(tmp_path):
-    with pytest.raises(DataError, match=r"archive\.tar\.gz: cifar-10-batches-bin/data_batch_1\.bin has 100 bytes"):
+    with pytest.raises(
+        DataError, match=r"archive\.tar\.gz: cifar-10-batches-bin/data_batch_1\.bin has 100 bytes"
+    ):
         list(cifar10.chunks(archive(tmp_path, ["cifar-10-batches-bin/data_batch_1.bin"])))
 
 
@@ -180,6 +198,10 @@ def test_an_archive_with_both_editions(tmp_path):
 
 def test_the_real_images(real_cifar10):
     """The first image of the training set is a frog, and half of its first pixel row is known to every student."""
-    first = next(chunk for chunk in cifar10.chunks(real_cifar10) if chunk.first == 0 and chunk.split == "train")
+    first = next(
+        chunk
+        for chunk in cifar10.chunks(real_cifar10)
+        if chunk.first == 0 and chunk.split == "train"
+    )
     assert first.labels[:10].tolist() == [6, 9, 9, 4, 1, 1, 2, 7, 8, 3]
     assert first.images[0, :, 0, 0].tolist() == [59, 62, 63]

@@ -24,7 +24,9 @@ def arrays(features: int = 4) -> dict[str, np.ndarray]:
 def test_its_spec_says_what_it_is():
     data = Dataset("made up", **arrays())
     print_ = fingerprint(data.as_dict())
-    assert data.spec == DataSpec("made up", num_train=6, num_val=3, input_dim=4, num_classes=10, fingerprint=print_)
+    assert data.spec == DataSpec(
+        "made up", num_train=6, num_val=3, input_dim=4, num_classes=10, fingerprint=print_
+    )
     assert list(data.as_dict()) == ["X_train", "y_train", "X_val", "y_val", "X_test", "y_test"]
 
 
@@ -41,7 +43,12 @@ def test_the_fingerprint_sees_type_shape_and_name_but_not_layout():
     same = {"x": x.reshape(3, 4)}
     assert fingerprint(same) == fingerprint({"x": np.asfortranarray(x.reshape(3, 4))})
     assert fingerprint(same) == fingerprint({"x": x.reshape(3, 4).astype(">f8")})
-    others = [{"x": x.reshape(4, 3)}, {"x": x.reshape(3, 4).astype(np.float32)}, {"y": x.reshape(3, 4)}, {}]
+    others = [
+        {"x": x.reshape(4, 3)},
+        {"x": x.reshape(3, 4).astype(np.float32)},
+        {"y": x.reshape(3, 4)},
+        {},
+    ]
     assert len({fingerprint(same), *map(fingerprint, others)}) == 5
     zeros = np.zeros(3)  # the same bytes as integers
     assert fingerprint({"x": zeros}) != fingerprint({"x": zeros.astype(np.int64)})

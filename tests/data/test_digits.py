@@ -23,12 +23,21 @@ def test_the_images_are_those_of_the_publisher(stored):
     assert (stored["images"].min(), stored["images"].max()) == (0, 16)
     assert np.bincount(stored["labels"]).tolist() == CLASS_COUNTS
     assert stored["labels"][:12].tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1]
-    assert stored["images"][0, :2].tolist() == [[0, 0, 5, 13, 9, 1, 0, 0], [0, 0, 13, 15, 10, 15, 5, 0]]
+    assert stored["images"][0, :2].tolist() == [
+        [0, 0, 5, 13, 9, 1, 0, 0],
+        [0, 0, 13, 15, 10, 15, 5, 0],
+    ]
 
 
 def test_the_licence_names_source_licence_and_content(stored):
     text = digits.PLACE.with_name("LICENSE.txt").read_text()
-    for fact in ("Alpaydin", "Kaynak", "10.24432/C50P49", "CC BY 4.0", "Optical Recognition of Handwritten Digits"):
+    for fact in (
+        "Alpaydin",
+        "Kaynak",
+        "10.24432/C50P49",
+        "CC BY 4.0",
+        "Optical Recognition of Handwritten Digits",
+    ):
         assert fact in text
     for name in ("images", "labels"):
         assert hashlib.sha256(stored[name].tobytes()).hexdigest() in text
@@ -43,7 +52,9 @@ def test_the_three_parts_are_all_images_once(stored):
         (397, 1, 8, 8),
     )
     dealt = np.concatenate([data.X_train, data.X_val, data.X_test]).reshape(1797, 64)
-    np.testing.assert_array_equal(dealt * 16 / 255, stored["images"][stored["order"]].reshape(1797, 64))
+    np.testing.assert_array_equal(
+        dealt * 16 / 255, stored["images"][stored["order"]].reshape(1797, 64)
+    )
     labels = np.concatenate([data.y_train, data.y_val, data.y_test])
     np.testing.assert_array_equal(labels, stored["labels"][stored["order"]])
 

@@ -122,7 +122,10 @@ def test_an_interrupted_download_leaves_nothing(tmp_path, monkeypatch):
 def test_a_persons_file_is_not_replaced(tmp_path, monkeypatch):
     network = Network(small(monkeypatch, "cifar10"))
     (tmp_path / "cifar-10-binary.tar.gz").write_bytes(b"my own")
-    with pytest.raises(DataError, match=r"is there already, and is not the publisher's file.*nothing was downloaded"):
+    with pytest.raises(
+        DataError,
+        match=r"is there already, and is not the publisher's file.*nothing was downloaded",
+    ):
         fetch("cifar10", tmp_path, network)
     assert (tmp_path / "cifar-10-binary.tar.gz").read_bytes() == b"my own"
     assert network.asked == []
@@ -136,7 +139,9 @@ def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
 
 
 def test_digits_need_no_download():
-    with pytest.raises(OptionError, match="digits is inside the package: there is nothing to download"):
+    with pytest.raises(
+        OptionError, match="digits is inside the package: there is nothing to download"
+    ):
         fetch("digits")
 
 

@@ -14,13 +14,41 @@ from proof.hostile.gzips import WHOLE
 from proof.hostile.idx import LABELS
 from proof.hostile.tars import FIRST
 
-SETTINGS = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SETTINGS = settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 # Bytes that mean something to the reader, so that the machine gets beyond its first instruction.
 WORDS = st.sampled_from(
     [bytes([code]) for code in pickles._INSTRUCTIONS]
-    + [b"K\x01", b"U\x01b", b"U\x04data", b"U\x06labels", b"]", b"}", b"(", b"q\x01", b"h\x01", b"\x85", b"\x86", b"t"]
-    + [b"cnumpy.core.multiarray\n_reconstruct\n", b"cnumpy\nndarray\n", b"cnumpy\ndtype\n", b"c_codecs\nencode\n"]
-    + [making.NUMPY2_DTYPE, making.python2_array((2,), b"ab"), b"X\x06\x00\x00\x00latin1", b"N", b"R", b"b", b"."]
+    + [
+        b"K\x01",
+        b"U\x01b",
+        b"U\x04data",
+        b"U\x06labels",
+        b"]",
+        b"}",
+        b"(",
+        b"q\x01",
+        b"h\x01",
+        b"\x85",
+        b"\x86",
+        b"t",
+    ]
+    + [
+        b"cnumpy.core.multiarray\n_reconstruct\n",
+        b"cnumpy\nndarray\n",
+        b"cnumpy\ndtype\n",
+        b"c_codecs\nencode\n",
+    ]
+    + [
+        making.NUMPY2_DTYPE,
+        making.python2_array((2,), b"ab"),
+        b"X\x06\x00\x00\x00latin1",
+        b"N",
+        b"R",
+        b"b",
+        b".",
+    ]
 )
 
 
@@ -48,11 +76,19 @@ def apply(content: bytes, edits: list[tuple[int, int, bytes]]) -> bytes:
 
 
 IMAGES, IMAGE_LABELS = making.images_and_labels(2)
-PICKLED, RECORDS = making.python2_batch(IMAGES, IMAGE_LABELS), making.binary_batch(IMAGES, IMAGE_LABELS)
+PICKLED, RECORDS = (
+    making.python2_batch(IMAGES, IMAGE_LABELS),
+    making.binary_batch(IMAGES, IMAGE_LABELS),
+)
 
 
 @SETTINGS
-@given(mutate(PICKLED[:120]).map(lambda start: start + PICKLED[120:]) | mutate(PICKLED) | mutate(RECORDS) | st.binary())
+@given(
+    mutate(PICKLED[:120]).map(lambda start: start + PICKLED[120:])
+    | mutate(PICKLED)
+    | mutate(RECORDS)
+    | st.binary()
+)
 def test_batches(content):
     try:
         images, labels = cifar10.parse(content, "fuzz", "data_batch_1", 2)
@@ -68,7 +104,10 @@ ARCHIVE = making.tar_header(FIRST, 5) + b"hello" + bytes(507 + 1024)
 
 
 @SETTINGS
-@given(mutate(ARCHIVE[:520]).map(lambda start: start + ARCHIVE[520:]) | mutate(ARCHIVE) | st.binary(), st.booleans())
+@given(
+    mutate(ARCHIVE[:520]).map(lambda start: start + ARCHIVE[520:]) | mutate(ARCHIVE) | st.binary(),
+    st.booleans(),
+)
 def test_archives(tmp_path: Path, content, compressed):
     path = tmp_path / "fuzz.tar.gz"
     path.write_bytes(making.gz(content) if compressed else content)
@@ -79,7 +118,9 @@ def test_archives(tmp_path: Path, content, compressed):
 
 
 @SETTINGS
-@given(mutate(WHOLE) | mutate(making.idx(LABELS)) | mutate(making.gz(making.idx(LABELS))) | st.binary())
+@given(
+    mutate(WHOLE) | mutate(making.idx(LABELS)) | mutate(making.gz(making.idx(LABELS))) | st.binary()
+)
 def test_idx_files(tmp_path: Path, content):
     path = tmp_path / "fuzz"
     path.write_bytes(content)

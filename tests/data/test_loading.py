@@ -37,22 +37,32 @@ def test_mnist_validates_on_its_last_ten_thousand(synthetic_mnist):
     np.testing.assert_array_equal(data.X_val[:, 0, 0, 0], np.arange(50_000, 60_000) % 256)
     assert (data.X_train.shape, data.X_test.shape) == ((1000, 1, 28, 28), (7, 1, 28, 28))
     centred = load("mnist", synthetic_mnist, num_training=3)
-    np.testing.assert_array_equal(centred.X_train[:, 0, 5, 5], np.arange(3) - (np.arange(50_000) % 256).mean())
+    np.testing.assert_array_equal(
+        centred.X_train[:, 0, 5, 5], np.arange(3) - (np.arange(50_000) % 256).mean()
+    )
 
 
 def test_digits_have_the_pixel_scale_of_the_others():
     raw = load("digits", subtract_mean=False)
     assert (raw.X_train.min(), raw.X_train.max()) == (0, 255)
     data = load("digits", num_training=300)
-    np.testing.assert_array_equal(data.X_train, raw.X_train[:300] - raw.X_train.mean(axis=0))  # of all 1,000
-    np.testing.assert_allclose(load("digits").X_train.mean(axis=0), 0, atol=1e-12)  # 1,000 sums of values below 255
+    np.testing.assert_array_equal(
+        data.X_train, raw.X_train[:300] - raw.X_train.mean(axis=0)
+    )  # of all 1,000
+    np.testing.assert_allclose(
+        load("digits").X_train.mean(axis=0), 0, atol=1e-12
+    )  # 1,000 sums of values below 255
 
 
 def test_sizes_do_not_change_which_images_come_first():
     small, large = load("digits", num_training=10, num_validation=5, num_test=3), load("digits")
     for part, count in (("train", 10), ("val", 5), ("test", 3)):
-        np.testing.assert_array_equal(getattr(small, f"X_{part}"), getattr(large, f"X_{part}")[:count])
-        np.testing.assert_array_equal(getattr(small, f"y_{part}"), getattr(large, f"y_{part}")[:count])
+        np.testing.assert_array_equal(
+            getattr(small, f"X_{part}"), getattr(large, f"X_{part}")[:count]
+        )
+        np.testing.assert_array_equal(
+            getattr(small, f"y_{part}"), getattr(large, f"y_{part}")[:count]
+        )
     assert small.spec.fingerprint != large.spec.fingerprint
 
 
@@ -60,7 +70,10 @@ def test_sizes_do_not_change_which_images_come_first():
     ("arguments", "said"),
     [
         ({"num_training": 1001}, "num_training=1001 is too many: digits has 1,000 training images"),
-        ({"num_validation": 401}, "num_validation=401 is too many: digits has 400 validation images"),
+        (
+            {"num_validation": 401},
+            "num_validation=401 is too many: digits has 400 validation images",
+        ),
         ({"num_test": 398}, "num_test=398 is too many: digits has 397 test images"),
         ({"num_training": 0}, "num_training=0 is not a whole number >= 1"),
         ({"num_test": -1}, "num_test=-1 is not a whole number >= 1"),
@@ -80,14 +93,17 @@ def test_sizes_are_checked_before_the_data_are_looked_for():
 
 
 def test_an_unknown_name():
-    with pytest.raises(OptionError, match=r"data set='cifar' is not one of .*; did you mean 'cifar10'\?"):
+    with pytest.raises(
+        OptionError, match=r"data set='cifar' is not one of .*; did you mean 'cifar10'\?"
+    ):
         load("cifar")
 
 
 def test_a_broken_file_says_how_to_get_a_whole_one(tmp_path):
     (tmp_path / "cifar-10-binary.tar.gz").write_bytes(b"half a download")
     with pytest.raises(
-        DataError, match=r"binary\.tar\.gz is truncated.*`normlab data fetch cifar10` gets a fresh copy"
+        DataError,
+        match=r"binary\.tar\.gz is truncated.*`normlab data fetch cifar10` gets a fresh copy",
     ):
         load("cifar10", tmp_path)
 
@@ -127,7 +143,11 @@ def test_parts_do_not_depend_on_the_chunks(cuts):
     np.testing.assert_allclose(parts.X_train, images[2:6] * 0.5 - mean, rtol=1e-14, atol=1e-12)
     np.testing.assert_allclose(parts.X_val, images[8:] * 0.5 - mean, rtol=1e-14, atol=1e-12)
     np.testing.assert_allclose(parts.X_test, images[:3] // 2 * 0.5 - mean, rtol=1e-14, atol=1e-12)
-    assert (parts.y_train.tolist(), parts.y_val.tolist(), parts.y_test.tolist()) == ([2, 3, 4, 5], [8, 9], [0, 1, 2])
+    assert (parts.y_train.tolist(), parts.y_val.tolist(), parts.y_test.tolist()) == (
+        [2, 3, 4, 5],
+        [8, 9],
+        [0, 1, 2],
+    )
 
 
 def test_the_real_images_of_the_studies(real_cifar10):
@@ -136,5 +156,6 @@ def test_the_real_images_of_the_studies(real_cifar10):
     assert data.y_train[:10].tolist() == [6, 9, 9, 4, 1, 1, 2, 7, 8, 3]
     mean = data.X_train - load("cifar10", real_cifar10).X_train
     course = [130.64189796, 135.98173469, 132.47391837, 130.05569388]
-    # to 0.6 of 255: where most images are decoded from a JPEG copy, the blue channel's mean is off by 0.5
+    # to 0.6 of 255: where most images are decoded from a JPEG copy, the blue channel's mean is off
+    # by 0.5
     np.testing.assert_allclose(mean[0].transpose(1, 2, 0).flat[:4], course, atol=0.6)

@@ -32,7 +32,10 @@ def test_refuses(tmp_path, what):
 @pytest.mark.parametrize(
     ("what", "said"),
     [
-        ("images, not labels", "not a file of IDX labels: it begins with 00000803, not with 00000801"),
+        (
+            "images, not labels",
+            "not a file of IDX labels: it begins with 00000803, not with 00000801",
+        ),
         ("announces 21", r"announces an array of shape \(21,\); this file of MNIST has \(20,\)"),
         ("one label short", "has 19 of the 20 bytes"),
         ("one label more", "has more than the 20 bytes"),
@@ -131,7 +134,9 @@ def test_a_missing_file_is_named(copy):
 def test_test_images_in_the_place_of_training_images(copy):
     (copy / "train-images-idx3-ubyte.gz").unlink()
     shutil.copy(copy / "t10k-images-idx3-ubyte.gz", copy / "train-images-idx3-ubyte.gz")
-    with pytest.raises(DataError, match=r"train-images.* announces an array of shape \(10000, 28, 28\)"):
+    with pytest.raises(
+        DataError, match=r"train-images.* announces an array of shape \(10000, 28, 28\)"
+    ):
         list(mnist.chunks(copy))
 
 
@@ -140,7 +145,9 @@ def test_fashion_mnist_is_not_taken_for_mnist(copy):
     labels = copy / "train-labels-idx1-ubyte.gz"
     labels.unlink()
     labels.write_bytes(making.gz(making.idx(np.arange(60_000) % 10)))
-    with pytest.raises(DataError, match=r"train-labels-idx1-ubyte\.gz does not hold the data set its name says"):
+    with pytest.raises(
+        DataError, match=r"train-labels-idx1-ubyte\.gz does not hold the data set its name says"
+    ):
         list(mnist.chunks(copy))
 
 

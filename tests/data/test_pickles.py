@@ -36,7 +36,9 @@ def test_reads_what_python_3_writes(protocol, order, keys):
 
 
 def test_reads_what_python_2_wrote_as_pickle_does():
-    images, labels = making.images_and_labels(1100)  # more than a portion of 1,000, more than 256 memo entries
+    images, labels = making.images_and_labels(
+        1100
+    )  # more than a portion of 1,000, more than 256 memo entries
     content = making.python2_batch(images, labels)
     got, expected = pickles.read(content, "batch"), pickle.loads(content, encoding="bytes")
     assert got["labels"] == expected[b"labels"] == labels.tolist()
@@ -101,10 +103,14 @@ def test_every_flipped_bit_is_refused_or_harmless():
                 got = pickles.read(damaged, "batch")
                 data = got.get("data")
                 if isinstance(data, PickledArray):
-                    np.testing.assert_array_equal(np.sort(data.as_array((2, 3072), "batch"), None), in_order)
+                    np.testing.assert_array_equal(
+                        np.sort(data.as_array((2, 3072), "batch"), None), in_order
+                    )
             except DataError:
                 refused += 1
-    assert refused > 4 * len(structure)  # more than half of all; the rest are letters of keys and file names
+    assert refused > 4 * len(
+        structure
+    )  # more than half of all; the rest are letters of keys and file names
 
 
 @pytest.mark.parametrize(

@@ -250,7 +250,8 @@ def test_activations(call, rng, name):
     with np.errstate(invalid="ignore"):
         call(activations.activate, y.ravel(), 0, WIDTH, N, D, code, out.ravel(), 0)
         call(activations.activation_backward, dout.ravel(), 0, y.ravel(), 0, WIDTH, N, D, code)
-    # the slopes of saturated units are differences from 1 here: good to 1e-16 of 1, not of themselves
+    # the slopes of saturated units are differences from 1 here: good to 1e-16 of 1, not of
+    # themselves
     np.testing.assert_allclose(out[:, :D], theirs[:, :D], rtol=1.2e-7)
     np.testing.assert_allclose(dout[:, :D], dtheirs[:, :D], rtol=1.2e-7, atol=1e-14)
 

@@ -15,8 +15,9 @@ from normlab.sweep import train
 
 from .conftest import made_up, relative
 
-# float32 rounds to 6e-8. Sums of some hundred terms, layer after layer, leave a few 1e-7 in a loss; Adam and RMSProp
-# then divide by gradients that are hardly more than rounding, so only the first steps can be held to it.
+# float32 rounds to 6e-8. Sums of some hundred terms, layer after layer, leave a few 1e-7 in a loss;
+# Adam and RMSProp then divide by gradients that are hardly more than rounding, so only the first
+# steps can be held to it.
 ROUNDING = 2e-6
 
 NETS = {

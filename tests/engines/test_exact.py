@@ -13,7 +13,8 @@ from normlab.specs import NetSpec, RunSpec, TrainingSpec
 @pytest.mark.parametrize("rule", sorted(optim.UPDATE_RULES))
 @pytest.mark.parametrize("norm", [None, "batchnorm", "layernorm"])
 def test_a_float64_run_is_the_reference_s_to_the_bit(rule, norm, data):
-    # batches of five under batch norm: a last bit changed here is a hundredth of the loss 200 steps later
+    # batches of five under batch norm: a last bit changed here is a hundredth of the loss 200 steps
+    # later
     training = TrainingSpec(
         batch_size=5, num_epochs=4, learning_rate=3e-3, update_rule=rule, lr_decay=0.9
     )

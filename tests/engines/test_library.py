@@ -83,10 +83,11 @@ def test_the_sources_are_all_that_the_compiler_reads():
 @pytest.mark.usefixtures("whole")
 def test_training_loads_no_compiler():
     code = (
-        "import sys, normlab; data = normlab.data.load('digits', num_training=100, num_validation=50)\n"
-        "spec = normlab.RunSpec(normlab.NetSpec((5,)), normlab.TrainingSpec(num_epochs=1), data.spec)\n"
-        "from normlab import engines; engines.train('compiled', spec, data)\n"
-        "assert not {'numba', 'llvmlite'} & set(sys.modules), 'loaded'"
+        "import sys, normlab; data = normlab.data.load('digits', num_training=100, "
+        "num_validation=50)\nspec = normlab.RunSpec(normlab.NetSpec((5,)), "
+        "normlab.TrainingSpec(num_epochs=1), data.spec)\nfrom normlab import engines; "
+        "engines.train('compiled', spec, data)\nassert not {'numba', 'llvmlite'} & "
+        "set(sys.modules), 'loaded'"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 

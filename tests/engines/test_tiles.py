@@ -198,7 +198,9 @@ def test_products_are_the_reference_affine_layer(N, D, H, way):
         products.update_weights, wide_x.ravel(), 0, starts, starts, N, wide_dout.ravel(), 0, width,
         weights, state, state, 0, D, H, grads, 0, one, one, reg, shrink, True,
     )  # fmt: skip
-    assert np.allclose(out_of_strips(weights, D, H), shrink * W - (dW + reg * W), rtol=1e-4, atol=1e-4)
+    assert np.allclose(
+        out_of_strips(weights, D, H), shrink * W - (dW + reg * W), rtol=1e-4, atol=1e-4
+    )
     assert np.isclose(squares, np.sum(np.float64(W) ** 2))
     # what is not a weight is zero still, and what follows is untouched
     assert np.array_equal(weights[: D * padded(H)], in_strips(out_of_strips(weights, D, H)))

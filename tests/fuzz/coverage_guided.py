@@ -2,8 +2,8 @@
 
     python tests/fuzz/coverage_guided.py batch -max_total_time=120
 
-The readers are those of `proof.fuzzing`; what follows the name are options of libFuzzer. The first crash
-ends it, with the input in a file `crash-…`. Needs atheris and Linux or macOS.
+The readers are those of `proof.fuzzing`; what follows the name are options of libFuzzer. The first
+crash ends it, with the input in a file `crash-…`. Needs atheris and Linux or macOS.
 """
 
 from __future__ import annotations

@@ -15,7 +15,8 @@ from normlab.gradcheck import (
     grad_check_sparse,
 )
 
-# a centred difference at h = 1e-5 in float64: truncation h*h/6 * f''' and rounding eps/h are both near 1e-11
+# a centred difference at h = 1e-5 in float64: truncation h*h/6 * f''' and rounding eps/h are both
+# near 1e-11
 CLOSE = {"rtol": 1e-9, "atol": 1e-9}
 
 
@@ -33,7 +34,9 @@ def test_gradient_of_a_number(x):
 
 def test_the_function_may_ignore_its_argument_and_read_the_array(x):
     params = {"W": x}
-    gradient = eval_numerical_gradient(lambda _: float((params["W"] ** 2).sum()), params["W"], verbose=False)
+    gradient = eval_numerical_gradient(
+        lambda _: float((params["W"] ** 2).sum()), params["W"], verbose=False
+    )
     np.testing.assert_allclose(gradient, 2 * x, **CLOSE)
 
 
@@ -46,12 +49,16 @@ def test_verbose_prints_a_line_an_entry(capsys):
 def test_gradient_through_an_upstream_gradient(x):
     df = np.random.default_rng(4).standard_normal((3, 2))
     w = np.random.default_rng(5).standard_normal((4, 2))
-    np.testing.assert_allclose(eval_numerical_gradient_array(lambda x: x @ w, x, df), df @ w.T, **CLOSE)
+    np.testing.assert_allclose(
+        eval_numerical_gradient_array(lambda x: x @ w, x, df), df @ w.T, **CLOSE
+    )
 
 
 def test_a_forward_pass_may_reuse_its_buffer(x):
     buffer = np.empty_like(x)
-    gradient = eval_numerical_gradient_array(lambda x: np.multiply(x, x, out=buffer), x, np.ones_like(x))
+    gradient = eval_numerical_gradient_array(
+        lambda x: np.multiply(x, x, out=buffer), x, np.ones_like(x)
+    )
     np.testing.assert_allclose(gradient, 2 * x, **CLOSE)
 
 
@@ -60,7 +67,11 @@ def blob(vals):
 
 
 def test_blobs_and_nets(x):
-    left, right, out = blob(x), blob(np.random.default_rng(6).standard_normal((3, 4))), blob(np.zeros((3, 4)))
+    left, right, out = (
+        blob(x),
+        blob(np.random.default_rng(6).standard_normal((3, 4))),
+        blob(np.zeros((3, 4))),
+    )
     out.diffs = np.random.default_rng(7).standard_normal((3, 4))
 
     def multiply(a, b, result):
@@ -80,7 +91,9 @@ def test_sparse_prints_both_gradients_and_their_error(x, capsys):
     state = np.random.get_state()[1].tolist()
     grad_check_sparse(lambda x: float((x**2).sum()), x, 2 * x, num_checks=5)
     grad_check_sparse(lambda x: float((x**2).sum()), x, 3 * x, num_checks=5)
-    errors = [float(line.split("relative error: ")[1]) for line in capsys.readouterr().out.splitlines()]
+    errors = [
+        float(line.split("relative error: ")[1]) for line in capsys.readouterr().out.splitlines()
+    ]
     assert max(errors[:5]) < 1e-8
     assert errors[5:] == pytest.approx([0.2] * 5)  # |3 - 2| / (3 + 2)
     assert np.random.get_state()[1].tolist() == state

@@ -37,14 +37,20 @@ def plain_bn(x, gamma, beta):
     return gamma * xhat + beta, (xhat, s, gamma)
 
 
-def bn_backward(mean_path=1.0, variance_path=1.0, power=1.0, factor=1.0, at_eps=0.0, use_gamma=True):
+def bn_backward(
+    mean_path=1.0, variance_path=1.0, power=1.0, factor=1.0, at_eps=0.0, use_gamma=True
+):
     """A batch-norm backward with its terms weighted: all ones is right."""
 
     def backward(dout, cache):
         xhat, s, gamma = cache
         dxhat = dout * gamma if use_gamma else dout
         paths = mean_path * dxhat.mean(axis=0) + variance_path * xhat * (dxhat * xhat).mean(axis=0)
-        return factor * (dxhat - paths) * s**power * (1 + at_eps * s**2), (dout * xhat).sum(axis=0), dout.sum(axis=0)
+        return (
+            factor * (dxhat - paths) * s**power * (1 + at_eps * s**2),
+            (dout * xhat).sum(axis=0),
+            dout.sum(axis=0),
+        )
 
     return backward
 
@@ -68,7 +74,9 @@ def test_the_books_norms_pass():
         assert check_layer(bn_forward, layers.batchnorm_backward, norm_inputs(N, D)).ok
         assert check_layer(bn_forward, layers.batchnorm_backward_alt, norm_inputs(N, D)).ok
         report = check_layer(
-            partial(layers.layernorm_forward, ln_param={}), layers.layernorm_backward, norm_inputs(N, D)
+            partial(layers.layernorm_forward, ln_param={}),
+            layers.layernorm_backward,
+            norm_inputs(N, D),
         )
         assert [finding.verdict for finding in report.arguments] == ["right"] * 3
 
@@ -133,7 +141,9 @@ def test_float32_inputs_are_checked_in_float64():
 
 def single(forward):
     """The forward pass in float32, whatever it is given."""
-    return lambda *arrays: (lambda out, cache: (out.astype(np.float32), cache))(*forward(*map(np.float32, arrays)))
+    return lambda *arrays: (lambda out, cache: (out.astype(np.float32), cache))(
+        *forward(*map(np.float32, arrays))
+    )
 
 
 def test_a_layer_that_insists_on_float32_is_checked_with_larger_steps_and_says_so():
@@ -196,7 +206,8 @@ def bias_before_norm(N=6):
 
 
 def test_a_true_zero_is_no_error():
-    # rounding leaves some 1e-17 where the formula should give 0: a relative error of 1, and no mistake
+    # rounding leaves some 1e-17 where the formula should give 0: a relative error of 1, and no
+    # mistake
     finding = check_gradient(bias_before_norm(), np.zeros(3), np.array([1e-17, -3e-17, 2e-17]))["x"]
     assert finding.verdict == "zero"
     assert finding.ok
@@ -204,7 +215,10 @@ def test_a_true_zero_is_no_error():
 
 
 def test_a_gradient_where_there_is_none_is_wrong():
-    assert check_gradient(bias_before_norm(), np.zeros(3), np.array([0.0, 1e-6, 0.0]))["x"].verdict == "wrong"
+    assert (
+        check_gradient(bias_before_norm(), np.zeros(3), np.array([0.0, 1e-6, 0.0]))["x"].verdict
+        == "wrong"
+    )
 
 
 def test_no_gradient_where_there_is_one_is_wrong():
@@ -226,7 +240,9 @@ def test_a_net_passes_in_every_parameter(normalization):
     assert report.ok, str(report)
     assert [finding.name for finding in report.arguments] == list(net.params)
     assert all(np.array_equal(net.params[name], value) for name, value in before.items())
-    assert net.bn_params == [] or "running_mean" not in net.bn_params[0]  # the copy was trained, not the net
+    assert (
+        net.bn_params == [] or "running_mean" not in net.bn_params[0]
+    )  # the copy was trained, not the net
     zeros = [finding.name for finding in report.arguments if finding.verdict == "zero"]
     assert zeros == (["b1", "b2"] if normalization == "batchnorm" else [])
 
@@ -289,7 +305,9 @@ def test_a_gradient_that_cannot_be_compared_is_wrong_and_says_why(gradient, sent
 
 
 def test_a_missing_gradient():
-    report = check_gradient(lambda a, b: (a * b).sum(), {"a": np.ones(2), "b": np.ones(2)}, {"a": np.ones(2)})
+    report = check_gradient(
+        lambda a, b: (a * b).sum(), {"a": np.ones(2), "b": np.ones(2)}, {"a": np.ones(2)}
+    )
     assert report["a"].ok
     assert "There is no gradient of this name." in str(report["b"])
 
@@ -358,9 +376,9 @@ TRULY_ZERO = {
 @pytest.mark.parametrize("which", TRULY_ZERO)
 def test_a_gradient_that_is_truly_zero_is_zero_in_200_of_200_draws(which):
     verdicts = [
-        normlab.check_gradient(TRULY_ZERO[which], np.random.RandomState(seed).randn(5, 4), np.zeros((5, 4)), seed=seed)[
-            "x"
-        ].verdict
+        normlab.check_gradient(
+            TRULY_ZERO[which], np.random.RandomState(seed).randn(5, 4), np.zeros((5, 4)), seed=seed
+        )["x"].verdict
         for seed in range(200)
     ]
     assert verdicts == ["zero"] * 200
@@ -393,12 +411,30 @@ def _no_cache(x):
     [
         (lambda: normlab.check_gradient(sum, [1.0, 2.0], np.ones(2)), "x is .* it needs an array"),
         (lambda: normlab.check_gradient(sum, None, None), "x is None"),
-        (lambda: normlab.check_gradient(lambda _: "1", np.ones(2), np.ones(2)), "expected one real number"),
-        (lambda: normlab.check_layer(_no_cache, _no_cache, [np.ones(2)]), "expected a dictionary of arrays"),
-        (lambda: normlab.check_layer(_no_cache, _no_cache, np.ones(2)), "inputs is of type ndarray"),
-        (lambda: normlab.check_layer(_no_cache, _no_cache, {"x": np.ones(2)}), r"expected \(out, cache\)"),
-        (lambda: normlab.check_net(normlab.NetSpec((3,)), np.ones((2, 3)), [0, 1]), "net is of type NetSpec"),
-        (lambda: normlab.check_gradient(sum, np.ones(2), np.ones(2), draws=True), "draws=True is not a whole number"),
+        (
+            lambda: normlab.check_gradient(lambda _: "1", np.ones(2), np.ones(2)),
+            "expected one real number",
+        ),
+        (
+            lambda: normlab.check_layer(_no_cache, _no_cache, [np.ones(2)]),
+            "expected a dictionary of arrays",
+        ),
+        (
+            lambda: normlab.check_layer(_no_cache, _no_cache, np.ones(2)),
+            "inputs is of type ndarray",
+        ),
+        (
+            lambda: normlab.check_layer(_no_cache, _no_cache, {"x": np.ones(2)}),
+            r"expected \(out, cache\)",
+        ),
+        (
+            lambda: normlab.check_net(normlab.NetSpec((3,)), np.ones((2, 3)), [0, 1]),
+            "net is of type NetSpec",
+        ),
+        (
+            lambda: normlab.check_gradient(sum, np.ones(2), np.ones(2), draws=True),
+            "draws=True is not a whole number",
+        ),
     ],
 )
 def test_other_things_are_sentences(call, said):

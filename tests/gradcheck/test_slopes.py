@@ -52,7 +52,9 @@ def test_a_domain_with_an_edge_is_met_with_smaller_steps():
 
 
 def test_a_function_that_is_nowhere_finite_has_no_slope():
-    assert math.isinf(measure_slope(lambda _: math.nan, 0.0, eps=EPS, size=1.0, target=1e-9).uncertainty)
+    assert math.isinf(
+        measure_slope(lambda _: math.nan, 0.0, eps=EPS, size=1.0, target=1e-9).uncertainty
+    )
 
 
 def test_noise_is_not_called_a_slope():

@@ -26,7 +26,9 @@ class Norm(NamedTuple):
     shape: tuple[int, ...]  # of a usual x
     channel_axis: int  # the axis gamma and beta lie along
     centred: bool
-    groups: Callable[[tuple[int, ...]], Iterator[list[Index]]]  # the index groups that share statistics
+    groups: Callable[
+        [tuple[int, ...]], Iterator[list[Index]]
+    ]  # the index groups that share statistics
 
 
 def _batch(shape):
@@ -44,7 +46,11 @@ def _channel_groups(num_groups):
         members = shape[1] // num_groups if num_groups else 1
         for n in range(shape[0]):
             for first in range(0, shape[1], members):
-                yield [(n, c, *rest) for c in range(first, first + members) for rest in np.ndindex(*shape[2:])]
+                yield [
+                    (n, c, *rest)
+                    for c in range(first, first + members)
+                    for rest in np.ndindex(*shape[2:])
+                ]
 
     return groups
 
@@ -115,7 +121,11 @@ def exact(norm: Norm, x, gamma, beta, eps, dout):
                     sum(
                         DOUT[k]
                         * G[k[norm.channel_axis]]
-                        * ((k == i) - (mpmath.mpf(1) / K if norm.centred else 0) - xhat[k] * xhat[i] / K)
+                        * (
+                            (k == i)
+                            - (mpmath.mpf(1) / K if norm.centred else 0)
+                            - xhat[k] * xhat[i] / K
+                        )
                         for k in group
                     )
                     / std
@@ -127,5 +137,7 @@ def error(measured, true) -> float:
     """Largest difference over the largest true value."""
     with mpmath.workdps(50):
         largest = max(abs(value) for value in true.flat)
-        difference = max(abs(mpmath.mpf(float(a)) - b) for a, b in zip(measured.flat, true.flat, strict=True))
+        difference = max(
+            abs(mpmath.mpf(float(a)) - b) for a, b in zip(measured.flat, true.flat, strict=True)
+        )
         return float(difference / largest) if largest else float(difference)

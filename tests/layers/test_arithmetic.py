@@ -29,10 +29,16 @@ def test_a_small_type_s_results_are_float64_s_rounded_once(name, dtype):
 @pytest.mark.parametrize("dtype", [np.float16, np.float32])
 def test_so_are_batch_norm_s_in_test_mode(backward, dtype):
     x, gamma, beta, dout = draw(NORMS["batchnorm"], RNG(1), dtype)
-    bn_param = {"mode": "test", "running_mean": RNG(2).randn(4), "running_var": RNG(3).uniform(0.5, 2, 4)}
+    bn_param = {
+        "mode": "test",
+        "running_mean": RNG(2).randn(4),
+        "running_var": RNG(3).uniform(0.5, 2, 4),
+    }
     out, cache = layers.batchnorm_forward(x, gamma, beta, bn_param)
     small = (out, *backward(dout, cache))
-    out, cache = layers.batchnorm_forward(*(array.astype(np.float64) for array in (x, gamma, beta)), bn_param)
+    out, cache = layers.batchnorm_forward(
+        *(array.astype(np.float64) for array in (x, gamma, beta)), bn_param
+    )
     large = (out, *backward(dout.astype(np.float64), cache))
     for ours, exact in zip(small, large, strict=True):
         assert ours.dtype == dtype
@@ -61,7 +67,9 @@ def test_each_group_has_its_own_scale(name):
         for index in group:
             scaled[index] *= 2.0 ** (500 - 1000 * (number % 2))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NonFiniteWarning)  # a variance of 2**1000 squared cannot be a running one
+        warnings.simplefilter(
+            "ignore", NonFiniteWarning
+        )  # a variance of 2**1000 squared cannot be a running one
         assert (norm.forward(scaled, gamma, beta, 0.0)[0] == expected).all()
 
 
@@ -92,8 +100,16 @@ def test_softmax_answers_scores_that_ran_away_without_an_alarm(scores):
 
 def test_running_statistics_are_kept_where_the_mean_is_finite_and_the_variance_is_not():
     x = np.array([[1e200], [-1e200], [1e200]])  # whose variance, 1e400, is out of range
-    for momentum in (0.9, 1.0):  # with 1.0 the new value's weight is 0, and 0 times infinity must not show
-        bn_param = {"mode": "train", "momentum": momentum, "running_mean": np.ones(1), "running_var": np.full(1, 2.0)}
+    for momentum in (
+        0.9,
+        1.0,
+    ):  # with 1.0 the new value's weight is 0, and 0 times infinity must not show
+        bn_param = {
+            "mode": "train",
+            "momentum": momentum,
+            "running_mean": np.ones(1),
+            "running_var": np.full(1, 2.0),
+        }
         with np.errstate(all="raise"), pytest.warns(NonFiniteWarning, match="1 of 1 features"):
             layers.batchnorm_forward(x, np.ones(1), np.zeros(1), bn_param)
         assert (bn_param["running_mean"], bn_param["running_var"]) == (1.0, 2.0)
@@ -136,7 +152,10 @@ def test_running_statistics_come_back_as_float64_one_value_a_feature():
         expected, _ = layers.batchnorm_forward(x, np.ones(3), np.zeros(3), as_vectors)
         assert (ours == expected).all()
         if mode == "train":
-            assert (bn_param["running_mean"].dtype, bn_param["running_mean"].shape) == (np.float64, (3,))
+            assert (bn_param["running_mean"].dtype, bn_param["running_mean"].shape) == (
+                np.float64,
+                (3,),
+            )
             assert (bn_param["running_mean"] == as_vectors["running_mean"]).all()
 
 

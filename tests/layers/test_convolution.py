@@ -52,7 +52,9 @@ def slow_convolution(x, w, b, conv_param):
     out = np.zeros((len(x), len(w), height, width))
     for n, f, i, j in np.ndindex(*out.shape):
         window = z[n, :, i * s : i * s + HH, j * s : j * s + WW]
-        out[n, f, i, j] = sum(a * c for a, c in zip(window.ravel(), w[f].ravel(), strict=True)) + b[f]
+        out[n, f, i, j] = (
+            sum(a * c for a, c in zip(window.ravel(), w[f].ravel(), strict=True)) + b[f]
+        )
     return out
 
 
@@ -72,7 +74,9 @@ def test_forward_is_the_sum_over_the_window(name, case):
 def test_backward_is_the_slope(name, case, seed):
     forward, backward = CONVOLUTIONS[name]
     *arrays, conv_param = case
-    assert_gradients(lambda x, w, b: forward(x, w, b, conv_param), backward, arrays, np.random.RandomState(seed))
+    assert_gradients(
+        lambda x, w, b: forward(x, w, b, conv_param), backward, arrays, np.random.RandomState(seed)
+    )
 
 
 @given(case=convolutions(), seed=st.integers(0, 2**31))
@@ -107,7 +111,9 @@ def test_many_blocks_are_one(monkeypatch):
         gradients = layers.conv_backward_fast(dout, cache)
         for images in (1, 3):
             monkeypatch.setattr(fast_convolution, "BLOCK", images * 2 * 9 * 5 * 8 * 8)
-            np.testing.assert_allclose(layers.conv_forward_fast(x, w, b, param)[0], whole, atol=1e-13)
+            np.testing.assert_allclose(
+                layers.conv_forward_fast(x, w, b, param)[0], whole, atol=1e-13
+            )
             for ours, theirs in zip(layers.conv_backward_fast(dout, cache), gradients, strict=True):
                 np.testing.assert_allclose(ours, theirs, atol=1e-12)
         monkeypatch.undo()
@@ -246,7 +252,9 @@ def test_joined_layers_are_their_parts():
     a = layers.relu_forward(layers.conv_forward_naive(x, w, b, conv)[0])[0]
     np.testing.assert_allclose(layers.conv_relu_forward(x, w, b, conv)[0], a, atol=1e-13)
     pooled = layers.max_pool_forward_naive(a, pool)[0]
-    np.testing.assert_allclose(layers.conv_relu_pool_forward(x, w, b, conv, pool)[0], pooled, atol=1e-13)
+    np.testing.assert_allclose(
+        layers.conv_relu_pool_forward(x, w, b, conv, pool)[0], pooled, atol=1e-13
+    )
 
 
 @given(case=convolutions(), seed=st.integers(0, 2**31))
@@ -277,7 +285,9 @@ def test_pytorch_pools_alike_with_ties(case, seed):
     assert (out == theirs.detach().numpy()).all()
     dout = np.random.RandomState(seed).randn(*out.shape)
     theirs.backward(torch.tensor(dout))
-    np.testing.assert_allclose(layers.max_pool_backward_fast(dout, cache), tensor.grad.numpy(), atol=1e-13)
+    np.testing.assert_allclose(
+        layers.max_pool_backward_fast(dout, cache), tensor.grad.numpy(), atol=1e-13
+    )
 
 
 X, W, B = np.zeros((2, 3, 5, 5)), np.zeros((4, 3, 3, 3)), np.zeros(4)

@@ -1,7 +1,8 @@
 """Every backward pass against central differences along random directions, with a random upstream gradient.
 
-With dout all ones, the true gradient of a batch norm is zero and hides every mistake; so dout is random. In float64
-with h = 1e-6 the truncation error is about 1e-12 and the rounding error about 1e-10 of the loss's scale.
+With dout all ones, the true gradient of a batch norm is zero and hides every mistake; so dout is
+random. In float64 with h = 1e-6 the truncation error is about 1e-12 and the rounding error about
+1e-10 of the loss's scale.
 """
 
 import numpy as np
@@ -31,11 +32,18 @@ def assert_gradients(forward, backward, arrays, rng):
         directions[which] = rng.standard_normal(arrays[which].shape)
         numeric = slope(lambda *a: float((forward(*a)[0] * dout).sum()), arrays, directions)
         analytic = float((gradient * directions[which]).sum())
-        scale = np.linalg.norm(gradient) * np.linalg.norm(directions[which]) + np.abs(out * dout).sum()
-        assert abs(numeric - analytic) <= 1e-7 * scale, f"argument {which}: {numeric} against {analytic}"
+        scale = (
+            np.linalg.norm(gradient) * np.linalg.norm(directions[which]) + np.abs(out * dout).sum()
+        )
+        assert abs(numeric - analytic) <= 1e-7 * scale, (
+            f"argument {which}: {numeric} against {analytic}"
+        )
 
 
-SHAPES = {2: (st.integers(2, 9), st.integers(1, 9)), 3: (st.integers(1, 4), st.sampled_from([2, 4]), st.integers(2, 5))}
+SHAPES = {
+    2: (st.integers(2, 9), st.integers(1, 9)),
+    3: (st.integers(1, 4), st.sampled_from([2, 4]), st.integers(2, 5)),
+}
 
 
 @pytest.mark.parametrize("name", NORMS)
@@ -77,7 +85,9 @@ def test_affine_relu_and_relu_away_from_the_kink():
     rng = np.random.RandomState(1)
     x = rng.randn(5, 4)
     x[np.abs(x) < 1e-3] = 0.5
-    assert_gradients(layers.relu_forward, lambda dout, cache: [layers.relu_backward(dout, cache)], (x,), rng)
+    assert_gradients(
+        layers.relu_forward, lambda dout, cache: [layers.relu_backward(dout, cache)], (x,), rng
+    )
     arrays = (x, rng.randn(4, 3), rng.randn(3))
     assert_gradients(layers.affine_relu_forward, layers.affine_relu_backward, arrays, rng)
 
@@ -94,7 +104,9 @@ def test_dropout_multiplies_forward_and_backward_by_one_mask():
     x = np.ones((200, 500))
     out, _ = layers.dropout_forward(x, {"mode": "train", "p": 0.6, "seed": 7})
     assert set(np.unique(out)) == {0.0, 1 / 0.6}
-    assert abs((out > 0).mean() - 0.6) < 5 * np.sqrt(0.6 * 0.4 / x.size)  # p is the probability of keeping
+    assert abs((out > 0).mean() - 0.6) < 5 * np.sqrt(
+        0.6 * 0.4 / x.size
+    )  # p is the probability of keeping
     assert layers.dropout_forward(x, {"mode": "test", "p": 0.6})[0] is x
 
 
@@ -112,7 +124,9 @@ def test_losses_by_hand():
     x = np.log(np.array([[1.0, 2.0, 5.0], [4.0, 4.0, 8.0]]))
     loss, dx = layers.softmax_loss(x, np.array([1, 2]))
     assert loss == pytest.approx(-(np.log(2 / 8) + np.log(8 / 16)) / 2)
-    np.testing.assert_allclose(dx, np.array([[1 / 8, 2 / 8 - 1, 5 / 8], [4 / 16, 4 / 16, 8 / 16 - 1]]) / 2)
+    np.testing.assert_allclose(
+        dx, np.array([[1 / 8, 2 / 8 - 1, 5 / 8], [4 / 16, 4 / 16, 8 / 16 - 1]]) / 2
+    )
     loss, dx = layers.svm_loss(np.array([[3.0, 2.5, 0.0], [0.0, 4.0, 1.0]]), np.array([0, 2]))
     assert loss == pytest.approx(((2.5 - 3 + 1) + (4 - 1 + 1)) / 2)
     np.testing.assert_allclose(dx, [[-0.5, 0.5, 0], [0, 0.5, -0.5]])

@@ -17,7 +17,9 @@ def test_layer_norm_is_batch_norm_turned_on_its_side():
     turned, turned_cache = layers.batchnorm_forward(x.T, np.ones(6), np.zeros(6), {"mode": "train"})
     assert (out == turned.T).all()
     np.testing.assert_allclose(
-        layers.layernorm_backward(dout, cache)[0], layers.batchnorm_backward(dout.T, turned_cache)[0].T, atol=1e-15
+        layers.layernorm_backward(dout, cache)[0],
+        layers.batchnorm_backward(dout.T, turned_cache)[0].T,
+        atol=1e-15,
     )
 
 
@@ -26,12 +28,17 @@ def test_one_group_is_layer_norm_and_a_group_a_channel_is_instance_norm():
     out, cache = layers.groupnorm_forward(x, gamma, beta, 1, {})
     as_layer, layer_cache = layers.layernorm_forward(x, gamma, beta, {})
     assert (out == as_layer).all()
-    for a, b in zip(layers.groupnorm_backward(dout, cache), layers.layernorm_backward(dout, layer_cache), strict=True):
+    for a, b in zip(
+        layers.groupnorm_backward(dout, cache),
+        layers.layernorm_backward(dout, layer_cache),
+        strict=True,
+    ):
         assert (a == b).all()
 
     x, gamma, beta, dout = draw(NORMS["instancenorm"], RNG(2))
     assert (
-        layers.groupnorm_forward(x, gamma, beta, 3, {})[0] == layers.instancenorm_forward(x, gamma, beta, {})[0]
+        layers.groupnorm_forward(x, gamma, beta, 3, {})[0]
+        == layers.instancenorm_forward(x, gamma, beta, {})[0]
     ).all()
 
 
@@ -40,7 +47,9 @@ def test_rms_norm_of_centred_features_is_layer_norm():
     x[:, -1] -= x.sum(axis=1)  # whole numbers: the mean is exactly 0
     gamma = RNG(4).randn(8)
     np.testing.assert_allclose(
-        layers.rmsnorm_forward(x, gamma, {})[0], layers.layernorm_forward(x, gamma, np.zeros(8), {})[0], rtol=1e-15
+        layers.rmsnorm_forward(x, gamma, {})[0],
+        layers.layernorm_forward(x, gamma, np.zeros(8), {})[0],
+        rtol=1e-15,
     )
 
 
@@ -48,7 +57,10 @@ def test_rms_norm_of_centred_features_is_layer_norm():
 def test_the_two_backward_passes_of_batch_norm_agree(shape):
     x, gamma, beta, dout = draw(NORMS["batchnorm"], RNG(5), shape=shape)
     _, cache = layers.batchnorm_forward(x, gamma, beta, {"mode": "train"})
-    staged, simplified = layers.batchnorm_backward(dout, cache), layers.batchnorm_backward_alt(dout, cache)
+    staged, simplified = (
+        layers.batchnorm_backward(dout, cache),
+        layers.batchnorm_backward_alt(dout, cache),
+    )
     np.testing.assert_allclose(staged[0], simplified[0], atol=1e-14)
     assert (staged[1] == simplified[1]).all()
     assert (staged[2] == simplified[2]).all()
@@ -57,7 +69,9 @@ def test_the_two_backward_passes_of_batch_norm_agree(shape):
 def test_softmax_loss_is_the_negative_log_likelihood_of_softmax():
     x, y = RNG(12).randn(6, 5), RNG(13).randint(5, size=6)
     log_p = x - np.log(np.exp(x).sum(axis=1, keepdims=True))
-    np.testing.assert_allclose(layers.nll_loss(log_p, y)[0], layers.softmax_loss(x, y)[0], rtol=1e-14)
+    np.testing.assert_allclose(
+        layers.nll_loss(log_p, y)[0], layers.softmax_loss(x, y)[0], rtol=1e-14
+    )
 
 
 @pytest.mark.parametrize("name", NORMS)
@@ -66,7 +80,9 @@ def test_normalized_output_ignores_shift_and_scale_of_its_group(name):
     x, gamma, beta, _ = draw(norm, RNG(6))
     expected, _ = norm.forward(x, gamma, beta, 0.0)
     shift = 3.0 if norm.centred else 0.0
-    np.testing.assert_allclose(norm.forward(1.7 * x + shift, gamma, beta, 0.0)[0], expected, atol=1e-13)
+    np.testing.assert_allclose(
+        norm.forward(1.7 * x + shift, gamma, beta, 0.0)[0], expected, atol=1e-13
+    )
 
 
 @pytest.mark.parametrize("name", NORMS)
@@ -118,7 +134,9 @@ def test_test_mode_uses_the_running_statistics_and_leaves_them():
     rng = RNG(9)
     x, gamma, beta = rng.randn(4, 3), rng.randn(3), rng.randn(3)
     running = {"running_mean": rng.randn(3), "running_var": rng.uniform(0.01, 0.1, 3)}
-    bn_param = {"mode": "test", "eps": 0.5} | {name: value.copy() for name, value in running.items()}
+    bn_param = {"mode": "test", "eps": 0.5} | {
+        name: value.copy() for name, value in running.items()
+    }
     out, _ = layers.batchnorm_forward(x, gamma, beta, bn_param)
     expected = gamma * (x - running["running_mean"]) / np.sqrt(running["running_var"] + 0.5) + beta
     np.testing.assert_allclose(out, expected, rtol=1e-14)
@@ -144,7 +162,9 @@ def test_pytorch_agrees():
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
     functional = torch.nn.functional
     references = {
-        "batchnorm": lambda x, g, b: functional.batch_norm(x, None, None, g, b, training=True, eps=1e-5),
+        "batchnorm": lambda x, g, b: functional.batch_norm(
+            x, None, None, g, b, training=True, eps=1e-5
+        ),
         "layernorm": lambda x, g, b: functional.layer_norm(x, x.shape[1:], g, b, eps=1e-5),
         "rmsnorm": lambda x, g, _b: functional.rms_norm(x, x.shape[1:], g, eps=1e-5),
         "groupnorm": lambda x, g, b: functional.group_norm(x, 2, g, b, eps=1e-5),

@@ -36,7 +36,9 @@ def inputs(draw, name):
     x = (draw(whole) * unit).astype(dtype)
     parameters = arrays.arrays(dtype, shape[1], elements=st.floats(-8, 8, width=32))
     dout = draw(arrays.arrays(dtype, shape, elements=st.floats(-100, 100, width=32)))
-    return Input(x, draw(parameters), draw(parameters), dout, draw(st.sampled_from([0.0, 1e-5, 1.0])), unit)
+    return Input(
+        x, draw(parameters), draw(parameters), dout, draw(st.sampled_from([0.0, 1e-5, 1.0])), unit
+    )
 
 
 def results(name, given_input):
@@ -64,12 +66,15 @@ def test_a_power_of_two_passes_through_without_a_trace(name, data):
     given_input = data.draw(inputs(name))
     factor = given_input.x.dtype.type(2.0 ** data.draw(st.integers(-30, 30)))
     y, dx, *parameters = results(name, given_input)
-    scaled = given_input._replace(x=given_input.x * factor, eps=given_input.eps * float(factor) ** 2)
+    scaled = given_input._replace(
+        x=given_input.x * factor, eps=given_input.eps * float(factor) ** 2
+    )
     scaled_y, scaled_dx, *scaled_parameters = results(name, scaled)
     same([y, *parameters], [scaled_y, *scaled_parameters])
     with np.errstate(under="ignore"):
         divided = dx / factor
-    # among subnormal numbers a power of two rounds: to the nearest of them, whether before the division or after it
+    # among subnormal numbers a power of two rounds: to the nearest of them, whether before the
+    # division or after it
     limits = np.finfo(dx.dtype)
     subnormal = np.minimum(np.abs(dx), np.abs(divided)) < limits.tiny
     assert np.array_equal(scaled_dx[~subnormal], divided[~subnormal])
@@ -100,7 +105,9 @@ def test_every_result_follows_when_rows_features_and_positions_change_places(nam
     index, channels = np.ix_(*order), np.array(order[1])
     y, dx, *parameters = results(name, given_input)
     expected = [y[index], dx[index], *(None if p is None else p[channels] for p in parameters)]
-    same(expected, results(name, Input(x[index], gamma[channels], beta[channels], dout[index], eps)))
+    same(
+        expected, results(name, Input(x[index], gamma[channels], beta[channels], dout[index], eps))
+    )
 
 
 @every_norm
@@ -113,8 +120,15 @@ def test_strides_do_not_matter(name, data):
         """The same numbers, at other places in memory."""
         axes = data.draw(st.permutations(range(array.ndim)))
         steps = [data.draw(st.sampled_from([-2, -1, 1, 2])) for _ in axes]
-        room = np.zeros([array.shape[axis] * 2 for axis in axes], array.dtype).transpose(np.argsort(axes))
-        slices = {1: slice(0, None), -1: slice(None, None, -1), 2: slice(None, None, 2), -2: slice(None, None, -2)}
+        room = np.zeros([array.shape[axis] * 2 for axis in axes], array.dtype).transpose(
+            np.argsort(axes)
+        )
+        slices = {
+            1: slice(0, None),
+            -1: slice(None, None, -1),
+            2: slice(None, None, 2),
+            -2: slice(None, None, -2),
+        }
         view = room[tuple(slices[step] for step in steps)]
         view = view[tuple(slice(size) for size in array.shape)]
         view[...] = array
@@ -139,9 +153,15 @@ def test_a_part_of_the_batch_gets_what_it_gets_within_the_whole(name, data):
         index = (slice(None),) * axis + (part,)
         parameters = [p[part] if axis == 1 else p for p in (gamma, beta)]
         parts.append(results(name, Input(x[index], *parameters, dout[index], eps)))
-    same(whole[:2], [np.concatenate(pair, axis=axis) for pair in zip(parts[0][:2], parts[1][:2], strict=True)])
+    same(
+        whole[:2],
+        [np.concatenate(pair, axis=axis) for pair in zip(parts[0][:2], parts[1][:2], strict=True)],
+    )
     if axis == 1:
-        same(whole[2:], [np.concatenate(pair) for pair in zip(parts[0][2:], parts[1][2:], strict=True)])
+        same(
+            whole[2:],
+            [np.concatenate(pair) for pair in zip(parts[0][2:], parts[1][2:], strict=True)],
+        )
     else:  # sums over examples: those of the parts, but for roundings
         for all_of_it, one, other in zip(whole[2:], parts[0][2:], parts[1][2:], strict=True):
             if all_of_it is not None:

@@ -1,6 +1,7 @@
 """The norms without parameters: local response, Lp and mean-variance, each against its definition in fifty digits.
 
-The definitions walk over every pair of entries: y by its formula, dx by the full Jacobian, summed with mpmath.
+The definitions walk over every pair of entries: y by its formula, dx by the full Jacobian, summed
+with mpmath.
 """
 
 from collections.abc import Callable
@@ -17,7 +18,8 @@ from normlab.errors import OptionError, ShapeError
 from tests.layers.norms import error
 from tests.layers.test_gradients import assert_gradients
 
-# y carries one rounding to its type; float64 adds a few of 1.1e-16, and local response a power of the result
+# y carries one rounding to its type; float64 adds a few of 1.1e-16, and local response a power of
+# the result
 BOUNDS = {np.float32: (1e-7, 1e-6), np.float64: (1e-15, 1e-14)}
 
 
@@ -66,10 +68,15 @@ def lp(p):
             y[row] = x[row] / norm
             for j, value in enumerate(x[row]):
                 slope = mpmath.sign(value) * (abs(value) / norm) ** (p - 1)
-                dx[(*row, j)] = sum(dout[row][i] * ((i == j) - y[row][i] * slope) for i in range(x.shape[-1])) / norm
+                dx[(*row, j)] = (
+                    sum(dout[row][i] * ((i == j) - y[row][i] * slope) for i in range(x.shape[-1]))
+                    / norm
+                )
         return y, dx
 
-    return Plain(lambda x: layers.lpnorm_forward(x, {"p": p}), layers.lpnorm_backward, exact, (4, 6), True)
+    return Plain(
+        lambda x: layers.lpnorm_forward(x, {"p": p}), layers.lpnorm_backward, exact, (4, 6), True
+    )
 
 
 def mean_variance(axes, shape):
@@ -91,7 +98,11 @@ def mean_variance(axes, shape):
         return y, dx
 
     return Plain(
-        lambda x: layers.meanvariance_forward(x, {"axes": axes}), layers.meanvariance_backward, exact, shape, True
+        lambda x: layers.meanvariance_forward(x, {"axes": axes}),
+        layers.meanvariance_backward,
+        exact,
+        shape,
+        True,
     )
 
 
@@ -121,7 +132,9 @@ def test_error_against_fifty_digits(name, dtype, scale):
     dout = rng.standard_normal(layer.shape).astype(dtype)
     with mpmath.workdps(50):
         y, dx = layer.exact(x, dout)
-    with np.errstate(over="ignore", under="ignore"):  # dx may leave the type's range, when x is near its end
+    with np.errstate(
+        over="ignore", under="ignore"
+    ):  # dx may leave the type's range, when x is near its end
         out, cache = layer.forward(x)
         ours = layer.backward(dout, cache)
     compared = 0
@@ -138,7 +151,10 @@ def test_error_against_fifty_digits(name, dtype, scale):
 def test_mean_variance_keeps_its_digits_far_from_zero(mean):
     layer = LAYERS["mean-variance, a channel"]
     rng = np.random.RandomState(1)
-    x, dout = (rng.standard_normal(layer.shape) + mean).astype(np.float32), rng.standard_normal(layer.shape)
+    x, dout = (
+        (rng.standard_normal(layer.shape) + mean).astype(np.float32),
+        rng.standard_normal(layer.shape),
+    )
     with mpmath.workdps(50):
         y, dx = layer.exact(x, dout)
     out, cache = layer.forward(x)
@@ -150,7 +166,9 @@ def test_mean_variance_keeps_its_digits_far_from_zero(mean):
 @settings(max_examples=60, deadline=None)
 def test_gradients(name, seed):
     layer, rng = LAYERS[name], np.random.RandomState(seed)
-    x = rng.uniform(0.1, 2, layer.shape) * rng.choice([-1, 1], layer.shape)  # away from the kink of |x| at 0
+    x = rng.uniform(0.1, 2, layer.shape) * rng.choice(
+        [-1, 1], layer.shape
+    )  # away from the kink of |x| at 0
     assert_gradients(layer.forward, lambda dout, cache: [layer.backward(dout, cache)], (x,), rng)
 
 
@@ -193,7 +211,10 @@ def test_the_order_of_an_example_s_features_does_not_change_a_bit():
     expected, permuted = (layers.meanvariance_forward(a, axes)[0] for a in (x, x[:, order]))
     assert (expected[:, order] == permuted).all()
     # a local response with an odd window does not know left from right
-    assert (layers.localresponse_forward(x[:, ::-1], {})[0][:, ::-1] == layers.localresponse_forward(x, {})[0]).all()
+    assert (
+        layers.localresponse_forward(x[:, ::-1], {})[0][:, ::-1]
+        == layers.localresponse_forward(x, {})[0]
+    ).all()
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
@@ -228,7 +249,9 @@ def test_mean_variance_norm_is_what_batch_norm_does_before_gamma_and_beta():
     rng = np.random.RandomState(6)
     x, dout = rng.standard_normal((6, 4)), rng.standard_normal((6, 4))
     out, cache = layers.meanvariance_forward(x, {"eps": 1e-5})
-    expected, batch_cache = layers.batchnorm_forward(x, np.ones(4), np.zeros(4), {"mode": "train", "eps": 1e-5})
+    expected, batch_cache = layers.batchnorm_forward(
+        x, np.ones(4), np.zeros(4), {"mode": "train", "eps": 1e-5}
+    )
     assert (out == expected).all()
     dx = layers.batchnorm_backward(dout, batch_cache)[0]
     np.testing.assert_allclose(layers.meanvariance_backward(dout, cache), dx, atol=1e-15)
@@ -243,21 +266,53 @@ def test_l2_norm_is_rms_norm_over_the_square_root_of_the_number_of_features():
 @pytest.mark.parametrize(
     ("call", "error_type", "says"),
     [
-        (lambda: layers.localresponse_forward(np.ones((2, 3)), {"n": 0}), OptionError, "n=0 is not a whole number"),
-        (lambda: layers.localresponse_forward(np.ones((2, 3)), {"k": -1}), OptionError, "k=-1 is not a finite"),
-        (lambda: layers.localresponse_forward(np.ones((2, 3)), {"beta": np.nan}), OptionError, "AlexNet's is 0.75"),
-        (lambda: layers.localresponse_forward(np.ones((2, 3)), {"alpha": np.inf}), OptionError, "^alpha=inf is not a"),
-        (lambda: layers.localresponse_forward(np.ones(3), {}), ShapeError, "expected \\(N, C, ...spatial\\)"),
+        (
+            lambda: layers.localresponse_forward(np.ones((2, 3)), {"n": 0}),
+            OptionError,
+            "n=0 is not a whole number",
+        ),
+        (
+            lambda: layers.localresponse_forward(np.ones((2, 3)), {"k": -1}),
+            OptionError,
+            "k=-1 is not a finite",
+        ),
+        (
+            lambda: layers.localresponse_forward(np.ones((2, 3)), {"beta": np.nan}),
+            OptionError,
+            "AlexNet's is 0.75",
+        ),
+        (
+            lambda: layers.localresponse_forward(np.ones((2, 3)), {"alpha": np.inf}),
+            OptionError,
+            "^alpha=inf is not a",
+        ),
+        (
+            lambda: layers.localresponse_forward(np.ones(3), {}),
+            ShapeError,
+            "expected \\(N, C, ...spatial\\)",
+        ),
         (lambda: layers.localresponse_forward(np.ones((0, 3)), {}), ShapeError, "empty batch"),
-        (lambda: layers.lpnorm_forward(np.ones((2, 3)), {"p": 0.5}), OptionError, "p=0.5 is not a number from 1"),
+        (
+            lambda: layers.lpnorm_forward(np.ones((2, 3)), {"p": 0.5}),
+            OptionError,
+            "p=0.5 is not a number from 1",
+        ),
         (
             lambda: layers.lpnorm_forward(np.float64(3), {}),
             ShapeError,
             r"^Lp norm got a single number; expected x of shape \(..., D\)$",
         ),
         (lambda: layers.lpnorm_forward(np.ones((0, 3)), {}), ShapeError, "empty batch"),
-        (lambda: layers.meanvariance_forward(np.ones((2, 3)), {"axes": (2,)}), OptionError, "some of 0 to 1$"),
-        (lambda: layers.meanvariance_forward(np.ones((2, 3)), {"axes": (0, -2)}), OptionError, "twice"),
+        (
+            lambda: layers.meanvariance_forward(np.ones((2, 3)), {"axes": (2,)}),
+            OptionError,
+            "some of 0 to 1$",
+        ),
+        (
+            lambda: layers.meanvariance_forward(np.ones((2, 3)), {"axes": (0, -2)}),
+            OptionError,
+            "twice",
+        ),
         (lambda: layers.meanvariance_forward(np.ones((1, 3)), {}), ShapeError, "its own mean"),
         (lambda: layers.meanvariance_forward(np.ones((0, 3)), {}), ShapeError, "empty batch"),
     ],
@@ -276,7 +331,10 @@ def test_every_refusal_names_the_layer(name):
     with pytest.raises(ShapeError, match=f"^{called} got x of type complex128"):
         layer.forward(np.ones(layer.shape) + 0j)
     _, cache = layer.forward(np.ones(layer.shape) + np.arange(layer.shape[-1]))
-    with pytest.raises(ShapeError, match=rf"^{called}'s backward pass got dout of shape \(3,\); expected the output's"):
+    with pytest.raises(
+        ShapeError,
+        match=rf"^{called}'s backward pass got dout of shape \(3,\); expected the output's",
+    ):
         layer.backward(np.ones(3), cache)
 
 
@@ -285,7 +343,10 @@ def test_every_refusal_names_the_layer(name):
 def test_a_small_type_s_results_are_float64_s_rounded_once(name, dtype):
     layer = LAYERS[name]
     rng = np.random.RandomState(9)
-    x, dout = rng.standard_normal(layer.shape).astype(dtype), rng.standard_normal(layer.shape).astype(dtype)
+    x, dout = (
+        rng.standard_normal(layer.shape).astype(dtype),
+        rng.standard_normal(layer.shape).astype(dtype),
+    )
     out, cache = layer.forward(x)
     exact_out, exact_cache = layer.forward(x.astype(np.float64))
     assert (out == exact_out.astype(dtype)).all()
@@ -312,7 +373,9 @@ def test_no_flag_is_raised_that_the_layer_has_an_answer_to(name, case):
             layer.backward(np.ones(x.shape), cache)
 
 
-@pytest.mark.parametrize("name", [name for name in LAYERS if LAYERS[name].scale_free or "no constant" in name])
+@pytest.mark.parametrize(
+    "name", [name for name in LAYERS if LAYERS[name].scale_free or "no constant" in name]
+)
 def test_each_slice_has_its_own_scale(name):
     layer = LAYERS[name]
     x = np.random.RandomState(11).standard_normal(layer.shape)
@@ -323,7 +386,9 @@ def test_each_slice_has_its_own_scale(name):
         powers = powers[: x.shape[0]].reshape(-1, *[1] * (x.ndim - 1))
     # a power of the result, as local response has it, is not free of rounding
     tolerance = 1e-15 if "local response" in name else 0
-    np.testing.assert_allclose(layer.forward(x * 2.0**powers)[0], layer.forward(x)[0], rtol=tolerance)
+    np.testing.assert_allclose(
+        layer.forward(x * 2.0**powers)[0], layer.forward(x)[0], rtol=tolerance
+    )
 
 
 def test_every_axis_before_the_last_is_batch_for_lp_norm():
@@ -338,7 +403,9 @@ def test_every_axis_before_the_last_is_batch_for_lp_norm():
 def test_the_ends_of_the_settings_are_settings_and_the_defaults_are_alexnet_s():
     x = np.random.RandomState(13).standard_normal((4, 6))
     alexnet = {"n": 5, "k": 2, "alpha": 1e-4, "beta": 0.75}
-    assert (layers.localresponse_forward(x, {})[0] == layers.localresponse_forward(x, alexnet)[0]).all()
+    assert (
+        layers.localresponse_forward(x, {})[0] == layers.localresponse_forward(x, alexnet)[0]
+    ).all()
     # a window of one channel: each number by itself
     out, _ = layers.localresponse_forward(x, {"n": 1, "k": 1.0, "alpha": 0.5, "beta": 0.75})
     np.testing.assert_allclose(out, x / (1 + 0.5 * x**2) ** 0.75, rtol=1e-14)
@@ -357,9 +424,13 @@ def test_pytorch_agrees():
     x, dout = rng.standard_normal((3, 7, 4)), rng.standard_normal((3, 7, 4))
     for forward, backward, reference in (
         (
-            lambda x: layers.localresponse_forward(x, {"n": 5, "alpha": 0.3 / 5, "beta": 0.8, "k": 1.5}),
+            lambda x: layers.localresponse_forward(
+                x, {"n": 5, "alpha": 0.3 / 5, "beta": 0.8, "k": 1.5}
+            ),
             layers.localresponse_backward,
-            lambda x: functional.local_response_norm(x, 5, alpha=0.3, beta=0.8, k=1.5),  # alpha times the mean there
+            lambda x: functional.local_response_norm(
+                x, 5, alpha=0.3, beta=0.8, k=1.5
+            ),  # alpha times the mean there
         ),
         (
             lambda x: layers.lpnorm_forward(x, {"p": 3}),

@@ -14,7 +14,8 @@ from normlab.layers import batchnorm_forward
 from normlab.layers.statistics import order_free_sum
 from tests.layers.norms import NORMS, draw, error, exact
 
-# y carries one rounding to its type, 2**-24 = 6e-8 in float32; float64 adds a few of 2**-53 = 1.1e-16
+# y carries one rounding to its type, 2**-24 = 6e-8 in float32; float64 adds a few of 2**-53 =
+# 1.1e-16
 BOUNDS = {np.float32: (1e-7, 1e-6), np.float64: (1e-15, 1e-14)}
 
 
@@ -33,8 +34,13 @@ def test_error_against_fifty_digits(name, eps, dtype, mean, scale):
     x, gamma, beta, dout = draw(norm, rng, dtype, mean, scale)
     beta[:] = 0  # with tiny inputs and eps, y is tiny, and beta would hide every digit of it
     y, dx, dgamma, dbeta = exact(norm, x, gamma, beta, eps, dout)
-    with np.errstate(over="ignore", under="ignore"), warnings.catch_warnings():  # dx may leave float32's range
-        warnings.simplefilter("ignore", NonFiniteWarning)  # a variance of 1e320 cannot be kept as a running one
+    with (
+        np.errstate(over="ignore", under="ignore"),
+        warnings.catch_warnings(),
+    ):  # dx may leave float32's range
+        warnings.simplefilter(
+            "ignore", NonFiniteWarning
+        )  # a variance of 1e320 cannot be kept as a running one
         out, cache = norm.forward(x, gamma, beta, eps)
         gradients = norm.backward(dout, cache)
     of_y, of_gradients = BOUNDS[dtype]
@@ -43,7 +49,10 @@ def test_error_against_fifty_digits(name, eps, dtype, mean, scale):
     pairs = zip((out, *gradients), (y, dx, dgamma, dbeta), (of_y, *[of_gradients] * 3), strict=True)
     for ours, true, bound in pairs:
         # below the normal numbers of its type a value has no digits left to promise
-        if ours is not None and np.finfo(dtype).tiny < max(map(abs, true.flat)) < np.finfo(dtype).max:
+        if (
+            ours is not None
+            and np.finfo(dtype).tiny < max(map(abs, true.flat)) < np.finfo(dtype).max
+        ):
             assert error(ours, true) <= bound
             compared += 1
     assert compared >= 1
@@ -63,7 +72,9 @@ def test_constant_input_gives_exactly_zero(name, dtype, value, eps):
         if name == "groupnorm":
             shape = (3, 4, length)
         channels = shape[1]
-        out, cache = norm.forward(np.full(shape, value, dtype), np.ones(channels), np.zeros(channels), eps)
+        out, cache = norm.forward(
+            np.full(shape, value, dtype), np.ones(channels), np.zeros(channels), eps
+        )
         assert not out.any()
         dx = norm.backward(np.ones(shape), cache)[0]
         assert np.isfinite(dx).all()
@@ -153,7 +164,9 @@ def test_what_is_not_finite_stays_in_its_group(name, bad):
             assert dx[index] == clean_dx[index]
 
 
-@given(st.lists(st.floats(-1e300, 1e300), min_size=1, max_size=40), st.randoms(use_true_random=False))
+@given(
+    st.lists(st.floats(-1e300, 1e300), min_size=1, max_size=40), st.randoms(use_true_random=False)
+)
 @settings(max_examples=300, deadline=None)
 def test_order_free_sum_is_exact_to_the_last_bits_in_any_order(terms, random):
     array = np.array(terms)

@@ -129,14 +129,15 @@ def test_types_and_eps_that_cannot_be():
 
 def test_a_batch_of_one():
     assert says(ShapeError, layers.batchnorm_forward, X[:1], ONES, ZEROS, {"mode": "train"}) == (
-        "batch norm got a batch of one example in train mode, whose variance is 0 whatever it holds; "
-        "use a batch of at least 2, mode='test', or layer norm"
+        "batch norm got a batch of one example in train mode, whose variance is 0 whatever it "
+        "holds; use a batch of at least 2, mode='test', or layer norm"
     )
 
 
 def test_shapes_of_group_and_instance_norm():
     assert says(ShapeError, layers.groupnorm_forward, X, FOUR, ONES, 1, {}).startswith(
-        "group norm got gamma of shape (4,) and beta of shape (3,) for x of shape (4, 3); expected one value a channel"
+        "group norm got gamma of shape (4,) and beta of shape (3,) for x of shape (4, 3); "
+        "expected one value a channel"
     )
     assert says(ShapeError, layers.instancenorm_forward, X, ONES, ZEROS, {}).startswith(
         "instance norm got x of shape (4, 3), (N, C) without spatial axes"

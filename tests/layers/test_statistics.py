@@ -30,13 +30,17 @@ def test_a_million_terms_keep_the_promise_for_a_million():
     assert abs(float(order_free_sum(terms, 0)) - math.fsum(terms)) <= 2.0**-45 * 0.75
 
 
-@pytest.mark.parametrize("largest", [5e-324, 1e-310, 2.0**-1022, 1e-200, 0.5, 0.75, 1.0, 1e200, 1.7976931348623157e308])
+@pytest.mark.parametrize(
+    "largest", [5e-324, 1e-310, 2.0**-1022, 1e-200, 0.5, 0.75, 1.0, 1e200, 1.7976931348623157e308]
+)
 def test_the_scale_is_a_power_of_two_that_brings_values_into_one_and_back(largest):
     scale = float(power_of_two_above(np.array(largest)))
     assert math.frexp(scale)[0] == 0.5
     assert 0 < largest * scale < 1
     assert largest * scale / scale == largest
-    if largest > 1e-150:  # smaller ones are not brought up all the way: their scale would leave float64
+    if (
+        largest > 1e-150
+    ):  # smaller ones are not brought up all the way: their scale would leave float64
         assert largest * scale >= 0.5
 
 
@@ -51,7 +55,9 @@ def test_each_sum_is_cut_by_its_own_largest_term():
     assert together.tolist() == [float(order_free_sum(row, 0)) for row in rows]
 
 
-@pytest.mark.parametrize("smallest", [2**46, 2**51 - 2**46])  # all sizes; and two clusters, whose squares are all alike
+@pytest.mark.parametrize(
+    "smallest", [2**46, 2**51 - 2**46]
+)  # all sizes; and two clusters, whose squares are all alike
 @pytest.mark.parametrize("unit", [1.0, 5e-324])
 @pytest.mark.parametrize("n", [2, 3, 4, 5, 7, 9, 100])
 def test_moments_of_few_and_of_tiny_numbers_are_free_of_order_too(n, unit, smallest):
@@ -62,7 +68,9 @@ def test_moments_of_few_and_of_tiny_numbers_are_free_of_order_too(n, unit, small
         assert (first.v, first.mean) == (again.v, again.mean)
 
 
-@pytest.mark.parametrize("terms", [[np.nan, 1.0], [np.inf, 1.0], [np.inf, -np.inf], [1.7e308, 1.7e308]])
+@pytest.mark.parametrize(
+    "terms", [[np.nan, 1.0], [np.inf, 1.0], [np.inf, -np.inf], [1.7e308, 1.7e308]]
+)
 def test_a_sum_that_is_no_number_is_nan_and_no_flag(terms):
     with np.errstate(all="raise"):
         assert np.isnan(order_free_sum(np.array(terms), 0))

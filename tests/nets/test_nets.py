@@ -19,9 +19,18 @@ def make(normalization=None, seed=0, dtype=np.float64, dropout_seed=None, **opti
         options["num_groups"] = 2
     options = {"weight_scale": 0.3} | options
     net = FullyConnectedNet(
-        HIDDEN, D, C, normalization=normalization, dtype=dtype, seed=dropout_seed, rng=generator(seed), **options
+        HIDDEN,
+        D,
+        C,
+        normalization=normalization,
+        dtype=dtype,
+        seed=dropout_seed,
+        rng=generator(seed),
+        **options,
     )
-    rng = generator(seed + 100)  # gamma, beta and b at random: at 1, 0 and 0 a check is blind to most mistakes
+    rng = generator(
+        seed + 100
+    )  # gamma, beta and b at random: at 1, 0 and 0 a check is blind to most mistakes
     for name, value in net.params.items():
         if not name.startswith("W"):
             net.params[name] = (value + 0.5 * rng.randn(*value.shape)).astype(dtype)
@@ -51,7 +60,9 @@ def test_gradients_of_every_parameter(normalization, reg, dropout):
         net.params[name] = value
         numeric = (losses[0] - losses[1]) / 2e-6
         analytic = (grads[name] * direction).sum()
-        assert abs(numeric - analytic) < 1e-7 * max(1, abs(losses[0]), np.abs(grads[name]).sum()), name
+        assert abs(numeric - analytic) < 1e-7 * max(1, abs(losses[0]), np.abs(grads[name]).sum()), (
+            name
+        )
 
 
 @pytest.mark.parametrize("normalization", NORMALIZATIONS)
@@ -84,11 +95,15 @@ def test_parameters_and_their_types(normalization):
     net = make(normalization, dtype=np.float32)
     own = norms.BY_NAME[normalization].parameter_names if normalization else ()
     expected = {f"{kind}{layer}" for layer in (1, 2, 3) for kind in "Wb"}
-    expected |= {f"{name}{layer}" for layer in (1, 2) for name in own}  # the scores are never normalized
+    expected |= {
+        f"{name}{layer}" for layer in (1, 2) for name in own
+    }  # the scores are never normalized
     assert set(net.params) == expected
     X, y = batch()
     _, grads = net.loss(X, y)
-    assert {array.dtype for array in (*net.params.values(), *grads.values(), net.loss(X))} == {np.dtype(np.float32)}
+    assert {array.dtype for array in (*net.params.values(), *grads.values(), net.loss(X))} == {
+        np.dtype(np.float32)
+    }
     for name, gradient in grads.items():
         assert gradient.shape == net.params[name].shape
 
@@ -115,8 +130,14 @@ def test_the_assignment_s_defaults():
         (TwoLayerNet(rng=generator(0)), 100, 1e-3),
     ):
         shapes = {name: value.shape for name, value in net.params.items()}
-        assert shapes == {"W1": (3072, hidden_dim), "b1": (hidden_dim,), "W2": (hidden_dim, 10), "b2": (10,)}
-        # of n normal draws, the standard deviation is known to 1 in sqrt(2n): here to 0.3 % or better
+        assert shapes == {
+            "W1": (3072, hidden_dim),
+            "b1": (hidden_dim,),
+            "W2": (hidden_dim, 10),
+            "b2": (10,),
+        }
+        # of n normal draws, the standard deviation is known to 1 in sqrt(2n): here to 0.3 % or
+        # better
         assert np.std(net.params["W1"]) == pytest.approx(weight_scale, rel=0.03)
         assert net.reg == 0
 
@@ -158,7 +179,9 @@ def test_dropout_is_for_training_only_and_a_seed_repeats_it():
 
 def test_a_seeded_net_drops_with_the_probability_it_was_given():
     X, y = batch()
-    net = FullyConnectedNet([8], D, C, dropout=0.5, seed=3, weight_scale=0.3, dtype=np.float64, rng=generator(4))
+    net = FullyConnectedNet(
+        [8], D, C, dropout=0.5, seed=3, weight_scale=0.3, dtype=np.float64, rng=generator(4)
+    )
     W1, W2 = net.params["W1"], net.params["W2"]
     mask = (np.random.RandomState(3).rand(N, 8) < 0.5) / 0.5
     scores = np.maximum(0, X @ W1) * mask @ W2  # the biases start at 0
@@ -178,9 +201,17 @@ def test_a_net_without_dropout_draws_nothing_but_its_weights():
 
 def test_settings_as_the_assignment_s_nets_begin_with():
     """Notebooks look into these dictionaries, and hand them to the layers themselves."""
-    assert FullyConnectedNet([8], D, C, dropout=0.5, seed=3).dropout_param == {"mode": "train", "p": 0.5, "seed": 3}
+    assert FullyConnectedNet([8], D, C, dropout=0.5, seed=3).dropout_param == {
+        "mode": "train",
+        "p": 0.5,
+        "seed": 3,
+    }
     rng = generator(0)
-    assert FullyConnectedNet([8], D, C, dropout=0.5, rng=rng).dropout_param == {"mode": "train", "p": 0.5, "rng": rng}
+    assert FullyConnectedNet([8], D, C, dropout=0.5, rng=rng).dropout_param == {
+        "mode": "train",
+        "p": 0.5,
+        "rng": rng,
+    }
     assert make().bn_params == []
     assert make("batchnorm").bn_params == [{"mode": "train"}] * 2
     assert make("groupnorm").bn_params == [{"mode": "train", "num_groups": 2}] * 2
@@ -196,11 +227,15 @@ def test_each_layer_s_running_statistics_lie_at_its_own_place():
 def test_a_norm_begins_without_an_effect_of_its_own(normalization):
     """gamma is 1 and beta 0: what comes out of the norm has mean square 1 and, where it is centred, mean 0."""
     num_groups = 2 if normalization == "groupnorm" else None
-    net = FullyConnectedNet([8], D, C, normalization=normalization, num_groups=num_groups, dtype=np.float64)
+    net = FullyConnectedNet(
+        [8], D, C, normalization=normalization, num_groups=num_groups, dtype=np.float64
+    )
     parameters = [net.params[f"{name}1"] for name in net.norm.parameter_names]
     out, _ = net.norm.forward(1 + generator(1).randn(N, 8), *parameters, net.bn_params[0])
     axis = 0 if normalization == "batchnorm" else 1
-    np.testing.assert_allclose((out**2).mean(axis=axis), 1, rtol=1e-3)  # eps is 1e-5, and no variance below 0.02
+    np.testing.assert_allclose(
+        (out**2).mean(axis=axis), 1, rtol=1e-3
+    )  # eps is 1e-5, and no variance below 0.02
     assert not net.norm.centred or np.abs(out.mean(axis=axis)).max() < 1e-14
 
 
@@ -231,13 +266,14 @@ def test_data_of_another_size_is_refused():
     with pytest.raises(ShapeError) as caught:
         net.loss(np.zeros((2, 3, 32, 32)))
     assert str(caught.value) == (
-        "the net takes 64 values an example, and X of shape (2, 3, 32, 32) has 3072; build the net with "
-        "input_dim=3072, or give it the data it was built for"
+        "the net takes 64 values an example, and X of shape (2, 3, 32, 32) has 3072; build the "
+        "net with input_dim=3072, or give it the data it was built for"
     )
     stack = make()
     stack.params = {name: np.stack([value, value]) for name, value in stack.params.items()}
     with pytest.raises(
-        ShapeError, match=r"takes 7 values an example, and X of shape \(2, 6, 9\) has 9; .*input_dim=9,"
+        ShapeError,
+        match=r"takes 7 values an example, and X of shape \(2, 6, 9\) has 9; .*input_dim=9,",
     ):
         stack.loss(np.zeros((2, N, 9)))
     with pytest.raises(ShapeError, match=r"X of shape \(\) has 1;"):

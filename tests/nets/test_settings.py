@@ -14,7 +14,9 @@ NOTHING = {"normalization": None, "dropout": 1.0, "reg": 0.0, "norms": []}
 
 def test_of_the_house_s_own_nets():
     assert settings_of(TwoLayerNet(4, 3, 2, reg=0.5)) == NOTHING | {"reg": 0.5}
-    net = FullyConnectedNet([4, 4], 3, normalization="groupnorm", num_groups=2, dropout=0.5, reg=0.25)
+    net = FullyConnectedNet(
+        [4, 4], 3, normalization="groupnorm", num_groups=2, dropout=0.5, reg=0.25
+    )
     assert settings_of(net) == {
         "normalization": "groupnorm",
         "dropout": 0.5,
@@ -25,7 +27,10 @@ def test_of_the_house_s_own_nets():
 
 def test_of_a_net_that_has_none_of_them():
     assert settings_of(object()) == NOTHING
-    assert settings_of(SimpleNamespace(normalization=1, dropout_param=3, reg="much", bn_params=7)) == NOTHING
+    assert (
+        settings_of(SimpleNamespace(normalization=1, dropout_param=3, reg="much", bn_params=7))
+        == NOTHING
+    )
 
 
 def test_what_is_no_number_is_left_out_and_numpy_s_numbers_become_json_s():
@@ -37,10 +42,14 @@ def test_what_is_no_number_is_left_out_and_numpy_s_numbers_become_json_s():
         "mode": "train",
     }
     net = SimpleNamespace(
-        bn_params=({"num_batches_tracked": np.int64(7), "eps": None}, param, None), reg=np.float32(0.5)
+        bn_params=({"num_batches_tracked": np.int64(7), "eps": None}, param, None),
+        reg=np.float32(0.5),
     )
     settings = settings_of(net)
-    assert settings == NOTHING | {"reg": 0.5, "norms": [{"num_batches_tracked": 7}, {"eps": 1e-3, "momentum": 0.5}]}
+    assert settings == NOTHING | {
+        "reg": 0.5,
+        "norms": [{"num_batches_tracked": 7}, {"eps": 1e-3, "momentum": 0.5}],
+    }
     assert json.loads(json.dumps(settings)) == settings
 
 

@@ -38,7 +38,9 @@ def test_gradients_are_slopes(reg):
     X, y = rng.randn(2, 3, 6, 4), np.array([1, 4])
     _, grads = model.loss(X, y)
     for name in model.params:
-        numeric = eval_numerical_gradient(lambda _: model.loss(X, y)[0], model.params[name], verbose=False, h=1e-6)
+        numeric = eval_numerical_gradient(
+            lambda _: model.loss(X, y)[0], model.params[name], verbose=False, h=1e-6
+        )
         np.testing.assert_allclose(grads[name], numeric, atol=1e-7, err_msg=name)
 
 

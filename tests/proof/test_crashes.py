@@ -85,13 +85,20 @@ def test_a_sweep_that_differs_in_one_run_has_another_table(tmp_path):
     with Records(one, mode="r") as whole, Records(other) as records:
         for spec, history in whole:
             loss = (*history.loss[:-1], history.loss[-1] * (1 + 2**-52))
-            records.put(spec, type(history)(loss, history.train_acc, history.val_acc, history.best_val_acc, False))
+            records.put(
+                spec,
+                type(history)(
+                    loss, history.train_acc, history.val_acc, history.best_val_acc, False
+                ),
+            )
     assert small_sweep.table(one) != small_sweep.table(other)
 
 
 @pytest.fixture(scope="module")
 def bench():
-    with tempfile.TemporaryDirectory() as name:  # pytest's own folders are closed to a user without rights
+    with (
+        tempfile.TemporaryDirectory() as name
+    ):  # pytest's own folders are closed to a user without rights
         folder = Path(name)
         folder.chmod(0o755)
         with lean_process("proof.commands:command", folder, QUIET) as call:

@@ -14,7 +14,9 @@ from proof.hostile import measuring, reading
 from proof.hostile.corpus import Case, cases
 from proof.hostile.pickled import EXECUTING, a_value
 
-linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads the process's size as Linux tells it")
+linux = pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="reads the process's size as Linux tells it"
+)
 
 # Those that import, call, look up or set something when Python's own pickle meets them.
 ACTING = """
@@ -31,7 +33,11 @@ LONG_BINGET PUT BINPUT LONG_BINPUT MEMOIZE PROTO STOP FRAME
 
 def test_every_opcode_that_can_act_is_in_the_corpus():
     code = {opcode.name: opcode.code.encode("latin-1") for opcode in pickletools.opcodes}
-    missing = [name for name in ACTING.split() if not any(code[name] in value for value in EXECUTING.values())]
+    missing = [
+        name
+        for name in ACTING.split()
+        if not any(code[name] in value for value in EXECUTING.values())
+    ]
     assert missing == []
 
 
@@ -73,7 +79,9 @@ def test_a_reader_that_swells_or_dies_would_be_caught(tmp_path, monkeypatch):
     assert "gone" in (reading.read_watched("dies", str(tmp_path), "")["crash"] or "")
 
 
-@pytest.mark.parametrize("case", [case for case in cases(full=False) if case.good], ids=lambda case: case.what)
+@pytest.mark.parametrize(
+    "case", [case for case in cases(full=False) if case.good], ids=lambda case: case.what
+)
 def test_good_files_are_made_the_same_twice(case: Case):
     assert case.make() == case.make()
 
@@ -82,7 +90,14 @@ def test_what_a_measurement_says(monkeypatch: pytest.MonkeyPatch):
     """One file read as if it were good, and the row does not hold, and names it."""
 
     def made_up(_: bool) -> list[tuple[Case, dict[str, Any]]]:
-        fine = {"refusal": "no", "crash": None, "before_mb": 20.0, "peak_mb": 30.0, "seconds": 0.1, "did": []}
+        fine = {
+            "refusal": "no",
+            "crash": None,
+            "before_mb": 20.0,
+            "peak_mb": 30.0,
+            "seconds": 0.1,
+            "did": [],
+        }
         return [
             (Case("batch", "a liar", bytes), fine | {"refusal": None}),
             (Case("batch", "a thief", bytes), fine | {"did": ["socket.connect"]}),

@@ -59,7 +59,12 @@ def hang(content: bytes) -> None:
 @forking
 @pytest.mark.parametrize(
     ("reader", "kind"),
-    [(crash, "ZeroDivisionError"), (die, "SystemExit"), (swell, "memory grew"), (hang, "TooLongError")],
+    [
+        (crash, "ZeroDivisionError"),
+        (die, "SystemExit"),
+        (swell, "memory grew"),
+        (hang, "TooLongError"),
+    ],
 )
 def test_a_reader_that_fails_is_caught(monkeypatch, reader, kind):
     if reader is swell and not sys.platform.startswith("linux"):
@@ -73,12 +78,24 @@ def test_a_reader_that_fails_is_caught(monkeypatch, reader, kind):
 @pytest.mark.parametrize(
     "text",
     [
-        *("", "null", "[]", "3", '{"net":', "[" * 100_000, '{"net":{}}', '{"net":{"hidden_dims":3}}', '{"net":null}'),
+        *(
+            "",
+            "null",
+            "[]",
+            "3",
+            '{"net":',
+            "[" * 100_000,
+            '{"net":{}}',
+            '{"net":{"hidden_dims":3}}',
+            '{"net":null}',
+        ),
         '{"net":{"hidden_dims":[20]},"training":{"learning_rate":1e999}}',
         '{"net":{"hidden_dims":[20]},"data":{"num_train":NaN}}',
         '{"net":{"hidden_dims":[1e999]}}',
         '{"net":{"hidden_dims":[20],"reg":"much"}}',
-        '{"net":{"hidden_dims":[' + "1" * 400 + '],"normalization":"groupnorm","num_groups":4}}',  # busy for ever
+        '{"net":{"hidden_dims":['
+        + "1" * 400
+        + '],"normalization":"groupnorm","num_groups":4}}',  # busy for ever
     ],
 )
 def test_a_text_that_is_no_spec_is_an_option_error(text):
@@ -86,7 +103,9 @@ def test_a_text_that_is_no_spec_is_an_option_error(text):
         RunSpec.from_json(text)
 
 
-@pytest.mark.parametrize("text", ["", "null", "[]", "{}", '{"loss":["{}nan"]}', '{"loss":3}', "[" * 100_000])
+@pytest.mark.parametrize(
+    "text", ["", "null", "[]", "{}", '{"loss":["{}nan"]}', '{"loss":3}', "[" * 100_000]
+)
 def test_a_text_that_is_no_history_is_an_option_error(text):
     with pytest.raises(OptionError):
         History.from_json(text)
@@ -113,7 +132,9 @@ def test_a_checkpoint_of_someone_who_knows_the_format_is_a_sentence(tmp_path):
         checkpoints.save(path, tensors, {key: value for key, value in state.items() if key != name})
         with pytest.raises(RecordsError, match="not one that a Solver saved"):
             Solver.resume(path, net(), data, rng=np.random.RandomState(0))
-    checkpoints.save(path, {key: value for key, value in tensors.items() if key != "loss_history"}, state)
+    checkpoints.save(
+        path, {key: value for key, value in tensors.items() if key != "loss_history"}, state
+    )
     with pytest.raises(RecordsError, match="loss_history"):
         Solver.resume(path, net(), data, rng=np.random.RandomState(0))
 
@@ -122,7 +143,12 @@ def test_notebooks_found_by_fuzzing_are_refused(tmp_path):
     pytest.importorskip("nbformat", reason="nbformat is not installed")
     from normlab import notebooks
 
-    third = {"worksheets": [{"cells": []}], "metadata": {"name": ""}, "nbformat": 3, "nbformat_minor": {}}
+    third = {
+        "worksheets": [{"cells": []}],
+        "metadata": {"name": ""},
+        "nbformat": 3,
+        "nbformat_minor": {},
+    }
     for text in (json.dumps(third), '{"cells":' + "[" * 100_000):
         (tmp_path / "n.ipynb").write_text(text)
         with pytest.raises(notebooks.NotebookError, match="is not a Jupyter notebook"):

@@ -16,9 +16,17 @@ from tests.studies.synthetic import DATA, SEEDS, observations
 @pytest.fixture(scope="session")
 def findings() -> Findings:
     """Six studies on four seeds; at weight scale 1 half of the runs have diverged."""
-    studies = tuple(findings_of(study, observations(study), SEEDS, DATA) for study in STUDIES.values())
+    studies = tuple(
+        findings_of(study, observations(study), SEEDS, DATA) for study in STUDIES.values()
+    )
     provenance = (("Command", "normlab reproduce --data digits --seeds 4"), ("Seeds", "231 to 234"))
-    return Findings("digits", "digits (made up)", "normlab reproduce --data digits --seeds 4", studies, provenance)
+    return Findings(
+        "digits",
+        "digits (made up)",
+        "normlab reproduce --data digits --seeds 4",
+        studies,
+        provenance,
+    )
 
 
 @pytest.fixture(scope="session")

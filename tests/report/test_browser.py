@@ -111,7 +111,8 @@ def test_no_message_and_no_request_leaves(visit: Callable[..., Browser]) -> None
 def test_every_chart_is_drawn(visit: Callable[..., Browser]) -> None:
     browser = visit()
     counts = browser.execute_script(
-        "return [...document.querySelectorAll('.chart')].map(c => c.querySelectorAll('svg path, svg rect').length)"
+        "return [...document.querySelectorAll('.chart')].map(c => c.querySelectorAll('svg path, "
+        "svg rect').length)"
     )
     assert len(counts) > 25
     assert min(counts) > 10
@@ -194,7 +195,8 @@ def test_drawn_charts_keep_their_role_and_label(
     """Vega writes a role and a label of its own; what a screen reader finds must stay ours."""
     browser = visit()
     found = browser.execute_script(
-        "return [...document.querySelectorAll('.chart')].map(c => [c.id, c.getAttribute('role'), c.ariaLabel])"
+        "return [...document.querySelectorAll('.chart')].map(c => [c.id, c.getAttribute('role'), "
+        "c.ariaLabel])"
     )
     html = (results / "index.html").read_text(encoding="utf-8")
     written = dict(

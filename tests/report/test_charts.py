@@ -16,17 +16,37 @@ from normlab.report.rows import heat_rows, line_rows
 from normlab.report.themes import DARK, DASHES, LIGHT, SHAPES, on_page, themed
 
 
-def series(name: str = "no norm", slot: int = 0, centre: tuple[float, ...] = (0.2, 0.4), diverged: int = 0) -> Series:
+def series(
+    name: str = "no norm", slot: int = 0, centre: tuple[float, ...] = (0.2, 0.4), diverged: int = 0
+) -> Series:
     n = len(centre)
     low, high = tuple(y - 0.1 for y in centre), tuple(y + 0.1 for y in centre)
-    return Series(name, slot, tuple(float(x) for x in range(1, n + 1)), centre, low, high, (3,) * n, (diverged,) * n)
+    return Series(
+        name,
+        slot,
+        tuple(float(x) for x in range(1, n + 1)),
+        centre,
+        low,
+        high,
+        (3,) * n,
+        (diverged,) * n,
+    )
 
 
 def panel(*lines: Series, **options: object) -> LinePanel:
     return LinePanel("Title", "Epoch", "Accuracy (%)", lines or (series(),), "summary", **options)
 
 
-HEAT = HeatPanel("Heat", "scale", "layer", ("1", "2"), ("a", "b"), ((0.0, -3.0), (None, 2.0)), "spread", "summary")
+HEAT = HeatPanel(
+    "Heat",
+    "scale",
+    "layer",
+    ("1", "2"),
+    ("a", "b"),
+    ((0.0, -3.0), (None, 2.0)),
+    "spread",
+    "summary",
+)
 
 
 @pytest.mark.parametrize("interactive", [True, False])
@@ -44,7 +64,9 @@ HEAT = HeatPanel("Heat", "scale", "layer", ("1", "2"), ("a", "b"), ((0.0, -3.0),
 )
 def test_line_charts_are_valid(options: dict[str, object], interactive: bool) -> None:
     lines = (series(), series("batch norm", 1, (0.5, math.inf), diverged=2))
-    spec = line_chart(panel(*lines, **options), interactive=interactive, legend=not interactive).to_dict()
+    spec = line_chart(
+        panel(*lines, **options), interactive=interactive, legend=not interactive
+    ).to_dict()
     assert len(spec["layer"]) >= 3
     assert ("params" in spec) == interactive
 
@@ -59,7 +81,9 @@ def test_charts_of_the_page_are_valid(findings: Findings) -> None:
         for kind in (LinePanel, HeatPanel):
             drawn = next((each for each in study.panels if isinstance(each, kind)), None)
             if drawn is not None:
-                alt.Chart.from_dict(themed({**page_spec(drawn), "datasets": {"rows": []}}, LIGHT), validate=True)
+                alt.Chart.from_dict(
+                    themed({**page_spec(drawn), "datasets": {"rows": []}}, LIGHT), validate=True
+                )
 
 
 def test_rows_say_the_value_its_interval_and_its_runs() -> None:
@@ -124,7 +148,9 @@ def test_no_two_lines_share_colour_shape_and_dash() -> None:
 def luminance(colour: str) -> float:
     """Relative luminance of #rrggbb (WCAG 2.2)."""
     channels = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
-    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
+    red, green, blue = (
+        c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels
+    )
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 

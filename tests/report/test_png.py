@@ -18,7 +18,9 @@ def decoded(content: bytes) -> tuple[int, int, list[list[int]]]:
     while at < len(content):
         (size,) = struct.unpack(">I", content[at : at + 4])
         name, body = content[at + 4 : at + 8], content[at + 8 : at + 8 + size]
-        assert struct.unpack(">I", content[at + 8 + size : at + 12 + size]) == (zlib.crc32(name + body),)
+        assert struct.unpack(">I", content[at + 8 + size : at + 12 + size]) == (
+            zlib.crc32(name + body),
+        )
         chunks[name] = body
         at += 12 + size
     width, height, depth, colour, *_ = struct.unpack(">IIBBBBB", chunks[b"IHDR"])
@@ -33,7 +35,11 @@ def decoded(content: bytes) -> tuple[int, int, list[list[int]]]:
 
 
 def test_grey_levels_come_back() -> None:
-    assert decoded(png(Picture("", ((0, 1, 2), (253, 254, 255))))) == (3, 2, [[0, 1, 2], [253, 254, 255]])
+    assert decoded(png(Picture("", ((0, 1, 2), (253, 254, 255))))) == (
+        3,
+        2,
+        [[0, 1, 2], [253, 254, 255]],
+    )
 
 
 def test_colours_come_back() -> None:

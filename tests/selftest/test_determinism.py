@@ -26,7 +26,11 @@ def test_norm_layers_and_kernels_give_the_same_bits_under_every_setting():
 
 
 def test_training_is_the_same_in_any_order_alone_and_resumed():
-    assert bits.trainings("reference", 1) == bits.trainings("reference", 1, -1) == bits.trained_alone("reference")
+    assert (
+        bits.trainings("reference", 1)
+        == bits.trainings("reference", 1, -1)
+        == bits.trained_alone("reference")
+    )
     assert len(set(bits.trainings("reference", 1).values())) == 6  # six runs that are not alike
     resumed = determinism.resumed()
     assert resumed.holds is True, resumed
@@ -38,7 +42,11 @@ def test_a_layout_that_changes_a_bit_is_told(monkeypatch):
     digests = bits.norm_layers()
     assert len({digests[name] for name in ("rows", "columns", "every other", "backwards")}) == 1
     row = determinism._one_result("the same", digests, "")
-    assert (row.holds, row.measured, row.note) == (False, "2 results over 5", "other bits: another bit")
+    assert (row.holds, row.measured, row.note) == (
+        False,
+        "2 results over 5",
+        "other bits: another bit",
+    )
 
 
 def test_different_bits_under_one_record_are_told():

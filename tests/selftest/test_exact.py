@@ -37,7 +37,10 @@ def test_sums_differences_and_products_are_those_of_fractions(a, b):
     assert fractions(x.max((0,))) == [max(p for p, _ in pairs)]
 
 
-@given(st.lists(st.floats(min_value=0, allow_infinity=False), min_size=1, max_size=6), st.integers(1, 10**6))
+@given(
+    st.lists(st.floats(min_value=0, allow_infinity=False), min_size=1, max_size=6),
+    st.integers(1, 10**6),
+)
 @settings(max_examples=200, deadline=None)
 def test_the_reciprocal_root_has_more_than_150_bits(values, numerator):
     x = Exact.of(np.array(values))
@@ -77,9 +80,12 @@ def test_the_reference_is_the_definition_in_fifty_digits(name, eps, mean):
     dout = rng.standard_normal(shape).astype(np.float32)
     true = truth(Case(name, x, gamma, beta, dout, eps, groups, ""))
     with mpmath.workdps(50):
-        for ours, theirs in zip(true[:4], exact(NORMS[norm], x, gamma, beta, eps, dout), strict=True):
+        for ours, theirs in zip(
+            true[:4], exact(NORMS[norm], x, gamma, beta, eps, dout), strict=True
+        ):
             values = [
-                mpmath.mpf(int(whole)) * mpmath.mpf(2) ** ours.values.exponent for whole in ours.values.integers.flat
+                mpmath.mpf(int(whole)) * mpmath.mpf(2) ** ours.values.exponent
+                for whole in ours.values.integers.flat
             ]
             largest = max(map(abs, theirs.flat))
             for a, b in zip(values, theirs.flat, strict=True):
@@ -94,7 +100,9 @@ def quantity(values, terms=None) -> Quantity:
 
 def test_the_measure_is_the_largest_error_over_the_largest_value():
     assert error(np.array([1.0, 2.5, -4.0]), quantity([1.0, 2.0, -4.0])) == 0.125
-    assert error(np.array([[1.0], [2.0]]), quantity([1.0, 2.0])) == 0  # the shape is the reference's
+    assert (
+        error(np.array([[1.0], [2.0]]), quantity([1.0, 2.0])) == 0
+    )  # the shape is the reference's
     # a sum that cancels is measured by an eighth of its terms in float64, a millionth in float32
     assert error(np.array([3.0]), quantity([1.0], terms=80.0)) == 0.2
     assert error(np.array([3.0], np.float32), quantity([1.0], terms=80.0)) == 2.0

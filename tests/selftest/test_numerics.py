@@ -19,7 +19,10 @@ def layer_norm_cases(count):
 
 def verdicts(run, count=40):
     """Promise -> whether it holds, of one implementation of layer norm."""
-    return {row.promise: row.holds for row in numerics.table(layer_norm_cases(count), lambda _norm: {"planted": run})}
+    return {
+        row.promise: row.holds
+        for row in numerics.table(layer_norm_cases(count), lambda _norm: {"planted": run})
+    }
 
 
 def naive(case: Case) -> Results:
@@ -27,12 +30,16 @@ def naive(case: Case) -> Results:
     x, dtype = case.x, case.x.dtype
     with np.errstate(all="ignore"):
         mean = x.mean(axis=1, keepdims=True)
-        rstd = (1 / np.sqrt((x * x).mean(axis=1, keepdims=True) - mean * mean + dtype.type(case.eps))).astype(dtype)
+        rstd = (
+            1 / np.sqrt((x * x).mean(axis=1, keepdims=True) - mean * mean + dtype.type(case.eps))
+        ).astype(dtype)
         xhat = (x - mean) * rstd
         dxhat = case.dout * case.gamma
         slope = (dxhat * xhat).mean(axis=1, keepdims=True)
         dx = rstd * (dxhat - dxhat.mean(axis=1, keepdims=True) - xhat * slope)
-        return Results(xhat * case.gamma + case.beta, dx, (case.dout * xhat).sum(axis=0), case.dout.sum(axis=0))
+        return Results(
+            xhat * case.gamma + case.beta, dx, (case.dout * xhat).sum(axis=0), case.dout.sum(axis=0)
+        )
 
 
 def test_the_reference_layers_own_rows_hold():
@@ -54,7 +61,9 @@ PLANTED = {
         dgamma=(case.dout * case.x).sum(axis=0, dtype=np.float64).astype(case.x.dtype)
     ),
     "dbeta": lambda case, r: r._replace(dbeta=r.dbeta * case.x.dtype.type(1 + 1e-5)),
-    "y": lambda case, r: r._replace(y=np.nextafter(r.y, np.array(np.inf, r.y.dtype)) * case.x.dtype.type(1 + 2e-7)),
+    "y": lambda case, r: r._replace(
+        y=np.nextafter(r.y, np.array(np.inf, r.y.dtype)) * case.x.dtype.type(1 + 2e-7)
+    ),
     "dx": lambda _case, r: r._replace(dx=r.dx - r.dx.mean(axis=0)),
 }
 
@@ -66,7 +75,9 @@ def test_a_fault_in_one_result_breaks_its_row_and_no_other(quantity):
             return PLANTED[quantity](case, REFERENCE["layer norm"](case))
 
     broken = {promise for promise, holds in verdicts(run).items() if not holds}
-    assert broken == {f"layer norm, {dtype}: error of {quantity}" for dtype in ("float32", "float64")}
+    assert broken == {
+        f"layer norm, {dtype}: error of {quantity}" for dtype in ("float32", "float64")
+    }
 
 
 def test_an_implementation_that_raises_is_broken_and_says_how():
@@ -75,7 +86,9 @@ def test_an_implementation_that_raises_is_broken_and_says_how():
 
     rows = list(numerics.table(layer_norm_cases(4), lambda _norm: {"planted": run}))
     assert all(row.holds is False for row in rows)
-    assert all("ZeroDivisionError: a planted fault; planted: layer norm" in row.note for row in rows)
+    assert all(
+        "ZeroDivisionError: a planted fault; planted: layer norm" in row.note for row in rows
+    )
     assert all(row.measured == "NaN or inf" for row in rows)
 
 
@@ -85,7 +98,9 @@ def test_long_batches_are_measured_and_a_plain_float32_sum_is_not_good_enough(mo
     assert all(row.holds for row in rows), rows
 
     def plain(case):
-        y, cache = layers.batchnorm_forward(case.x, case.gamma, case.beta, {"mode": "train", "eps": case.eps})
+        y, cache = layers.batchnorm_forward(
+            case.x, case.gamma, case.beta, {"mode": "train", "eps": case.eps}
+        )
         dx, dgamma, _ = layers.batchnorm_backward_alt(case.dout, cache)
         return Results(y, dx, dgamma, np.cumsum(case.dout, axis=0)[-1])
 

@@ -17,7 +17,16 @@ from normlab.selftest import tables
 from normlab.selftest.measured import Measured
 from proof.__main__ import ALL_PARTS
 
-GOOD = Measured("numerics", "all is well", "1e-07", "6.0e-08", True, 10, peer="1.4e-01, 62% within", note="worst by x")
+GOOD = Measured(
+    "numerics",
+    "all is well",
+    "1e-07",
+    "6.0e-08",
+    True,
+    10,
+    peer="1.4e-01, 62% within",
+    note="worst by x",
+)
 BAD = Measured("files", "nothing is executed", "0", "1 of 3", False, 3, note="the third file")
 UNKNOWN = Measured("conformance", "ONNX", "all", "", None, 0, note="onnx is not installed")
 
@@ -28,7 +37,9 @@ def parts(monkeypatch, tmp_path):
 
     def make(**code):
         for area, lines in code.items():
-            (tmp_path / f"planted_{area}.py").write_text(PREAMBLE + textwrap.indent(textwrap.dedent(lines), "    "))
+            (tmp_path / f"planted_{area}.py").write_text(
+                PREAMBLE + textwrap.indent(textwrap.dedent(lines), "    ")
+            )
         monkeypatch.syspath_prepend(tmp_path)
         return {area: f"planted_{area}" for area in code}
 
@@ -51,7 +62,11 @@ def test_rows_come_in_the_order_of_the_parts_and_know_the_size(parts):
         numerics="time.sleep(0.3); yield row('numerics', f'full is {full}')",
         files="print('noise'); yield row('files', 'one'); yield row('files', 'two')",
     )
-    assert [row.promise for row in running.run(full=True, parts=planted)] == ["full is True", "one", "two"]
+    assert [row.promise for row in running.run(full=True, parts=planted)] == [
+        "full is True",
+        "one",
+        "two",
+    ]
     assert [row.promise for row in running.run(only=["files"], parts=planted)] == ["one", "two"]
 
 
@@ -129,7 +144,9 @@ def test_the_summary_counts_and_names_what_needs_a_word():
 
 def test_a_document_s_table_escapes_its_bars():
     row = Measured("numerics", "y", "1e-07 of max|y|", "6e-08", True, 1)
-    assert tables.markdown([row]).splitlines()[-1] == r"| y | 1e-07 of max\|y\| | 6e-08 |  | holds |"
+    assert (
+        tables.markdown([row]).splitlines()[-1] == r"| y | 1e-07 of max\|y\| | 6e-08 |  | holds |"
+    )
 
 
 @pytest.mark.parametrize("ending", ["json", "csv", "md"])
@@ -139,7 +156,11 @@ def test_a_file_holds_every_row_and_what_it_was_measured_with(tmp_path, ending):
     tables.write([GOOD, BAD, UNKNOWN], path, provenance(command))
     if ending == "json":
         content = json.loads(path.read_text())
-        assert [row["promise"] for row in content["rows"]] == ["all is well", "nothing is executed", "ONNX"]
+        assert [row["promise"] for row in content["rows"]] == [
+            "all is well",
+            "nothing is executed",
+            "ONNX",
+        ]
         assert [row["holds"] for row in content["rows"]] == [True, False, None]
         assert content["provenance"]["command"] == command
         assert "numpy" in content["provenance"]["versions"]

@@ -17,7 +17,10 @@ from typing import Any, ClassVar
 from normlab.site import build
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-FOLDERS = (os.environ.get("NORMLAB_PYODIDE", ""), str(Path(__file__).parents[3] / "shared" / "pyodide"))
+FOLDERS = (
+    os.environ.get("NORMLAB_PYODIDE", ""),
+    str(Path(__file__).parents[3] / "shared" / "pyodide"),
+)
 PATIENCE = 300.0
 
 
@@ -62,7 +65,12 @@ def opened(width: int = 1280) -> Iterator[Any]:
 
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM
-    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking"):
+    for argument in (
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-dev-shm-usage",
+        "--disable-background-networking",
+    ):
         options.add_argument(argument)
     options.add_argument(f"--window-size={width},900")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
@@ -119,4 +127,7 @@ def ask(browser: Any, files: Mapping[str, str], seed: int = 0) -> dict[str, Any]
 
 def verdicts(report: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """What two reports must have in common: verdicts and faults, in their order."""
-    return [(f["function"], f["verdict"], f["fault"], f["severity"], f["line"]) for f in report["findings"]]
+    return [
+        (f["function"], f["verdict"], f["fault"], f["severity"], f["line"])
+        for f in report["findings"]
+    ]

@@ -26,7 +26,10 @@ WRONG = "import numpy as np\n\ndef relu_forward(x):\n    return np.abs(x), x\n"
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     pytest.importorskip("selenium", reason="Selenium is not installed")
-    with browsing.site(tmp_path_factory.mktemp("pages")) as address, browsing.opened(390) as browser:
+    with (
+        browsing.site(tmp_path_factory.mktemp("pages")) as address,
+        browsing.opened(390) as browser,
+    ):
         browser.get(address)
         yield browser
 
@@ -51,7 +54,9 @@ CHOSEN = [plant.id for plant in PLANTS][::25]
 def test_a_planted_mistake_gets_the_same_verdict_as_natively(page, tmp_path, plant):
     """`python -m proof.browser` asks for every planted mistake and every correct style."""
     text = planted(SOURCE, plant.edits)
-    assert browsing.verdicts(browsing.ask(page, {"layers.py": text})) == browsing.verdicts(natively(tmp_path, text))
+    assert browsing.verdicts(browsing.ask(page, {"layers.py": text})) == browsing.verdicts(
+        natively(tmp_path, text)
+    )
 
 
 @needs_browser
@@ -63,9 +68,18 @@ def test_correct_code_is_right_there_too(page, style):
 
 @needs_browser
 def test_a_folder_and_a_notebook_are_read(page):
-    cell = {"cell_type": "code", "source": WRONG, "metadata": {}, "outputs": [], "execution_count": None}
+    cell = {
+        "cell_type": "code",
+        "source": WRONG,
+        "metadata": {},
+        "outputs": [],
+        "execution_count": None,
+    }
     notebook = json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [cell]})
-    for files in ({"work.ipynb": notebook}, {"cs231n/layers.py": WRONG, "cs231n/optim.py": "x = 1\n"}):
+    for files in (
+        {"work.ipynb": notebook},
+        {"cs231n/layers.py": WRONG, "cs231n/optim.py": "x = 1\n"},
+    ):
         report = browsing.ask(page, files)
         assert report["functions"]["relu_forward"] == "wrong"
 
@@ -92,7 +106,9 @@ def test_a_pasted_mistake_is_named_on_a_phone_and_the_page_goes_on_after_a_hang(
     folded = page.find_elements("css selector", "details")
     assert folded
     assert not any(each.get_attribute("open") for each in folded)
-    assert "`relu_forward` wrong (layers.py:4)" in page.execute_script("return window.normlab.markdown()")
+    assert "`relu_forward` wrong (layers.py:4)" in page.execute_script(
+        "return window.normlab.markdown()"
+    )
 
     page.execute_script("window.normlab.set({ seconds: 5 })")
     check_in_page(page, "def affine_forward(x, w, b):\n    while True:\n        pass\n")
@@ -107,7 +123,8 @@ def test_a_pasted_mistake_is_named_on_a_phone_and_the_page_goes_on_after_a_hang(
 def test_the_code_cannot_leave_the_tab(page):
     """Neither the page nor its worker may fetch from elsewhere, and the code sees nothing of the page."""
     fetched = page.execute_async_script(
-        "const done = arguments[0]; fetch('http://127.0.0.2:9/').then(() => done('sent'), () => done('refused'))"
+        "const done = arguments[0]; fetch('http://127.0.0.2:9/').then(() => done('sent'), () => "
+        "done('refused'))"
     )
     assert fetched == "refused"
     source = (
@@ -125,7 +142,8 @@ def test_the_code_cannot_leave_the_tab(page):
 def test_a_second_visit_needs_no_network(page):
     browsing.wait_for(
         lambda: page.execute_async_script(
-            "const done = arguments[0]; navigator.serviceWorker.ready.then(() => done(true), () => done(false))"
+            "const done = arguments[0]; navigator.serviceWorker.ready.then(() => done(true), () "
+            "=> done(false))"
         ),
         "the service worker",
     )
@@ -139,7 +157,9 @@ def test_a_second_visit_needs_no_network(page):
     browsing.wait_for(lambda: state(page).startswith("Ready"), "the page without a network")
     # a browser asks whether the service worker has changed, whatever is emulated
     assert set(browsing.Handler.asked[before:]) <= {"/offline.js"}
-    page.execute_cdp_cmd("Network.emulateNetworkConditions", {**offline, "offline": False, "downloadThroughput": -1})
+    page.execute_cdp_cmd(
+        "Network.emulateNetworkConditions", {**offline, "offline": False, "downloadThroughput": -1}
+    )
 
 
 def test_the_site_is_the_same_bytes_each_time_and_names_its_version(tmp_path):
@@ -171,7 +191,9 @@ def test_what_is_packed_is_the_checker_and_loads_nothing_but_numpy(tmp_path):
         "from importlib.metadata import packages_distributions\n"
         "print(report.functions['relu_forward'], *sorted(ours & set(packages_distributions())))\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
     verdict, *others = done.stdout.split()
     assert verdict == "wrong"
     assert set(others) <= {"normlab", "numpy"}

@@ -46,7 +46,8 @@ def test_activations_are_those_of_the_nets_own_pass(
     net = solver_for(run(digits, normalization), digits).model
     X, y = digits.X_train[:40], digits.y_train[:40]
     hidden = hidden_activations(net, X)
-    # the scores from the last activations must give the loss that the net itself finds in train mode
+    # the scores from the last activations must give the loss that the net itself finds in train
+    # mode
     scores = (hidden[-1] @ net.params["W4"] + net.params["b4"]).astype(np.float64)
     log_p = scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
     assert -log_p[np.arange(40), y].mean() == pytest.approx(net.loss(X, y)[0], rel=1e-5)

@@ -1,7 +1,8 @@
 """Every claim's effect again, from the records by plain SQL and code that shares nothing with the package's.
 
-A records file is filled with made-up results for every run of every study; the study's own text is read from it, as
-anyone could read it. What the page would print must come out of these rows a second time.
+A records file is filled with made-up results for every run of every study; the study's own text is
+read from it, as anyone could read it. What the page would print must come out of these rows a
+second time.
 """
 
 from __future__ import annotations
@@ -102,7 +103,8 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Findings]:
         return path, collect(records)
 
 
-# From here on nothing of the package is used but the defaults of a spec, which the records leave out.
+# From here on nothing of the package is used but the defaults of a spec, which the records leave
+# out.
 
 
 def defaults(spec: type) -> dict[str, Any]:

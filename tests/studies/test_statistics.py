@@ -52,8 +52,8 @@ def test_intervals_cover_the_true_mean(seeds: int, draw: str) -> None:
     for _ in range(repeats):
         estimate = effect_interval(sample(size=seeds))
         covered += estimate.low <= truth <= estimate.high
-    # Nominal are 95 %; 300 repeats scatter by 1.3 %. A skewed sample of three costs every method some coverage;
-    # the plain percentile bootstrap would be at 75 %.
+    # Nominal are 95 %; 300 repeats scatter by 1.3 %. A skewed sample of three costs every method
+    # some coverage; the plain percentile bootstrap would be at 75 %.
     assert covered / repeats >= (0.92 if draw == "normal" else 0.86)
 
 
@@ -96,7 +96,8 @@ def test_the_median_of_mostly_diverged_runs_is_infinite() -> None:
 
 
 def test_the_interval_of_a_median_is_the_one_of_order_statistics() -> None:
-    # for n = 10 the 2nd and 9th smallest: 2 P(Binomial(10, 1/2) < 2) = 2.1 % outside, and the 3rd would leave 10.9 %
+    # for n = 10 the 2nd and 9th smallest: 2 P(Binomial(10, 1/2) < 2) = 2.1 % outside, and the 3rd
+    # would leave 10.9 %
     estimate = median_interval(list(range(10, 0, -1)))
     assert (estimate.low, estimate.centre, estimate.high) == (2.0, 5.5, 9.0)
 

@@ -41,13 +41,15 @@ def inputs(n: int, d: int, dtype: str, mean: float = 0.0) -> Inputs:
 def seconds_a_call(call: Callable[[], object], least: float) -> float:
     """The time of a call: the mean of a batch, over the quickest of BATCHES batches that take `least` seconds together.
 
-    The quickest, because what disturbs a batch on a machine with other work is not the kernel, and would be laid at the
-    door of whoever waits for two threads. The first call is not counted.
+    The quickest, because what disturbs a batch on a machine with other work is not the kernel, and
+    would be laid at the door of whoever waits for two threads. The first call is not counted.
     """
     call()
     calls = 1
     while (spent := _batch(call, calls)) < least / BATCHES:
-        calls = min(2 * calls, max(calls + 1, int(1.1 * calls * least / BATCHES / max(spent, 1e-7))))
+        calls = min(
+            2 * calls, max(calls + 1, int(1.1 * calls * least / BATCHES / max(spent, 1e-7)))
+        )
     return min(spent, *(_batch(call, calls) for _ in range(BATCHES - 1))) / calls
 
 
@@ -60,7 +62,9 @@ def _batch(call: Callable[[], object], calls: int) -> float:
 
 def errors(given: Inputs, norm: str, y: Array, dx: Array) -> tuple[float, float]:
     """The largest errors of y and dx, over the largest of each, against the reference in float64."""
-    right_y, right_dx = _by_the_reference(Inputs(*(array.astype(np.float64) for array in given)), norm)
+    right_y, right_dx = _by_the_reference(
+        Inputs(*(array.astype(np.float64) for array in given)), norm
+    )
     return _error(y, right_y), _error(dx, right_dx)
 
 

@@ -23,7 +23,10 @@ SMALL_ENOUGH = 1 << 20  # numbers, for the accuracy
 
 
 def measure(
-    rounds: int, shapes: tuple[tuple[int, int], ...] | None, least: float, tell: Callable[[str], object]
+    rounds: int,
+    shapes: tuple[tuple[int, int], ...] | None,
+    least: float,
+    tell: Callable[[str], object],
 ) -> dict[str, Any]:
     """Times of every case, on one thread and on all, in every round ours and then PyTorch's; and accuracies."""
     cores = available_cores()
@@ -35,9 +38,15 @@ def measure(
         settings = []
         for threads in dict.fromkeys((1, cores)):
             ours = stack.enter_context(
-                measuring("kernels-normlab", {"threads": 1 if threads == 1 else None}, threads=threads)
+                measuring(
+                    "kernels-normlab", {"threads": 1 if threads == 1 else None}, threads=threads
+                )
             )
-            theirs = None if missing else stack.enter_context(measuring("kernels-pytorch", threads=threads))
+            theirs = (
+                None
+                if missing
+                else stack.enter_context(measuring("kernels-pytorch", threads=threads))
+            )
             settings.append((threads, ours, theirs))
         copies: dict[int, list[float]] = {}
         for (n, d), dtype in itertools.product(shapes, DTYPES):
@@ -53,7 +62,12 @@ def measure(
                         times["torch"].append(theirs.ask("time", **case, least=least))
                     times["reused"].append(ours.ask("time", **case, least=least, reuse=True))
                 cases.append({**case, "threads": threads, "bytes": ARRAYS[which] * size, **times})
-        accuracy = [_accuracy(n, d, norm, settings[0]) for n, d in shapes if n * d <= SMALL_ENOUGH for norm in NORMS]
+        accuracy = [
+            _accuracy(n, d, norm, settings[0])
+            for n, d in shapes
+            if n * d <= SMALL_ENOUGH
+            for norm in NORMS
+        ]
     found = {
         "rounds": rounds,
         "cores": cores,
@@ -66,11 +80,15 @@ def measure(
     return found | {"summary": summary(found)}
 
 
-def _accuracy(n: int, d: int, norm: str, setting: tuple[int, Child, Child | None]) -> dict[str, Any]:
+def _accuracy(
+    n: int, d: int, norm: str, setting: tuple[int, Child, Child | None]
+) -> dict[str, Any]:
     _, ours, theirs = setting
     case = {"norm": norm, "n": n, "d": d}
     found = {**case, "ours": ours.ask("accuracy", **case, mean=FAR_MEAN)}
-    return found | ({} if theirs is None else {"torch": theirs.ask("accuracy", **case, mean=FAR_MEAN)})
+    return found | (
+        {} if theirs is None else {"torch": theirs.ask("accuracy", **case, mean=FAR_MEAN)}
+    )
 
 
 def summary(found: dict[str, Any]) -> dict[str, Any]:
@@ -78,9 +96,14 @@ def summary(found: dict[str, Any]) -> dict[str, Any]:
     by_threads: dict[int, list[float]] = {}
     for case in found["cases"]:
         if case["torch"]:
-            by_threads.setdefault(case["threads"], []).append(ratios(case["torch"], case["ours"]).median)
+            by_threads.setdefault(case["threads"], []).append(
+                ratios(case["torch"], case["ours"]).median
+            )
     means = {threads: geometric_mean(values) for threads, values in by_threads.items()}
-    said = ", ".join(f"{mean:.2f} on {threads} thread{'s' if threads > 1 else ''}" for threads, mean in means.items())
+    said = ", ".join(
+        f"{mean:.2f} on {threads} thread{'s' if threads > 1 else ''}"
+        for threads, mean in means.items()
+    )
     shares = {
         f"{case['norm']} {case['which']} {case['dtype']}": share(case, found["copy"])
         for case in found["cases"]
@@ -89,7 +112,9 @@ def summary(found: dict[str, Any]) -> dict[str, Any]:
     lowest = min(shares, key=lambda name: shares[name], default=None)
     return {
         "ratio": (min(means.values()), said) if means else None,
-        "share": (shares[lowest], f"lowest of {len(shares)}: {lowest}") if lowest is not None else None,
+        "share": (shares[lowest], f"lowest of {len(shares)}: {lowest}")
+        if lowest is not None
+        else None,
         "accuracy": _worst_accuracy(found["accuracy"]),
     }
 

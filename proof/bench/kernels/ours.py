@@ -19,7 +19,9 @@ class OurKernels:
     def __init__(self, threads: int | None) -> None:
         self.threads = threads
 
-    def time(self, norm: str, which: str, n: int, d: int, dtype: str, least: float, reuse: bool = False) -> float:
+    def time(
+        self, norm: str, which: str, n: int, d: int, dtype: str, least: float, reuse: bool = False
+    ) -> float:
         """Seconds a call; with `reuse`, the result goes to an array that is there already."""
         forward, backward, given = self._passes(norm, n, d, dtype, 0.0)
         call = forward if which == "forward" else backward

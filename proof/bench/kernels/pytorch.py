@@ -27,7 +27,9 @@ class PytorchKernels:
         return errors(given, norm, forward()[0].numpy(), backward()[0].numpy())
 
 
-def _passes(norm: str, n: int, d: int, dtype: str, mean: float) -> tuple[Callable[[], Any], Callable[[], Any], Any]:
+def _passes(
+    norm: str, n: int, d: int, dtype: str, mean: float
+) -> tuple[Callable[[], Any], Callable[[], Any], Any]:
     """Both passes and their inputs."""
     given = _inputs(n, d, dtype, mean)
     x, dout, gamma, beta = (torch.from_numpy(array) for array in given)
@@ -40,7 +42,11 @@ def _passes(norm: str, n: int, d: int, dtype: str, mean: float) -> tuple[Callabl
 
         _, mean_, rstd = forward()
         gradient = torch.ops.aten.native_batch_norm_backward
-        return forward, lambda: gradient(dout, x, gamma, *running, mean_, rstd, True, EPS, all_three), given
+        return (
+            forward,
+            lambda: gradient(dout, x, gamma, *running, mean_, rstd, True, EPS, all_three),
+            given,
+        )
 
     def layer_forward() -> Any:
         return torch.native_layer_norm(x, [d], gamma, beta, EPS)

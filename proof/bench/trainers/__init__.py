@@ -1,7 +1,8 @@
 """The trainers that are compared. Each lives in a process of its own, in which it alone is loaded.
 
-All train the same runs: the same weights to start from, the same minibatches in the same order, the same steps and
-the same accuracies measured. For all but normlab these are drawn ahead, outside the clock.
+All train the same runs: the same weights to start from, the same minibatches in the same order, the
+same steps and the same accuracies measured. For all but normlab these are drawn ahead, outside the
+clock.
 """
 
 from __future__ import annotations

@@ -65,7 +65,9 @@ class Trainer(Protocol):
 def images(data: Dataset) -> Images:
     """The data as every trainer reads it."""
     rows = [X.reshape(len(X), -1).astype(np.float32) for X in (data.X_train, data.X_val)]
-    labels = [y.astype(np.int64) for y in (data.y_train, data.y_val)]  # copies, which PyTorch may call its own
+    labels = [
+        y.astype(np.int64) for y in (data.y_train, data.y_val)
+    ]  # copies, which PyTorch may call its own
     return Images(rows[0], labels[0], rows[1], labels[1])
 
 
@@ -93,4 +95,9 @@ def outcome(losses: Sequence[float], val_accs: Sequence[float]) -> Outcome:
     """
     tail = losses[-100:]
     final = sum(tail) / len(tail)
-    return Outcome(float(losses[0]), float(final) if math.isfinite(final) else math.nan, max(val_accs), len(val_accs))
+    return Outcome(
+        float(losses[0]),
+        float(final) if math.isfinite(final) else math.nan,
+        max(val_accs),
+        len(val_accs),
+    )

@@ -1,7 +1,8 @@
 """JAX's way: all nets of one shape are one compiled call, mapped over one after another or as a batch of nets.
 
-The whole training is one `lax.scan` over the steps, accuracies within, so that it is compiled once for each shape of
-net and batch. Minibatches come drawn ahead. Nothing goes back to Python before all nets are trained.
+The whole training is one `lax.scan` over the steps, accuracies within, so that it is compiled once
+for each shape of net and batch. Minibatches come drawn ahead. Nothing goes back to Python before
+all nets are trained.
 """
 
 from __future__ import annotations
@@ -36,15 +37,21 @@ class JaxTrainer:
         for shape, members in self._groups(nets).items():
             spec, drawn = self.specs[members[0]], self.draws[members[0]]
             one = _training(spec.net.normalization, spec.training.learning_rate, drawn.measured)
-            program = jax.jit(lambda given, images, one=one: self.over(lambda net: one(*net, *images))(given))
-            self.programs[shape, len(members)] = program.lower(self._given(members), self.images).compile()
+            program = jax.jit(
+                lambda given, images, one=one: self.over(lambda net: one(*net, *images))(given)
+            )
+            self.programs[shape, len(members)] = program.lower(
+                self._given(members), self.images
+            ).compile()
 
     def train(self, nets: Sequence[int]) -> list[Outcome]:
         found: dict[int, Outcome] = {}
         for shape, members in self._groups(nets).items():
             if (shape, len(members)) not in self.programs:
                 self.compile(members)
-            losses, (_, accs) = self.programs[shape, len(members)](self._given(members), self.images)
+            losses, (_, accs) = self.programs[shape, len(members)](
+                self._given(members), self.images
+            )
             measured = self.draws[members[0]].measured
             for net, loss, acc in zip(members, np.asarray(losses), np.asarray(accs), strict=True):
                 found[net] = outcome(loss.tolist(), acc[measured].tolist())
@@ -54,12 +61,17 @@ class JaxTrainer:
         groups: dict[Any, list[int]] = {}
         for net in nets:
             spec = self.specs[net]
-            groups.setdefault((spec.net.hidden_dims, spec.net.normalization, spec.training), []).append(net)
+            groups.setdefault(
+                (spec.net.hidden_dims, spec.net.normalization, spec.training), []
+            ).append(net)
         return groups
 
     def _given(self, nets: Sequence[int]) -> Any:
         """First weights and minibatches of many nets, stacked."""
-        weights = [np.stack(layer) for layer in zip(*(self.draws[net].weights for net in nets), strict=True)]
+        weights = [
+            np.stack(layer)
+            for layer in zip(*(self.draws[net].weights for net in nets), strict=True)
+        ]
         return weights, np.stack([self.draws[net].batches for net in nets]).astype(np.int32)
 
 
@@ -69,12 +81,19 @@ def _training(norm: str | None, learning_rate: float, measured: Any) -> Any:
     rates = (learning_rate / (1 - 0.9**t)).astype(np.float32)
     corrections = (1 / (1 - 0.999**t)).astype(np.float32)
 
-    def train_one(weights: Any, batches: Any, X_train: Any, y_train: Any, X_val: Any, y_val: Any) -> Any:
+    def train_one(
+        weights: Any, batches: Any, X_train: Any, y_train: Any, X_val: Any, y_val: Any
+    ) -> Any:
         params = [{"w": w, "b": jnp.zeros(w.shape[1])} for w in weights]
         if norm is not None:
-            params = [p | {"gamma": jnp.ones_like(p["b"]), "beta": jnp.zeros_like(p["b"])} for p in params[:-1]]
+            params = [
+                p | {"gamma": jnp.ones_like(p["b"]), "beta": jnp.zeros_like(p["b"])}
+                for p in params[:-1]
+            ]
             params.append({"w": weights[-1], "b": jnp.zeros(weights[-1].shape[1])})
-        running = [(jnp.zeros_like(p["b"][None]), jnp.zeros_like(p["b"][None])) for p in params[:-1]]
+        running = [
+            (jnp.zeros_like(p["b"][None]), jnp.zeros_like(p["b"][None])) for p in params[:-1]
+        ]
         zeros = jax.tree.map(jnp.zeros_like, params)
 
         def accuracies(params: Any, running: Any) -> Any:
@@ -93,9 +112,13 @@ def _training(norm: str | None, learning_rate: float, measured: Any) -> Any:
             (loss, statistics), grads = jax.value_and_grad(loss_of, has_aux=True)(params)
             m = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, m, grads)
             v = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g * g, v, grads)
-            params = jax.tree.map(lambda p, m, v: p - rate * m / (jnp.sqrt(v * correction) + 1e-8), params, m, v)
+            params = jax.tree.map(
+                lambda p, m, v: p - rate * m / (jnp.sqrt(v * correction) + 1e-8), params, m, v
+            )
             if norm == "batchnorm":
-                running = jax.tree.map(lambda old, new: MOMENTUM * old + (1 - MOMENTUM) * new, running, statistics)
+                running = jax.tree.map(
+                    lambda old, new: MOMENTUM * old + (1 - MOMENTUM) * new, running, statistics
+                )
             accs = lax.cond(measure, accuracies, lambda *_: (0.0, 0.0), params, running)
             # both go out: an accuracy that nobody asked for would not be computed
             return (params, m, v, running), (loss, accs)

@@ -19,7 +19,11 @@ class NumpyTrainer:
     """Forward, backward and Adam, layer by layer."""
 
     def prepare(self, specs: Sequence[RunSpec], data: Dataset) -> None:
-        self.specs, self.images, self.draws = list(specs), images(data), [draws(spec) for spec in specs]
+        self.specs, self.images, self.draws = (
+            list(specs),
+            images(data),
+            [draws(spec) for spec in specs],
+        )
 
     def compile(self, nets: Sequence[int]) -> None:
         """Nothing to compile."""
@@ -39,7 +43,9 @@ def _train(spec: RunSpec, drawn: Draws, data: Images) -> tuple[list[float], list
         loss, grads = net.loss(data.X_train[batch], data.y_train[batch])
         losses.append(float(loss))
         for name in net.params:
-            net.params[name] = _adam(net.params[name], grads[name], configs[name], spec.training.learning_rate)
+            net.params[name] = _adam(
+                net.params[name], grads[name], configs[name], spec.training.learning_rate
+            )
         if measured:
             _accuracy(net, data.X_train, data.y_train)
             val_accs.append(_accuracy(net, data.X_val, data.y_val))
@@ -56,7 +62,10 @@ class _Net:
         for i, w in enumerate(weights):
             self.params[f"W{i}"], self.params[f"b{i}"] = w.copy(), np.zeros(w.shape[1], w.dtype)
             if norm is not None and i < self.layers - 1:
-                self.params[f"gamma{i}"], self.params[f"beta{i}"] = np.ones(w.shape[1], w.dtype), np.zeros_like(w[0])
+                self.params[f"gamma{i}"], self.params[f"beta{i}"] = (
+                    np.ones(w.shape[1], w.dtype),
+                    np.zeros_like(w[0]),
+                )
                 self.running.append({"mean": np.zeros_like(w[0]), "var": np.zeros_like(w[0])})
 
     def scores(self, x: Array, caches: list[Any] | None) -> Array:
@@ -67,13 +76,18 @@ class _Net:
             n, norm_cache = a, None
             if self.norm == "batchnorm" and caches is None:
                 running = self.running[i]
-                n = p[f"gamma{i}"] * (a - running["mean"]) / np.sqrt(running["var"] + EPS) + p[f"beta{i}"]
+                n = (
+                    p[f"gamma{i}"] * (a - running["mean"]) / np.sqrt(running["var"] + EPS)
+                    + p[f"beta{i}"]
+                )
             elif self.norm is not None:
                 axis = 0 if self.norm == "batchnorm" else 1
                 n, norm_cache = _norm_forward(a, p[f"gamma{i}"], p[f"beta{i}"], axis)
                 if self.norm == "batchnorm":
                     for name, value in zip(("mean", "var"), norm_cache[-2:], strict=True):
-                        self.running[i][name] = MOMENTUM * self.running[i][name] + (1 - MOMENTUM) * value[0]
+                        self.running[i][name] = (
+                            MOMENTUM * self.running[i][name] + (1 - MOMENTUM) * value[0]
+                        )
             if caches is not None:
                 caches.append((x, norm_cache, n))
             x = np.maximum(0, n)
@@ -120,7 +134,9 @@ def _norm_backward(dout: Array, cache: tuple[Any, ...]) -> tuple[Array, Array, A
     dgamma, dbeta = (dout * normalized).sum(axis=0), dout.sum(axis=0)
     dnormalized = dout * gamma
     dvar = (dnormalized * centred).sum(axis=axis, keepdims=True) * -0.5 / std**3
-    dmean = -(dnormalized / std).sum(axis=axis, keepdims=True) + dvar * -2 * centred.mean(axis=axis, keepdims=True)
+    dmean = -(dnormalized / std).sum(axis=axis, keepdims=True) + dvar * -2 * centred.mean(
+        axis=axis, keepdims=True
+    )
     return dnormalized / std + dvar * 2 * centred / count + dmean / count, dgamma, dbeta
 
 

@@ -1,7 +1,7 @@
 """PyTorch's way: a Sequential, autograd and its own Adam, as most people write a training loop.
 
-Accuracies are measured on all images at once, in test mode, without gradients. PyTorch's running variance is the
-unbiased one and starts at 1, which only test mode sees.
+Accuracies are measured on all images at once, in test mode, without gradients. PyTorch's running
+variance is the unbiased one and starts at 1, which only test mode sees.
 """
 
 from __future__ import annotations
@@ -23,11 +23,15 @@ class PytorchTrainer:
 
     def __init__(self, *, fused: bool, compiled: bool = False) -> None:
         self.fused, self.compiled = fused, compiled
-        self.nets: dict[Any, tuple[Any, Any]] = {}  # compiled nets by their shape, to be trained again from new weights
+        self.nets: dict[
+            Any, tuple[Any, Any]
+        ] = {}  # compiled nets by their shape, to be trained again from new weights
 
     def prepare(self, specs: Sequence[RunSpec], data: Dataset) -> None:
         self.specs = list(specs)
-        self.X_train, self.y_train, self.X_val, self.y_val = (torch.from_numpy(array) for array in images(data))
+        self.X_train, self.y_train, self.X_val, self.y_val = (
+            torch.from_numpy(array) for array in images(data)
+        )
         self.draws = [draws(spec) for spec in specs]
         self.batches = [torch.from_numpy(drawn.batches) for drawn in self.draws]
 
@@ -44,12 +48,18 @@ class PytorchTrainer:
         """Losses and validation accuracies of a run."""
         drawn, learning_rate = self.draws[number], self.specs[number].training.learning_rate
         net, forward = self._net(self.specs[number], drawn)
-        adam = torch.optim.Adam(net.parameters(), lr=learning_rate, fused=True if self.fused else None)
+        adam = torch.optim.Adam(
+            net.parameters(), lr=learning_rate, fused=True if self.fused else None
+        )
         losses: list[float] = []
         val_accs: list[float] = []
-        for batch, measured in zip(self.batches[number][:steps], drawn.measured, strict=steps is None):
+        for batch, measured in zip(
+            self.batches[number][:steps], drawn.measured, strict=steps is None
+        ):
             net.train()
-            loss = torch.nn.functional.cross_entropy(forward(self.X_train[batch]), self.y_train[batch])
+            loss = torch.nn.functional.cross_entropy(
+                forward(self.X_train[batch]), self.y_train[batch]
+            )
             adam.zero_grad()
             loss.backward()
             adam.step()

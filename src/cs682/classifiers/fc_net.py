@@ -1,7 +1,7 @@
 """Forwarding addresses of the assignment's nets, which live in `normlab.nets`.
 
-`from cs682.classifiers.fc_net import *` also brings every layer, the joined layers and `np`: its notebooks import
-nothing else and use them all.
+`from cs682.classifiers.fc_net import *` also brings every layer, the joined layers and `np`: its
+notebooks import nothing else and use them all.
 """
 
 import numpy as np

@@ -11,8 +11,8 @@ from normlab.typing import Array
 TIGHT = 1.2e-8
 """Relative distance below which float64 answers agree.
 
-Styles differ by 1e-13, a harmless 1e-8 added beside eps by less than this; a detour through float32 leaves 3e-8,
-mistakes of the derivation 1e-3 and more.
+Styles differ by 1e-13, a harmless 1e-8 added beside eps by less than this; a detour through float32
+leaves 3e-8, mistakes of the derivation 1e-3 and more.
 """
 
 SINGLE = 2e-5
@@ -21,7 +21,9 @@ SINGLE = 2e-5
 
 def distance(seen: Any, right: Array) -> float:
     """Largest difference over the largest |right|; infinite for another shape, NaN or infinity."""
-    if not isinstance(seen, (np.ndarray, np.generic, float, int)) or np.shape(seen) != np.shape(right):
+    if not isinstance(seen, (np.ndarray, np.generic, float, int)) or np.shape(seen) != np.shape(
+        right
+    ):
         return np.inf
     values = np.asarray(seen)
     if values.dtype.kind not in "fiub" or not np.all(np.isfinite(values)):

@@ -29,19 +29,28 @@ NORM_STEPS = (
     ("∂L/∂β = Σ dout", "β is added to every row: its gradients add up"),
     ("∂L/∂γ = Σ dout·x̂", "out = γ·x̂ + β, and γ is shared by every row"),
     ("dx̂ = γ·dout", "out = γ·x̂ + β, element by element"),
-    ("∂L/∂var = Σ dx̂·(x − μ)·(−1/2)·(var + ε)^(−3/2)", "x̂ = (x − μ)·(var + ε)^(−1/2); all x̂ of a group share one var"),
-    ("∂L/∂μ = −s·Σ dx̂", "x̂ = (x − μ)·s; all x̂ of a group share one μ (the way through var adds Σ(x − μ) = 0)"),
+    (
+        "∂L/∂var = Σ dx̂·(x − μ)·(−1/2)·(var + ε)^(−3/2)",
+        "x̂ = (x − μ)·(var + ε)^(−1/2); all x̂ of a group share one var",
+    ),
+    (
+        "∂L/∂μ = −s·Σ dx̂",
+        "x̂ = (x − μ)·s; all x̂ of a group share one μ (the way through var adds Σ(x − μ) = 0)",
+    ),
     (
         "dx = dx̂·s + ∂L/∂var·2(x − μ)/n + ∂L/∂μ/n",
         "x enters directly, through var = mean (x − μ)², and through μ = mean x",
     ),
-    ("dx = s·[dx̂ − mean(dx̂) − x̂·mean(dx̂·x̂)]", "the same, multiplied out: three terms, one for each way"),
+    (
+        "dx = s·[dx̂ − mean(dx̂) − x̂·mean(dx̂·x̂)]",
+        "the same, multiplied out: three terms, one for each way",
+    ),
 )
 BATCH = "Here n = N and every sum and mean runs over the batch (axis 0), a feature at a time."
 LAYER = "Here n = D and the means of dx run over the features (axis 1), an example at a time; dγ and dβ still sum over the batch."
 CHECKS = (
-    "Check yourself with random γ, β and dout, eps = 0.5 and N ≠ D. A dout that is the same everywhere gives dx = 0; "
-    "dout = x̂/γ gives nearly 0."
+    "Check yourself with random γ, β and dout, eps = 0.5 and N ≠ D. A dout that is the same "
+    "everywhere gives dx = 0; dout = x̂/γ gives nearly 0."
 )
 FORWARD_STEPS = (
     ("μ = mean(x)", "over the group that is normalized"),
@@ -126,8 +135,8 @@ def explain(name: str, width: int = 0) -> str:
     >>> "mean(dx̂·x̂)" in explain("batchnorm_backward")
     True
 
-    `width` is that of the terminal: no line but the graph's is longer, and reasons go below their formulas where
-    both do not fit beside each other. Raises OptionError for a name that has none.
+    `width` is that of the terminal: no line but the graph's is longer, and reasons go below their
+    formulas where both do not fit beside each other. Raises OptionError for a name that has none.
     """
     found = DERIVATIONS.get(SAME.get(name, name))
     if found is None:
@@ -139,7 +148,10 @@ def explain(name: str, width: int = 0) -> str:
         if not width or _columns(line) <= width:
             lines.append(line)
         else:
-            lines += [*_wrapped(f"  {number}. {formula}", width, 7), *_wrapped(f"       {why}", width, 7)]
+            lines += [
+                *_wrapped(f"  {number}. {formula}", width, 7),
+                *_wrapped(f"       {why}", width, 7),
+            ]
     return "\n".join([*lines, "", *_wrapped(found.check, width)])
 
 

@@ -208,9 +208,7 @@ def _note(given: Mapping[str, Any]) -> Note:
 class _Pipe:
     """Both ends of the child's pipes, with one deadline for whatever is read or written."""
 
-    def __init__(
-        self, process: subprocess.Popen[bytes], deadline: float, ready: bytearray
-    ) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], deadline: float, ready: bytearray) -> None:
         assert process.stdin is not None
         assert process.stdout is not None
         self.incoming, self.outgoing, self.deadline = (

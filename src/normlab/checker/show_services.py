@@ -14,7 +14,8 @@ _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]
 def junit(report: Report, hint: int = 0) -> str:
     """JUnit XML, a test case a function: GitLab, Codio, CodeGrade and Moodle read it.
 
-    What is wrong is a failure, with so many hints; what waits, is not written or was not judged is skipped.
+    What is wrong is a failure, with so many hints; what waits, is not written or was not judged is
+    skipped.
     """
     cases = []
     counts = {"failures": 0, "skipped": 0}
@@ -51,9 +52,13 @@ def github(report: Report) -> str:
         if finding.verdict == "right" and not finding.fault:
             continue
         level = {"wrong": "error", "right": "notice"}.get(finding.verdict, "warning")
-        where = f" file={_escaped_property(finding.file)},line={finding.line}," if finding.line else " "
+        where = (
+            f" file={_escaped_property(finding.file)},line={finding.line}," if finding.line else " "
+        )
         title = _escaped_property(f"{finding.function}: {WORDS[finding.verdict]}")
-        lines.append(f"::{level}{where}title={title}::{_escaped(symptom_of(finding) or finding.sentence)}")
+        lines.append(
+            f"::{level}{where}title={title}::{_escaped(symptom_of(finding) or finding.sentence)}"
+        )
     return "\n".join(lines)
 
 

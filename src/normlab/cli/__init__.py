@@ -1,7 +1,8 @@
 """The command line: words in, exit code out, one file a verb.
 
-The verbs parse, call one library function, print, and choose the exit code. What a person can mend is a UserError,
-caught here and nowhere else: its sentence goes to standard error, and the exit code is 2.
+The verbs parse, call one library function, print, and choose the exit code. What a person can mend
+is a UserError, caught here and nowhere else: its sentence goes to standard error, and the exit code
+is 2.
 """
 
 from __future__ import annotations
@@ -30,13 +31,15 @@ def run(app: Callable[..., object], name: str) -> None:
     except UserError as error:
         print(f"normlab: {error}", file=sys.stderr)
         raise SystemExit(REFUSED) from error
-    except OSError as error:  # no room, no permission, no handles, where nobody has a better sentence for it
+    except (
+        OSError
+    ) as error:  # no room, no permission, no handles, where nobody has a better sentence for it
         if error.errno is None:
             raise
         where = f" with {str(error.filename)!r}" if error.filename else ""
         print(
-            f"normlab: the system refused to go on{where}: {error.strerror}. Look at permissions, free space and open "
-            f"files; the same command continues from what its records hold",
+            f"normlab: the system refused to go on{where}: {error.strerror}. Look at permissions, "
+            "free space and open files; the same command continues from what its records hold",
             file=sys.stderr,
         )
         raise SystemExit(REFUSED) from error

@@ -67,7 +67,10 @@ def _print_version(wanted: bool) -> None:
 @app.callback(epilog=FIRST)
 def options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
     ] = False,
 ) -> None:
     """The laboratory for normalization in deep networks."""

@@ -118,8 +118,8 @@ def compare(
     def say_stopped() -> None:
         if not quiet:
             typer.echo(
-                f"\nStopped. What is finished is kept in {folder / RECORDS}; the same command goes on: "
-                f"{shlex.join(['normlab', *sys.argv[1:]])}",
+                f"\nStopped. What is finished is kept in {folder / RECORDS}; the same command goes "
+                f"on: {shlex.join(['normlab', *sys.argv[1:]])}",
                 err=True,
             )
 

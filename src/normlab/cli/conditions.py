@@ -37,8 +37,8 @@ def _condition(text: str, names: Sequence[str]) -> Callable[[Row], bool]:
     found = _CONDITION.match(text)
     if found is None:
         raise OptionError(
-            f"--where {text!r} is no condition; write NAME=VALUE, or with !=, <, <=, >, >=, or 'NAME in A,B': "
-            f"normalization=batchnorm, 'best_val_acc>0.9', 'seed in 231,232'"
+            f"--where {text!r} is no condition; write NAME=VALUE, or with !=, <, <=, >, >=, or "
+            "'NAME in A,B': normalization=batchnorm, 'best_val_acc>0.9', 'seed in 231,232'"
         )
     name, sign, wanted = found.groups()
     if names and name not in names:

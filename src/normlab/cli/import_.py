@@ -9,7 +9,9 @@ import typer
 
 
 def import_net(
-    file: Annotated[Path, typer.Argument(help="A .safetensors, .weights.h5 or .onnx file of `normlab export`.")],
+    file: Annotated[
+        Path, typer.Argument(help="A .safetensors, .weights.h5 or .onnx file of `normlab export`.")
+    ],
     source: Annotated[str, typer.Option("--from", help="torch, keras or onnx.")],
     out: Annotated[Path, typer.Option(help="The checkpoint to write.")],
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing.")] = False,

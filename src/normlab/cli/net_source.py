@@ -41,10 +41,10 @@ def net_from(
 ) -> Net:
     """The net that `source` names.
 
-    A checkpoint holds it. A results folder, or its records file, with the `key` of a run (or how it begins), and a JSON
-    file with a RunSpec say how it was trained: it is trained again, which gives the same net on the same machine and
-    versions, and the origin says whether the history is the recorded one.
-    Raises UserErrors for what is none of these, and for what cannot be trained here.
+    A checkpoint holds it. A results folder, or its records file, with the `key` of a run (or how it
+    begins), and a JSON file with a RunSpec say how it was trained: it is trained again, which gives
+    the same net on the same machine and versions, and the origin says whether the history is the
+    recorded one. Raises UserErrors for what is none of these, and for what cannot be trained here.
     """
     source = Path(source)
     place = source / RECORDS if source.is_dir() else source
@@ -52,7 +52,9 @@ def net_from(
         spec, history = _recorded(place, key)
         return _trained(spec, data_dir, engine, history)
     if key is not None:
-        raise OptionError(f"a key is for a results folder or its records file, and {source} is neither")
+        raise OptionError(
+            f"a key is for a results folder or its records file, and {source} is neither"
+        )
     if source.is_file() and source.suffix == ".json":
         return _trained(_spec(source), data_dir, engine, None)
     parts = parts_in(place, take, normalization=normalization, num_groups=num_groups)
@@ -63,16 +65,24 @@ def _recorded(place: Path, key: str | None) -> tuple[RunSpec, History]:
     listing = f"normlab results {place} --sort -best_val_acc --columns key,best_val_acc,hidden_dims,normalization,seed"
     with Records(place, mode="r") as records:
         if key is None:
-            raise OptionError(f"{place} holds {len(records)} runs; name one with --key. To see them:  {listing}")
+            raise OptionError(
+                f"{place} holds {len(records)} runs; name one with --key. To see them:  {listing}"
+            )
         found = [each for each in records.keys() if each.startswith(key)]  # noqa: SIM118
         if len(found) != 1:
             few = quoted(each[:12] for each in found[:5])
-            what = f"{len(found)} runs have keys that begin so: {few}" if found else "no run has a key that begins so"
+            what = (
+                f"{len(found)} runs have keys that begin so: {few}"
+                if found
+                else "no run has a key that begins so"
+            )
             raise OptionError(f"--key {key}: {what}. To see them:  {listing}")
         for spec, history in records:
             if spec.key == found[0]:
                 return spec, history
-    raise OptionError(f"--key {key}: the run has another key than its own spec. To see all:  {listing}")
+    raise OptionError(
+        f"--key {key}: the run has another key than its own spec. To see all:  {listing}"
+    )
 
 
 def _spec(path: Path) -> RunSpec:
@@ -84,10 +94,14 @@ def _spec(path: Path) -> RunSpec:
     except OptionError as error:
         raise OptionError(f"{path}: {error}") from error
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
-        raise OptionError(f"{path} is not a run's spec as RunSpec.to_json writes it: {error}") from error
+        raise OptionError(
+            f"{path} is not a run's spec as RunSpec.to_json writes it: {error}"
+        ) from error
 
 
-def _trained(spec: RunSpec, data_dir: str | os.PathLike[str] | None, engine: str, recorded: History | None) -> Net:
+def _trained(
+    spec: RunSpec, data_dir: str | os.PathLike[str] | None, engine: str, recorded: History | None
+) -> Net:
     with _about(spec):
         data = load(
             spec.data.name,
@@ -99,10 +113,12 @@ def _trained(spec: RunSpec, data_dir: str | os.PathLike[str] | None, engine: str
         spec = RunSpec(spec.net, spec.training, data.spec, spec.seed)
     elif data.spec != replace(spec.data, split=None):
         raise OptionError(
-            f"the run {spec.key[:12]} was trained on {spec.data}, and what can be loaded here is {data.spec}: other "
-            f"data would give another net"
+            f"the run {spec.key[:12]} was trained on {spec.data}, and what can be loaded here is "
+            f"{data.spec}: other data would give another net"
         )
-    history, net = trained_net(spec, data, recorded.engine if recorded and engine == "auto" else engine)
+    history, net = trained_net(
+        spec, data, recorded.engine if recorded and engine == "auto" else engine
+    )
     origin = f"the run {spec.key[:12]}, trained again on {data.name}"
     if spec.training.inputs != "raw":
         origin += f" with its inputs {spec.training.inputs}, which it must be given so"
@@ -121,7 +137,9 @@ def _about(spec: RunSpec) -> Iterator[None]:
     try:
         yield
     except OptionError as error:
-        raise OptionError(f"the run {spec.key[:12]} is on data that cannot be loaded by name: {error}") from error
+        raise OptionError(
+            f"the run {spec.key[:12]} is on data that cannot be loaded by name: {error}"
+        ) from error
 
 
 def _starts_with(path: Path, start: bytes) -> bool:

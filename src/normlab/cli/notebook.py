@@ -133,7 +133,8 @@ def _report(name: str, done: NotebookRun) -> None:
     )
     if done.ran_in:
         typer.echo(
-            f"The code that ran is that of {done.package} in {done.ran_in}, not normlab's; --shadow hides it."
+            f"The code that ran is that of {done.package} in {done.ran_in}, not normlab's; "
+            "--shadow hides it."
         )
     elif done.package not in (None, "cs682"):
         typer.echo(f"{done.package} was normlab's own code.")

@@ -11,12 +11,18 @@ EXAMPLE = "Example: normlab pack --for gradescope --rubric rubric.toml --out aut
 
 
 def pack(
-    service: Annotated[str, typer.Option("--for", help="gradescope, or github for a workflow file.")],
+    service: Annotated[
+        str, typer.Option("--for", help="gradescope, or github for a workflow file.")
+    ],
     out: Annotated[Path, typer.Option(help="The file to write.")],
-    rubric: Annotated[Path | None, typer.Option(help="Points and hints, as for `normlab grade`.")] = None,
+    rubric: Annotated[
+        Path | None, typer.Option(help="Points and hints, as for `normlab grade`.")
+    ] = None,
     wheel: Annotated[
         Path | None,
-        typer.Option(help="normlab's wheel, to go inside; without it the service installs this version by name."),
+        typer.Option(
+            help="normlab's wheel, to go inside; without it the service installs this version by name."
+        ),
     ] = None,
 ) -> None:
     """Make what a course's service needs to grade with normlab."""

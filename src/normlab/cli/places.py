@@ -17,7 +17,8 @@ def made_folder(folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RecordsError(
-            f"the folder {folder} for results cannot be made: {error.strerror}; name another with --out"
+            f"the folder {folder} for results cannot be made: {error.strerror}; name another with "
+            "--out"
         ) from error
     return folder
 

@@ -20,31 +20,48 @@ if TYPE_CHECKING:
 
 
 def reproduce(
-    data: Annotated[str, typer.Option(help="The data set, as `normlab data list` names it.")] = "digits",
+    data: Annotated[
+        str, typer.Option(help="The data set, as `normlab data list` names it.")
+    ] = "digits",
     seeds: Annotated[
         int | None, typer.Option(min=1, help="Seeds a study, in place of each study's own number.")
     ] = None,
-    studies: Annotated[str | None, typer.Option(help="Names with commas between; all of them if not given.")] = None,
+    studies: Annotated[
+        str | None, typer.Option(help="Names with commas between; all of them if not given.")
+    ] = None,
     study: Annotated[
-        Path | None, typer.Option(help="A study file (.toml or .py) to run in place of the catalogue.")
+        Path | None,
+        typer.Option(help="A study file (.toml or .py) to run in place of the catalogue."),
     ] = None,
     out: Annotated[Path, typer.Option(help="The folder for records, figures and page.")] = RESULTS,
-    data_dir: Annotated[Path | None, typer.Option(help="Where the data set lies, if not in the usual places.")] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes; one a core if not given.")] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Where the data set lies, if not in the usual places.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes; one a core if not given.")
+    ] = None,
     engine: Annotated[str, typer.Option(help="What trains: auto, reference or compiled.")] = "auto",
     retrain: Annotated[
         bool, typer.Option("--retrain", help="Train again what the records hold already.")
     ] = False,
-    full: Annotated[bool, typer.Option("--full", help="Every study, those that take longer too.")] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Every study, those that take longer too.")
+    ] = False,
     show: Annotated[bool, typer.Option("--open", help="Open the page when it is drawn.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing.")] = False,
 ) -> None:
     """Run the studies and draw the page. Interrupted, the same command continues where it was."""
     need_studies("reproduce")
-    names = None if studies is None else tuple(name.strip() for name in studies.split(",") if name.strip())
+    names = (
+        None
+        if studies is None
+        else tuple(name.strip() for name in studies.split(",") if name.strip())
+    )
     if study is not None and names is not None:
         raise OptionError(f"--studies and --study {study} were both given; give one of the two")
-    run_and_draw(names, data, seeds, out, data_dir, workers, engine, quiet, full, study, show, retrain)
+    run_and_draw(
+        names, data, seeds, out, data_dir, workers, engine, quiet, full, study, show, retrain
+    )
 
 
 def run_and_draw(
@@ -135,7 +152,9 @@ def say_written(written: Path, console: Console, show: bool = False) -> None:
     """Where the page is: a link where the terminal can follow one; `show` opens it."""
     place = Path(written).resolve()
     if console.is_terminal:
-        console.print(f"The page: [link={place.as_uri()}]{written}[/link]", highlight=False, soft_wrap=True)
+        console.print(
+            f"The page: [link={place.as_uri()}]{written}[/link]", highlight=False, soft_wrap=True
+        )
     else:
         console.print(f"The page: {written}", highlight=False, soft_wrap=True, markup=False)
     if show:

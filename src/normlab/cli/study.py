@@ -91,8 +91,8 @@ def check(
         f", and up to {price.at_most} where claims stay open" if price.at_most > price.nets else ""
     )
     typer.echo(
-        f"{file}: {asked.name}, {len(asked.claims)} claims. It trains {price.nets} nets{more}: about "
-        f"{duration(price.seconds / cores)} on {cores} workers."
+        f"{file}: {asked.name}, {len(asked.claims)} claims. It trains {price.nets} nets{more}: "
+        f"about {duration(price.seconds / cores)} on {cores} workers."
     )
     for problem in price.problems:
         typer.echo(f"- {problem}", err=True)

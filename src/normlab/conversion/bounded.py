@@ -43,7 +43,9 @@ def read_whole(path: str | os.PathLike[str]) -> bytes:
     except OSError as error:
         raise ForeignNetError(f"{path} cannot be read: {error.strerror or error}") from error
     if len(content) > MOST_BYTES:
-        raise ForeignNetError(f"{path} is larger than 1 GiB; no net of fully-connected layers that normlab trains is")
+        raise ForeignNetError(
+            f"{path} is larger than 1 GiB; no net of fully-connected layers that normlab trains is"
+        )
     return content
 
 
@@ -65,15 +67,19 @@ def read_safetensors(content: bytes, name: str) -> tuple[dict[str, Array], dict[
         length = int.from_bytes(content[:8], "little")
         metadata = json.loads(content[8 : 8 + length]).get("__metadata__") or {}
     except (safetensors.SafetensorError, RecursionError, ValueError) as error:
-        raise ForeignNetError(f"{name} is not a safetensors file, or a damaged one: {error}") from error
+        raise ForeignNetError(
+            f"{name} is not a safetensors file, or a damaged one: {error}"
+        ) from error
     if len(entries) > MOST_TENSORS:
-        raise ForeignNetError(f"{name} holds {len(entries):,} tensors; expected at most {MOST_TENSORS:,}")
+        raise ForeignNetError(
+            f"{name} holds {len(entries):,} tensors; expected at most {MOST_TENSORS:,}"
+        )
     tensors = {}
     for tensor, entry in entries:
         if entry["dtype"] not in DTYPES:
             raise ForeignNetError(
-                f"{tensor!r} in {name} has type {entry['dtype']}; expected F32 or F64. A narrower type "
-                f"converts to F32 without a change: save the net again after .float()"
+                f"{tensor!r} in {name} has type {entry['dtype']}; expected F32 or F64. A narrower "
+                "type converts to F32 without a change: save the net again after .float()"
             )
         flat: Array = np.frombuffer(entry["data"], dtype=DTYPES[str(entry["dtype"])])
         tensors[tensor] = flat.reshape(entry["shape"]).copy()
@@ -82,13 +88,15 @@ def read_safetensors(content: bytes, name: str) -> tuple[dict[str, Array], dict[
 
 def check_floats(tensors: dict[str, Array], counts: tuple[str, ...] = ()) -> None:
     """Refuse tensors of mixed or whole-number types, but for names that end in one of `counts`."""
-    floats = {name: value for name, value in tensors.items() if not name.endswith(counts or ("\0",))}
+    floats = {
+        name: value for name, value in tensors.items() if not name.endswith(counts or ("\0",))
+    }
     types = {str(value.dtype) for value in floats.values()}
     for name, value in floats.items():
         if value.dtype.kind != "f":
             raise ForeignNetError(f"{name!r} has type {value.dtype}; expected float32 or float64")
     if len(types) > 1:
         raise ForeignNetError(
-            f"the tensors have types {quoted(sorted(types))}; expected one type for all of them: convert the net to "
-            f"one before saving it"
+            f"the tensors have types {quoted(sorted(types))}; expected one type for all of them: "
+            "convert the net to one before saving it"
         )

@@ -25,8 +25,8 @@ TAKES: tuple[Take, ...] = ("best", "last")
 def save_net(path: str | os.PathLike[str], model: Any) -> Path:
     """Write a net to a checkpoint that `load_net` reads: parameters, running statistics and settings.
 
-    Raises ShapeError or OptionError for a net that normlab could not build again, RecordsError where the file cannot be
-    written.
+    Raises ShapeError or OptionError for a net that normlab could not build again, RecordsError
+    where the file cannot be written.
     """
     net = put_together(take_apart(model))
     tensors = {f"params/{name}": value for name, value in net.params.items()}
@@ -46,15 +46,18 @@ def load_net(
 ) -> FullyConnectedNet:
     """The net in a checkpoint, built anew: as `save_net` wrote it, or as a Solver left it.
 
-    Of a Solver's checkpoint, `take` 'best' are the best parameters on validation data so far with their running
-    statistics, which are what `train()` leaves in the model, and 'last' those of the checkpoint's own step.
-    `normalization` and `num_groups` are needed for layer norm and group norm where an older checkpoint does not tell
-    them. `rng` draws dropout's masks, by default NumPy's global one.
+    Of a Solver's checkpoint, `take` 'best' are the best parameters on validation data so far with
+    their running statistics, which are what `train()` leaves in the model, and 'last' those of the
+    checkpoint's own step. `normalization` and `num_groups` are needed for layer norm and group norm
+    where an older checkpoint does not tell them. `rng` draws dropout's masks, by default NumPy's
+    global one.
 
-    Raises RecordsError for a file that is no sound checkpoint, ShapeError or OptionError where it holds no net that
-    normlab can build.
+    Raises RecordsError for a file that is no sound checkpoint, ShapeError or OptionError where it
+    holds no net that normlab can build.
     """
-    return put_together(parts_in(path, take, normalization=normalization, num_groups=num_groups), rng)
+    return put_together(
+        parts_in(path, take, normalization=normalization, num_groups=num_groups), rng
+    )
 
 
 def parts_in(
@@ -93,12 +96,17 @@ def _parts_of(
     which = "best_running" if params else "running"
     params = params or _under(tensors, "params/")
     if not params:
-        raise RecordsError(f"the checkpoint {path} holds no parameters; it was saved neither by a Solver nor as a net")
+        raise RecordsError(
+            f"the checkpoint {path} holds no parameters; it was saved neither by a Solver nor as a "
+            "net"
+        )
     layers = sum(name[0] == "W" for name in params) - 1
     running = [_under(tensors, f"{which}/{layer}/") for layer in range(layers)]
     settings = state.get("net") or {"normalization": None, "dropout": 1.0, "reg": 0.0, "norms": []}
     if normalization is not None or settings["normalization"] is None:
-        known = normalization or (_WITH_GROUPS if num_groups else _known_by_its_arrays(path, params, running))
+        known = normalization or (
+            _WITH_GROUPS if num_groups else _known_by_its_arrays(path, params, running)
+        )
         settings = settings | {"normalization": known}
     if num_groups is not None:
         norms = settings["norms"] or [{}] * layers
@@ -113,7 +121,11 @@ def _known_by_its_arrays(
     names = {name.rstrip("0123456789") for name in params} - {"W", "b"}
     if not names:
         return None
-    possible = [norm for norm in BY_NAME.values() if names == {*norm.parameter_names} and norm.running == any(running)]
+    possible = [
+        norm
+        for norm in BY_NAME.values()
+        if names == {*norm.parameter_names} and norm.running == any(running)
+    ]
     if len(possible) == 1:
         return possible[0].name
     options = [
@@ -130,4 +142,8 @@ def _known_by_its_arrays(
 
 
 def _under(tensors: dict[str, Array], prefix: str) -> dict[str, Array]:
-    return {name.removeprefix(prefix): np.array(value) for name, value in tensors.items() if name.startswith(prefix)}
+    return {
+        name.removeprefix(prefix): np.array(value)
+        for name, value in tensors.items()
+        if name.startswith(prefix)
+    }

@@ -10,9 +10,10 @@
 | eps by default | 1e-5 | 1e-5; RMSNorm the type's own | 1e-3; RMSNormalization 1e-6 | 1e-5 |
 | dropout's number is | the chance to keep | to drop | to drop | to drop |
 
-In eval mode every library computes gamma * (x - running_mean) / sqrt(running_var + eps) + beta, with the running
-variance as it stands: so a conversion that must not change a net's outputs carries that number over as it is. How it
-was collected matters only to what is added to it later; `unbiased` is for who goes on training.
+In eval mode every library computes gamma * (x - running_mean) / sqrt(running_var + eps) + beta,
+with the running variance as it stands: so a conversion that must not change a net's outputs carries
+that number over as it is. How it was collected matters only to what is added to it later;
+`unbiased` is for who goes on training.
 """
 
 from __future__ import annotations
@@ -50,5 +51,8 @@ def biased(running_var: Array, batch_size: int) -> Array:
 
 def _checked(batch_size: int) -> int:
     if batch_size < 2:
-        raise OptionError(f"the batch size {batch_size!r} is not above 1: a variance of one example is no variance")
+        raise OptionError(
+            f"the batch size {batch_size!r} is not above 1: a variance of one example is no "
+            "variance"
+        )
     return batch_size

@@ -40,16 +40,20 @@ LIBRARIES: dict[str, Library] = {
 
 
 @explained
-def export_net(model: Any, path: str | os.PathLike[str], to: str, *, unbiased_for: int | None = None) -> str:
+def export_net(
+    model: Any, path: str | os.PathLike[str], to: str, *, unbiased_for: int | None = None
+) -> str:
     """Write a net for 'torch', 'keras' or 'onnx', and return the Python that builds it there and loads the file.
 
-    `model` is a FullyConnectedNet, a TwoLayerNet, or anybody's net of the assignment. In eval mode the net gives there
-    what it gives here in test mode, to rounding; `import_net` gives it back to the bit. With `unbiased_for`, the batch
-    size N of the training, running variances are multiplied by N / (N - 1): PyTorch's own convention, for training on
-    there; eval outputs then change by that much.
+    `model` is a FullyConnectedNet, a TwoLayerNet, or anybody's net of the assignment. In eval mode
+    the net gives there what it gives here in test mode, to rounding; `import_net` gives it back to
+    the bit. With `unbiased_for`, the batch size N of the training, running variances are multiplied
+    by N / (N - 1): PyTorch's own convention, for training on there; eval outputs then change by
+    that much.
 
-    Raises OptionError, ShapeError for a net or file name that cannot be, MissingPackageError (onnx, h5py), RecordsError
-    where the file cannot be written; whatever is wrong, nothing is left half-written.
+    Raises OptionError, ShapeError for a net or file name that cannot be, MissingPackageError (onnx,
+    h5py), RecordsError where the file cannot be written; whatever is wrong, nothing is left
+    half-written.
 
     >>> import tempfile; from normlab import FullyConnectedNet
     >>> path = tempfile.mkdtemp() + "/net.safetensors"
@@ -73,26 +77,34 @@ def export_net(model: Any, path: str | os.PathLike[str], to: str, *, unbiased_fo
     return write_parts(take_apart(model), path, to, unbiased_for=unbiased_for)
 
 
-def write_parts(parts: Parts, path: str | os.PathLike[str], to: str, *, unbiased_for: int | None = None) -> str:
+def write_parts(
+    parts: Parts, path: str | os.PathLike[str], to: str, *, unbiased_for: int | None = None
+) -> str:
     """`export_net` of a net taken apart."""
     library = library_named(to)
     path = Path(path)
     if not path.name.endswith(library.SUFFIX):
-        raise OptionError(f"{path} does not end in {library.SUFFIX}, as {library.TITLE}'s loader expects")
+        raise OptionError(
+            f"{path} does not end in {library.SUFFIX}, as {library.TITLE}'s loader expects"
+        )
     if unbiased_for is not None and parts.normalization != "batchnorm":
-        raise OptionError("unbiased_for is about batch norm's running variances, and this net has none")
+        raise OptionError(
+            "unbiased_for is about batch norm's running variances, and this net has none"
+        )
     write_whole(path, library.to_bytes(parts, unbiased_for))
     return library.snippet(parts, str(path))
 
 
 @explained
-def import_net(path: str | os.PathLike[str], source: str, *, rng: Generator | None = None) -> FullyConnectedNet:
+def import_net(
+    path: str | os.PathLike[str], source: str, *, rng: Generator | None = None
+) -> FullyConnectedNet:
     """The net in a file that `export_net` wrote for 'torch', 'keras' or 'onnx', also after training there.
 
     Such a file has a label in its metadata, which says what the net is. Nothing in the file is
-    executed. `rng` draws dropout's masks, by default NumPy's global one.
-    Raises ForeignNetError for a file without the label, and for one whose arrays are not those of the
-    label's net, naming what was found and what was expected.
+    executed. `rng` draws dropout's masks, by default NumPy's global one. Raises ForeignNetError for
+    a file without the label, and for one whose arrays are not those of the label's net, naming what
+    was found and what was expected.
     """
     return put_together(read_parts(path, source), rng)
 

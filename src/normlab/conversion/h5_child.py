@@ -1,7 +1,7 @@
 """The process that opens an HDF5 file: bytes in on standard input, arrays out on standard output, as safetensors.
 
-Followed are plain groups and plain datasets inside the file, and nothing else: no link to elsewhere, no data in other
-files, no filter, no dataset that is larger than what is stored of it.
+Followed are plain groups and plain datasets inside the file, and nothing else: no link to
+elsewhere, no data in other files, no filter, no dataset that is larger than what is stored of it.
 """
 
 from __future__ import annotations
@@ -73,7 +73,9 @@ def _walk(group: Any, path: str, datasets: dict[str, Array], most_bytes: int) ->
         else:
             raise RefusedError(f"{here!r} is neither a group nor a dataset")
         if len(datasets) > MOST_DATASETS:
-            raise RefusedError(f"there are more than {MOST_DATASETS:,} datasets; expected a net's file")
+            raise RefusedError(
+                f"there are more than {MOST_DATASETS:,} datasets; expected a net's file"
+            )
 
 
 def _plain(dataset: Any, path: str, most_bytes: int) -> Array:
@@ -81,9 +83,13 @@ def _plain(dataset: Any, path: str, most_bytes: int) -> Array:
         raise RefusedError(f"{path!r} has type {dataset.dtype}; expected numbers")
     size = math.prod(dataset.shape) * dataset.dtype.itemsize
     if dataset.is_virtual or dataset.external or dataset.chunks is not None:
-        raise RefusedError(f"{path!r} is stored in pieces, compressed or in another file; expected plain data")
+        raise RefusedError(
+            f"{path!r} is stored in pieces, compressed or in another file; expected plain data"
+        )
     if size > most_bytes or (size and dataset.id.get_storage_size() != size):
-        raise RefusedError(f"{path!r} says shape {dataset.shape}, and the file does not hold so much data")
+        raise RefusedError(
+            f"{path!r} says shape {dataset.shape}, and the file does not hold so much data"
+        )
     values = np.ascontiguousarray(dataset[()])
     return values.astype(values.dtype.newbyteorder("="), copy=False)
 

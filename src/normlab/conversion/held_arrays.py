@@ -56,5 +56,6 @@ class HeldArrays:
 
     def _wrong(self, name: str, array: Array, expected: str) -> ForeignNetError:
         return ForeignNetError(
-            f"{name!r} in {self._file} has shape {array.shape} and type {array.dtype}; expected {expected}"
+            f"{name!r} in {self._file} has shape {array.shape} and type {array.dtype}; expected "
+            f"{expected}"
         )

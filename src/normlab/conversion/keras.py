@@ -138,7 +138,9 @@ def from_bytes(content: bytes, name: str) -> Parts:
     need("a weight file of Keras", {"h5py": "h5py"}, "'normlab[conversion]'")
     arrays = read_h5(content, name)
     text = arrays.pop(KEY, None)
-    label = read_label(None if text is None else text.tobytes().decode(errors="replace"), name, KEEPING)
+    label = read_label(
+        None if text is None else text.tobytes().decode(errors="replace"), name, KEEPING
+    )
     check_floats(arrays)
     held, counts = HeldArrays(arrays, name), dict[str, int]()
     affines: list[Affine] = []

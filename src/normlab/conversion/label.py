@@ -64,7 +64,9 @@ class Label:
             self._exact(number, norm)._replace(eps=self.eps[number], momentum=self.momentum[number])
             for number, norm in enumerate(norms)
         ]
-        return Parts(tuple(affines), tuple(exact), self.normalization, self.num_groups, self.keep, self.reg)
+        return Parts(
+            tuple(affines), tuple(exact), self.normalization, self.num_groups, self.keep, self.reg
+        )
 
     def _exact(self, number: int, norm: NormLayer) -> NormLayer:
         """The norm of hidden layer `number` with its running statistics as they were before they were written."""
@@ -72,7 +74,9 @@ class Label:
             return norm
         mean, var = (np.array(values[number], np.float64) for values in (self.mean, self.var))
         if mean.shape != norm.running_mean.shape or var.shape != norm.running_var.shape:
-            raise _contradiction(f"{len(mean)} running statistics", f"{len(norm.running_mean)} in layer {number + 1}")
+            raise _contradiction(
+                f"{len(mean)} running statistics", f"{len(norm.running_mean)} in layer {number + 1}"
+            )
         found = norm.running_var
         learned = found if self.unbiased_for is None else biased(found, self.unbiased_for)
         written = written_var(var, self.unbiased_for)
@@ -109,17 +113,21 @@ def read_label(text: object, name: str, keeping: str) -> Label:
     """
     if text is None:
         raise ForeignNetError(
-            f"{name} has no label of normlab (metadata {KEY!r}): `normlab export` did not write it, "
-            f"or it was saved again without the label. normlab reads only what it wrote, because "
-            f"a file without the label does not say what the whole net is. {keeping}. For a net that "
-            f"was made elsewhere, build it here and copy its arrays: docs/conversion.md shows how"
+            f"{name} has no label of normlab (metadata {KEY!r}): `normlab export` did not write "
+            "it, or it was saved again without the label. normlab reads only what it wrote, "
+            f"because a file without the label does not say what the whole net is. {keeping}. For "
+            "a net that was made elsewhere, build it here and copy its arrays: docs/conversion.md "
+            "shows how"
         )
     try:
         values = json.loads(text)  # type: ignore[arg-type]
         label = Label(
             **values
             | {entry: tuple(map(float, values[entry])) for entry in ("eps", "momentum")}
-            | {entry: tuple(tuple(map(float, row)) for row in values[entry]) for entry in ("mean", "var")}
+            | {
+                entry: tuple(tuple(map(float, row)) for row in values[entry])
+                for entry in ("mean", "var")
+            }
         )
     except (
         AttributeError,
@@ -129,12 +137,17 @@ def read_label(text: object, name: str, keeping: str) -> Label:
         TypeError,
         ValueError,
     ) as error:
-        raise ForeignNetError(f"{name}: the label {KEY!r} is damaged; export the net again") from error
+        raise ForeignNetError(
+            f"{name}: the label {KEY!r} is damaged; export the net again"
+        ) from error
     if label.version != VERSION:
-        raise ForeignNetError(f"{name}: the label {KEY!r} is of another version of normlab than this one")
+        raise ForeignNetError(
+            f"{name}: the label {KEY!r} is of another version of normlab than this one"
+        )
     if not _is_sound(label):
         raise ForeignNetError(
-            f"{name}: the label {KEY!r} is damaged: it has settings that no net has; export the net again"
+            f"{name}: the label {KEY!r} is damaged: it has settings that no net has; export the "
+            "net again"
         )
     return label
 
@@ -146,11 +159,14 @@ def written_var(var: Array, unbiased_for: int | None) -> Array:
 
 def _contradiction(said: str, found: str) -> ForeignNetError:
     return ForeignNetError(
-        f"the label {KEY!r} speaks of {said}, but the file's arrays are of {found}; export the net again"
+        f"the label {KEY!r} speaks of {said}, but the file's arrays are of {found}; export the net "
+        "again"
     )
 
 
-def _where_same(exact: Array, written: Array, found: Array, otherwise: Array, dtype: np.dtype[Any]) -> Array:
+def _where_same(
+    exact: Array, written: Array, found: Array, otherwise: Array, dtype: np.dtype[Any]
+) -> Array:
     with np.errstate(over="ignore"):
         narrow = written.astype(dtype)
     return np.where((narrow == found) | (np.isnan(narrow) & np.isnan(found)), exact, otherwise)

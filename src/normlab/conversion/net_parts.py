@@ -56,8 +56,9 @@ Take: TypeAlias = Literal["best", "last"]
 class Parts:
     """{affine, [norm], ReLU, [dropout]} for each hidden layer, then affine.
 
-    `norms` is empty where normalization is None, else one a hidden layer. Arrays have one type, float32 or float64.
-    Raises ShapeError where the layers do not fit each other, OptionError for settings that make no net.
+    `norms` is empty where normalization is None, else one a hidden layer. Arrays have one type,
+    float32 or float64. Raises ShapeError where the layers do not fit each other, OptionError for
+    settings that make no net.
     """
 
     affines: tuple[Affine, ...]
@@ -68,21 +69,26 @@ class Parts:
     reg: float = 0.0
 
     def __post_init__(self) -> None:
-        check_net_options(self.hidden_dims, self.normalization, self.num_groups, self.keep, self.reg)
+        check_net_options(
+            self.hidden_dims, self.normalization, self.num_groups, self.keep, self.reg
+        )
         for norm in self.norms:
             if not (0 <= norm.eps < np.inf and 0 <= norm.momentum <= 1):
                 raise OptionError(
-                    f"a norm has eps={norm.eps!r} and momentum={norm.momentum!r}; expected a finite eps >= 0 and a "
-                    f"momentum from 0 to 1"
+                    f"a norm has eps={norm.eps!r} and momentum={norm.momentum!r}; expected a "
+                    "finite eps >= 0 and a momentum from 0 to 1"
                 )
         for number, (one, after) in enumerate(itertools.pairwise(self.affines), start=1):
             if one.W.shape[1] != after.W.shape[0]:
                 raise ShapeError(
-                    f"affine layer {number} gives {one.W.shape[1]} values and affine layer {number + 1} takes "
-                    f"{after.W.shape[0]}; the layers are not of one net, or not in its order"
+                    f"affine layer {number} gives {one.W.shape[1]} values and affine layer "
+                    f"{number + 1} takes {after.W.shape[0]}; the layers are not of one net, or not "
+                    "in its order"
                 )
         if len(self.norms) != (len(self.hidden_dims) if self.normalization else 0):
-            raise ShapeError(f"{len(self.norms)} norm layers for {len(self.hidden_dims)} hidden layers")
+            raise ShapeError(
+                f"{len(self.norms)} norm layers for {len(self.hidden_dims)} hidden layers"
+            )
 
     @property
     def dims(self) -> tuple[int, ...]:
@@ -126,23 +132,28 @@ class Parts:
 def take_apart(model: Any) -> Parts:
     """The parts of a FullyConnectedNet, a TwoLayerNet, or anybody's net with the assignment's `params`.
 
-    Raises ShapeError or OptionError for parameters that are those of another kind of net, naming the parameter.
+    Raises ShapeError or OptionError for parameters that are those of another kind of net, naming
+    the parameter.
     """
     return parts_of(model.params, getattr(model, "bn_params", []), settings_of(model))
 
 
-def parts_of(params: Mapping[str, Array], running: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]) -> Parts:
+def parts_of(
+    params: Mapping[str, Array], running: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]
+) -> Parts:
     """Parameters by the assignment's names, each hidden layer's running statistics, and `settings_of` the net."""
     count = sum(name[0] == "W" for name in params)
     normalization = settings["normalization"]
     if normalization is not None and normalization not in BY_NAME:
         raise not_one_of("normalization", normalization, (None, *BY_NAME))
     norm = None if normalization is None else BY_NAME[normalization]
-    unusual = [f"{name}={settings[name]!r}" for name in ("activation", "residual") if name in settings]
+    unusual = [
+        f"{name}={settings[name]!r}" for name in ("activation", "residual") if name in settings
+    ]
     if unusual:
         raise OptionError(
-            f"a net with {' and '.join(unusual)} cannot be converted; expected the assignment's layers one "
-            f"after the other, with ReLU between them"
+            f"a net with {' and '.join(unusual)} cannot be converted; expected the assignment's "
+            "layers one after the other, with ReLU between them"
         )
     affines, norms = [], []
     expected = set()
@@ -161,18 +172,24 @@ def parts_of(params: Mapping[str, Array], running: Sequence[Mapping[str, Any]], 
             norms.append(_norm(norm, tuple(values), width, own, statistics))
     if surplus := sorted(set(params) - expected):
         raise ShapeError(
-            f"the net has parameters that no net with normalization={normalization!r} has: {quoted(surplus)}; "
-            f"expected {quoted(sorted(expected))}"
+            f"the net has parameters that no net with normalization={normalization!r} has: "
+            f"{quoted(surplus)}; expected {quoted(sorted(expected))}"
         )
     if not affines:
         raise ShapeError(f"the net has no W1; its parameters are {quoted(sorted(params))}")
     types = {str(params[name].dtype) for name in sorted(params)}
     if len(types) > 1 or not types <= {*DTYPES}:
-        raise ShapeError(f"the net's parameters have type {' and '.join(sorted(types))}; expected float32 or float64")
+        raise ShapeError(
+            f"the net's parameters have type {' and '.join(sorted(types))}; expected float32 or "
+            "float64"
+        )
     has_groups = norm is not None and "num_groups" in norm.options
     groups = {own.get("num_groups") for own in settings["norms"]} if has_groups else {None}
     if len(groups) > 1:
-        raise OptionError(f"the net's layers have different num_groups, {quoted(groups)}; expected one number for all")
+        raise OptionError(
+            f"the net's layers have different num_groups, {quoted(groups)}; expected one number "
+            "for all"
+        )
     return Parts(
         tuple(affines),
         tuple(norms),
@@ -186,8 +203,8 @@ def parts_of(params: Mapping[str, Array], running: Sequence[Mapping[str, Any]], 
 def put_together(parts: Parts, rng: Generator | None = None) -> FullyConnectedNet:
     """The net of these parts, with copies of their arrays.
 
-    `rng` draws dropout's masks when the net is trained, by default NumPy's global generator, which stays where it is
-    here.
+    `rng` draws dropout's masks when the net is trained, by default NumPy's global generator, which
+    stays where it is here.
     """
     net = FullyConnectedNet(
         list(parts.hidden_dims),
@@ -206,7 +223,9 @@ def put_together(parts: Parts, rng: Generator | None = None) -> FullyConnectedNe
     for number, affine in enumerate(parts.affines, start=1):
         net.params |= {f"W{number}": affine.W.copy(), f"b{number}": affine.b.copy()}
     for number, (norm, param) in enumerate(zip(parts.norms, net.bn_params, strict=True), start=1):
-        for each, value in zip(parts.norm.parameters if parts.norm else (), norm.parameters, strict=True):
+        for each, value in zip(
+            parts.norm.parameters if parts.norm else (), norm.parameters, strict=True
+        ):
             net.params[f"{each.name}{number}"] = value.copy()
         param |= {"eps": norm.eps}
         if norm.running_mean is not None and norm.running_var is not None:
@@ -225,14 +244,19 @@ def remarks(parts: Parts) -> list[str]:
         for name, values in (("W", affine.W), ("b", affine.b)):
             found.append((f"{name}{number}", ~np.isfinite(values), "not finite"))
     for number, norm in enumerate(parts.norms, start=1):
-        arrays = dict(zip(parts.norm.parameter_names if parts.norm else (), norm.parameters, strict=True))
+        arrays = dict(
+            zip(parts.norm.parameter_names if parts.norm else (), norm.parameters, strict=True)
+        )
         arrays |= {name: getattr(norm, name) for name in RUNNING if getattr(norm, name) is not None}
         for name, values in arrays.items():
             found.append((f"{name}{number}", ~np.isfinite(values), "not finite"))
         if norm.running_var is not None:
-            found.append((f"running_var{number}", norm.running_var < 0, "below 0, as no variance is"))
+            found.append(
+                (f"running_var{number}", norm.running_var < 0, "below 0, as no variance is")
+            )
     return [
-        f"{name} holds {np.count_nonzero(wrong)} numbers that are {what}; the net's scores will be NaN or wrong"
+        f"{name} holds {np.count_nonzero(wrong)} numbers that are {what}; the net's scores will be "
+        "NaN or wrong"
         for name, wrong, what in found
         if wrong.any()
     ]
@@ -244,8 +268,8 @@ def foreign_name(parts: Parts, library: str, title: str) -> str:
     if norm is None or library not in norm.foreign:
         known = [each.title for each in BY_NAME.values() if library in each.foreign]
         raise OptionError(
-            f"normlab knows no layer of {title} that is {title_of(parts.normalization)}; it exports nets "
-            f"with {', '.join(known)}, or without a norm"
+            f"normlab knows no layer of {title} that is {title_of(parts.normalization)}; it "
+            f"exports nets with {', '.join(known)}, or without a norm"
         )
     return norm.foreign[library]
 
@@ -278,8 +302,9 @@ def _array(params: Mapping[str, Array], name: str, ndim: int) -> Array:
     value = np.asarray(params[name])
     if value.ndim != ndim:
         raise ShapeError(
-            f"{name} has shape {value.shape}; expected {'(in, out)' if ndim == 2 else 'one value a unit'}. Of a stack "
-            f"of nets, convert one at a time"
+            f"{name} has shape {value.shape}; expected "
+            f"{'(in, out)' if ndim == 2 else 'one value a unit'}. Of a stack of nets, convert one "
+            "at a time"
         )
     return value
 

@@ -1,9 +1,9 @@
 """ONNX: a graph of Gemm, a normalization operator and Relu, in eval mode.
 
-Exported is the smallest operator set that has the operators: 17, for group norm 21, for RMS norm 23.
-Dropout is nothing in eval mode and stays out of the graph; the label keeps it. ONNX stores eps as
-a float32, so a float64 net's outputs there differ by up to 1.3e-8 * eps / (var + eps) of their size,
-the rounding of 1e-5; of a float32 net that is nothing.
+Exported is the smallest operator set that has the operators: 17, for group norm 21, for RMS norm
+23. Dropout is nothing in eval mode and stays out of the graph; the label keeps it. ONNX stores eps
+as a float32, so a float64 net's outputs there differ by up to 1.3e-8 * eps / (var + eps) of their
+size, the rounding of 1e-5; of a float32 net that is nothing.
 
 Read back are files with our label, as long as their graph is the one that the label's net has.
 """
@@ -85,7 +85,10 @@ def to_model(parts: Parts, unbiased_for: int | None = None) -> onnx.ModelProto:
         "net",
         [helper.make_tensor_value_info("x", element, ["N", parts.dims[0]])],
         [helper.make_tensor_value_info("scores", element, ["N", parts.dims[-1]])],
-        [numpy_helper.from_array(np.ascontiguousarray(array), name) for name, array in tensors.items()],
+        [
+            numpy_helper.from_array(np.ascontiguousarray(array), name)
+            for name, array in tensors.items()
+        ],
     )
     operators, version = SETS.get(operator_of_norm, USUAL_SET)
     model = helper.make_model(
@@ -110,7 +113,9 @@ def snippet(parts: Parts, name: str) -> str:
     )
 
 
-def _norm_tensors(norm: NormLayer, number: int, parts: Parts, unbiased_for: int | None) -> dict[str, Array]:
+def _norm_tensors(
+    norm: NormLayer, number: int, parts: Parts, unbiased_for: int | None
+) -> dict[str, Array]:
     names = parts.norm.parameter_names if parts.norm is not None else ()
     tensors = {f"{name}{number}": value for name, value in zip(names, norm.parameters, strict=True)}
     if norm.running_mean is not None and norm.running_var is not None:
@@ -150,9 +155,9 @@ def from_bytes(content: bytes, name: str) -> Parts:
     for tensor in _all_tensors(model):
         if tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data:
             raise ForeignNetError(
-                f"the tensor {tensor.name!r} of {name} lies in another file. normlab reads one file with "
-                f"all its data inside: save it with external_data=False (torch.onnx.export) or "
-                f"save_as_external_data=False (onnx.save_model)"
+                f"the tensor {tensor.name!r} of {name} lies in another file. normlab reads one "
+                "file with all its data inside: save it with external_data=False "
+                "(torch.onnx.export) or save_as_external_data=False (onnx.save_model)"
             )
     label_text = {prop.key: prop.value for prop in model.metadata_props}.get(KEY)
     read_label(label_text, name, KEEPING)  # what is not ours is refused before more is asked of it
@@ -166,12 +171,16 @@ def from_bytes(content: bytes, name: str) -> Parts:
     except UserError:
         raise
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        raise ForeignNetError(f"{name} is a damaged ONNX model: {type(error).__name__}: {error}") from error
+        raise ForeignNetError(
+            f"{name} is a damaged ONNX model: {type(error).__name__}: {error}"
+        ) from error
 
 
 def from_model(model: onnx.ModelProto, name: str) -> Parts:
     """The net of a checked model with our label. Raises ForeignNetError for a graph that is not its net's."""
-    label = read_label({prop.key: prop.value for prop in model.metadata_props}.get(KEY), name, KEEPING)
+    label = read_label(
+        {prop.key: prop.value for prop in model.metadata_props}.get(KEY), name, KEEPING
+    )
     arrays = {tensor.name: _array_of(tensor) for tensor in model.graph.initializer}
     check_floats(arrays)
     held = HeldArrays(arrays, name)
@@ -202,7 +211,9 @@ def _check_graph(model: onnx.ModelProto, ours: onnx.ModelProto, name: str) -> No
     """Refuse a graph that does not compute the net of the file's label, naming the first other node."""
 
     def rest(model: onnx.ModelProto) -> list[object]:
-        sets = sorted((each.domain, each.version) for each in model.opset_import if each.domain == "")
+        sets = sorted(
+            (each.domain, each.version) for each in model.opset_import if each.domain == ""
+        )
         values = (model.graph.input, model.graph.output)
         return [sets, *([value.name for value in each] for each in values)]
 
@@ -240,11 +251,14 @@ def _array_of(tensor: onnx.TensorProto) -> Array:
 
     if tensor.data_type not in (FLOAT, DOUBLE):
         raise ForeignNetError(
-            f"the tensor {tensor.name!r} has ONNX's type {tensor.data_type}; expected float32 or float64"
+            f"the tensor {tensor.name!r} has ONNX's type {tensor.data_type}; expected float32 or "
+            "float64"
         )
     held = max(len(tensor.raw_data), *(len(getattr(tensor, name)) for name in TYPED))
     if any(size < 0 for size in tensor.dims) or math.prod(tensor.dims) > held:
-        raise ForeignNetError(f"the tensor {tensor.name!r} says shape {[*tensor.dims]}, more than it holds")
+        raise ForeignNetError(
+            f"the tensor {tensor.name!r} says shape {[*tensor.dims]}, more than it holds"
+        )
     try:
         values: Array = np.array(numpy_helper.to_array(tensor))
     except (TypeError, ValueError) as error:
@@ -273,5 +287,6 @@ def _all_tensors(model: onnx.ModelProto) -> Iterable[onnx.TensorProto]:
             yield from attribute.tensors
             if attribute.HasField("g") or attribute.graphs:
                 raise ForeignNetError(
-                    f"the node {node.name!r} ({node.op_type}) holds a graph of its own; expected none"
+                    f"the node {node.name!r} ({node.op_type}) holds a graph of its own; expected "
+                    "none"
                 )

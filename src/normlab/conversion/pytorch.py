@@ -43,9 +43,9 @@ KEEPING = (
 def state_dict(parts: Parts, unbiased_for: int | None = None) -> dict[str, Array]:
     """The tensors by PyTorch's names. Running statistics take the parameters' type, as PyTorch has them.
 
-    With `unbiased_for`, a batch size N, running variances are multiplied by N / (N - 1), as PyTorch collects them: for
-    training on there. Without it they are those that eval mode uses here, and outputs stay what they are.
-    Raises OptionError for a norm that PyTorch does not have.
+    With `unbiased_for`, a batch size N, running variances are multiplied by N / (N - 1), as PyTorch
+    collects them: for training on there. Without it they are those that eval mode uses here, and
+    outputs stay what they are. Raises OptionError for a norm that PyTorch does not have.
     """
     if parts.normalization is not None:
         foreign_name(parts, LIBRARY, TITLE)
@@ -58,11 +58,18 @@ def state_dict(parts: Parts, unbiased_for: int | None = None) -> dict[str, Array
             }
         elif isinstance(layer, NormLayer):
             leaves = _leaves(parts.norm)
-            tensors |= {f"{place}.{leaf}": value for leaf, value in zip(leaves, layer.parameters, strict=True)}
+            tensors |= {
+                f"{place}.{leaf}": value
+                for leaf, value in zip(leaves, layer.parameters, strict=True)
+            }
             if layer.running_mean is not None and layer.running_var is not None:
                 running_var = written_var(layer.running_var, unbiased_for)
-                tensors[f"{place}.running_mean"] = narrowed(f"{place}.running_mean", layer.running_mean, parts.dtype)
-                tensors[f"{place}.running_var"] = narrowed(f"{place}.running_var", running_var, parts.dtype)
+                tensors[f"{place}.running_mean"] = narrowed(
+                    f"{place}.running_mean", layer.running_mean, parts.dtype
+                )
+                tensors[f"{place}.running_var"] = narrowed(
+                    f"{place}.running_var", running_var, parts.dtype
+                )
                 tensors[f"{place}.num_batches_tracked"] = np.array(layer.batches, np.int64)
     return tensors
 
@@ -73,8 +80,8 @@ def narrowed(name: str, values: Array, dtype: np.dtype[Any]) -> Array:
         narrow = values.astype(dtype)
     if (np.isinf(narrow) & np.isfinite(values)).any():
         raise OptionError(
-            f"{name} holds {np.abs(values).max():.3g}, more than {dtype} can; convert the net's parameters to float64 "
-            f"first"
+            f"{name} holds {np.abs(values).max():.3g}, more than {dtype} can; convert the net's "
+            "parameters to float64 first"
         )
     return narrow
 
@@ -145,14 +152,15 @@ def from_bytes(content: bytes, name: str) -> Parts:
     # a safetensors file begins with its header's length, which may look like a pickle
     if content[8:9] != b"{" and (name.lower().endswith(PICKLES) or content[:2] in PICKLE_STARTS):
         raise ForeignNetError(
-            f"{name} is a pickle, which can run any code when it is opened, so normlab does not open "
-            f"it. normlab reads the .safetensors files that `normlab export --to torch` wrote. {KEEPING}"
+            f"{name} is a pickle, which can run any code when it is opened, so normlab does not "
+            "open it. normlab reads the .safetensors files that `normlab export --to torch` "
+            f"wrote. {KEEPING}"
         )
     tensors, metadata = read_safetensors(content, name)
     if checkpoints.FORMAT in metadata:
         raise ForeignNetError(
-            f"{name} is a checkpoint of normlab already: normlab.conversion.load_net loads its net, "
-            f"and `normlab export` writes it for others"
+            f"{name} is a checkpoint of normlab already: normlab.conversion.load_net loads its "
+            "net, and `normlab export` writes it for others"
         )
     label = read_label(metadata.get(KEY), name, KEEPING)
     check_floats(tensors, counts=("num_batches_tracked",))

@@ -6,8 +6,9 @@
 | cifar10 | the assignment's colour images, 32×32 | a folder, the official archive, or a download on request |
 | mnist | handwritten digits, 28×28 | likewise, the four IDX files |
 
-Files are read as if a stranger had sent them: nothing in them is executed or extracted, memory and time are
-bounded, and whatever is not exactly the data set is a DataError that names the file and what is wrong with it.
+Files are read as if a stranger had sent them: nothing in them is executed or extracted, memory and
+time are bounded, and whatever is not exactly the data set is a DataError that names the file and
+what is wrong with it.
 
 >>> data = load("digits")
 >>> data.X_train.shape, data.spec.num_val

@@ -1,7 +1,8 @@
 """The wanted files of a tar archive, plain or gzip-compressed, read as a stream: nothing is extracted.
 
-Python's tarfile reads the format, from a stream with a bound, so that no archive unfolds into all of
-the memory. What carries a wanted name must be a plain file, there once, of a size that it may have.
+Python's tarfile reads the format, from a stream with a bound, so that no archive unfolds into all
+of the memory. What carries a wanted name must be a plain file, there once, of a size that it may
+have.
 """
 
 from __future__ import annotations
@@ -32,10 +33,10 @@ _EXTENSIONS = (
 def members(path: Path, wanted: Collection[str], largest: int) -> Iterator[tuple[str, bytes]]:
     """The name and content of each wanted file in the archive at `path`, in the archive's order.
 
-    Names are a folder and a file, as "cifar-10-batches-bin/data_batch_1.bin"; folders around them do
-    not matter. Raises DataError for a damaged or truncated archive, and for a wanted file that is no
-    plain file, comes twice or is above `largest` bytes. The whole archive is read, so that its
-    checksum is verified.
+    Names are a folder and a file, as "cifar-10-batches-bin/data_batch_1.bin"; folders around them
+    do not matter. Raises DataError for a damaged or truncated archive, and for a wanted file that
+    is no plain file, comes twice or is above `largest` bytes. The whole archive is read, so that
+    its checksum is verified.
     """
     import tarfile
 
@@ -84,11 +85,13 @@ def _check(path: Path, member: TarInfo, again: bool, largest: int) -> None:
         raise DataError(f"{path} holds {member.name} twice")
     if not member.isreg() or member.issparse():
         raise DataError(
-            f"{path}: the member {member.name!r} is a link, a device or sparse; only plain files are read"
+            f"{path}: the member {member.name!r} is a link, a device or sparse; only plain files "
+            "are read"
         )
     if member.size > largest:
         raise DataError(
-            f"{path}: {member.name} claims {member.size:,} bytes, and such a file has at most {largest:,}"
+            f"{path}: {member.name} claims {member.size:,} bytes, and such a file has at most "
+            f"{largest:,}"
         )
 
 

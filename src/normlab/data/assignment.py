@@ -1,7 +1,8 @@
 """The assignment's functions for data: `load_CIFAR_batch`, `load_CIFAR10`, `get_CIFAR10_data`, `get_mnist_data`.
 
-Names, arguments and results are the course's (`cs682.data_utils`). What differs is behind the door: either
-edition of the data set is read, in its folder or its archive, and no pickle is ever executed.
+Names, arguments and results are the course's (`cs682.data_utils`). What differs is behind the door:
+either edition of the data set is read, in its folder or its archive, and no pickle is ever
+executed.
 """
 
 from __future__ import annotations
@@ -41,8 +42,9 @@ def load_CIFAR_batch(filename: str | os.PathLike[str]) -> tuple[Array, Array]:
 def load_CIFAR10(ROOT: str | os.PathLike[str]) -> tuple[Array, Array, Array, Array]:
     """All of CIFAR-10 from the folder or archive `ROOT`: X_train, y_train, X_test, y_test.
 
-    Images are (50000, 32, 32, 3) and (10000, 32, 32, 3), float64 from 0 to 255: 1.5 GB. Where there is no `ROOT` and
-    NORMLAB_DATA names a folder, the data are read from there, and a warning says so. Raises DataError.
+    Images are (50000, 32, 32, 3) and (10000, 32, 32, 3), float64 from 0 to 255: 1.5 GB. Where there
+    is no `ROOT` and NORMLAB_DATA names a folder, the data are read from there, and a warning says
+    so. Raises DataError.
     """
     X = {"train": np.empty((_TRAINING, 32, 32, 3)), "test": np.empty((_TEST, 32, 32, 3))}
     y = {"train": np.empty(_TRAINING, np.int64), "test": np.empty(_TEST, np.int64)}
@@ -60,7 +62,8 @@ def _existing(root: str | os.PathLike[str]) -> str | os.PathLike[str] | None:
     if os.path.exists(root) or not os.environ.get(VARIABLE):
         return root
     warnings.warn(
-        f"{os.fspath(root)!r} does not exist; CIFAR-10 is read from {os.environ[VARIABLE]}, which {VARIABLE} names",
+        f"{os.fspath(root)!r} does not exist; CIFAR-10 is read from {os.environ[VARIABLE]}, which "
+        f"{VARIABLE} names",
         UserWarning,
         stacklevel=3,
     )
@@ -77,12 +80,13 @@ def get_CIFAR10_data(
 ) -> dict[str, Array]:
     """CIFAR-10 as the assignment's notebooks use it: a dictionary for the Solver.
 
-    X_train (num_training, 3, 32, 32) are the first training images, X_val the `num_validation` next ones,
-    X_test the first test images; float64, less the mean of X_train unless `subtract_mean` is False. y_train,
-    y_val and y_test are their labels. By default this takes 1.3 GB.
+    X_train (num_training, 3, 32, 32) are the first training images, X_val the `num_validation` next
+    ones, X_test the first test images; float64, less the mean of X_train unless `subtract_mean` is
+    False. y_train, y_val and y_test are their labels. By default this takes 1.3 GB.
 
-    The data are looked for in `data_dir`, or NORMLAB_DATA, or `cs682/datasets` and the working directory
-    (`places`). Raises DataError where they are missing or broken, OptionError for more images than exist.
+    The data are looked for in `data_dir`, or NORMLAB_DATA, or `cs682/datasets` and the working
+    directory (`places`). Raises DataError where they are missing or broken, OptionError for more
+    images than exist.
     """
     num_training = checked_count(
         "num_training", num_training, _TRAINING, f"CIFAR-10 has {_TRAINING:,} training images"
@@ -116,8 +120,9 @@ def get_mnist_data(
 ) -> dict[str, Array]:
     """MNIST as get_CIFAR10_data has CIFAR-10: X_train (num_training, 1, 28, 28), y_train, and so on.
 
-    Validation images are those from the 50,000th on. The data are looked for in `data_dir`, or NORMLAB_DATA, or the
-    usual places. Raises DataError where they are missing or broken, OptionError for more images than exist.
+    Validation images are those from the 50,000th on. The data are looked for in `data_dir`, or
+    NORMLAB_DATA, or the usual places. Raises DataError where they are missing or broken,
+    OptionError for more images than exist.
     """
     return load(
         "mnist",

@@ -1,11 +1,11 @@
 """CIFAR-10: 60,000 colour images of 32×32 pixels in ten classes, in its two official editions.
 
-The binary edition is six files of records, a label byte and 3,072 pixel bytes; the python edition six
-pickles, which are read without executing anything (`pickles`). Either lies in its folder,
-`cifar-10-batches-bin` or `cifar-10-batches-py`, or still inside the publisher's archive (.tar.gz, or
-.tar as browsers unpack it), which is read as a stream and not extracted. Both hold the same images in
-the same order: `data_batch_1` to `data_batch_5` with 10,000 training images each, `test_batch` with
-10,000 test images.
+The binary edition is six files of records, a label byte and 3,072 pixel bytes; the python edition
+six pickles, which are read without executing anything (`pickles`). Either lies in its folder,
+`cifar-10-batches-bin` or `cifar-10-batches-py`, or still inside the publisher's archive (.tar.gz,
+or .tar as browsers unpack it), which is read as a stream and not extracted. Both hold the same
+images in the same order: `data_batch_1` to `data_batch_5` with 10,000 training images each,
+`test_batch` with 10,000 test images.
 
 Source: A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009;
 https://www.cs.toronto.edu/~kriz/cifar.html.
@@ -44,9 +44,9 @@ _LARGEST_BATCH = 48 << 20
 def chunks(place: Path) -> Iterator[Chunk]:
     """The six batches in the folder or archive at `place`, in the order in which they lie there.
 
-    Raises DataError, with the file's name, where one is missing, damaged, mislabelled or hostile, and at the
-    end where the labels are not 5,000 of each class for training and 1,000 for test: then some batch is
-    there twice under two names, or the data are others.
+    Raises DataError, with the file's name, where one is missing, damaged, mislabelled or hostile,
+    and at the end where the labels are not 5,000 of each class for training and 1,000 for test:
+    then some batch is there twice under two names, or the data are others.
     """
     counts = {"train": np.zeros(10, np.int64), "test": np.zeros(10, np.int64)}
     missing = list(BATCHES)
@@ -105,8 +105,9 @@ def _parse_records(content: bytes | bytearray, where: str, count: int) -> tuple[
     record = 1 + _PIXELS
     if len(content) != count * record:
         raise DataError(
-            f"{where} has {len(content):,} bytes; a binary batch has {count * record:,}, {count:,} records of "
-            f"a label and {_PIXELS:,} pixels, and a pickled one begins with the byte 0x80"
+            f"{where} has {len(content):,} bytes; a binary batch has {count * record:,}, {count:,} "
+            f"records of a label and {_PIXELS:,} pixels, and a pickled one begins with the byte "
+            "0x80"
         )
     records = np.frombuffer(content, np.uint8).reshape(count, record)
     return records[:, 1:], checked_labels(records[:, 0], where)
@@ -194,7 +195,8 @@ CIFAR10 = DataSet(
     chunks=chunks,
     places=places,
     looked_for=(
-        "cifar-10-batches-bin, cifar-10-batches-py, cifar-10-binary.tar.gz, cifar-10-python.tar.gz (or .tar)"
+        "cifar-10-batches-bin, cifar-10-batches-py, cifar-10-binary.tar.gz, "
+        "cifar-10-python.tar.gz (or .tar)"
     ),
     # The binary edition rather than the pickles: a format that cannot hold a program.
     remotes=(

@@ -1,8 +1,8 @@
 """Bytes of a file that nobody vouches for, plain or gzip-compressed, within bounds.
 
-A kilobyte of gzip can unfold to gigabytes, and a well-formed stream of empty blocks can keep a decompressor
-busy for minutes. So a reader states how much it wants before it gets any, and a stream that takes much more
-input than it gives output is refused. Python's own gzip module bounds neither.
+A kilobyte of gzip can unfold to gigabytes, and a well-formed stream of empty blocks can keep a
+decompressor busy for minutes. So a reader states how much it wants before it gets any, and a stream
+that takes much more input than it gives output is refused. Python's own gzip module bounds neither.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ _KINDS = {
 }
 _CHUNK = 1 << 16  # of input
 _PIECE = 1 << 20  # of output: what 64 KiB unfold to, up to 64 MiB, is taken in pieces
-# Compressed input may run ahead of the output it yields by this much. Real data never does: deflate adds at
-# most 5 bytes to a block of 64 KiB.
+# Compressed input may run ahead of the output it yields by this much. Real data never does: deflate
+# adds at most 5 bytes to a block of 64 KiB.
 _HEAD_START = 1 << 20
 
 
@@ -72,8 +72,8 @@ def read_whole(path: Path, limit: int) -> bytes:
 class ByteStream:
     """The bytes of a file from front to back; of a gzip file, those it unfolds to.
 
-    `read(size)` returns `size` bytes, fewer only at the end. Raises DataError for a damaged, truncated or
-    padded gzip stream; its checksum is verified when the end is reached.
+    `read(size)` returns `size` bytes, fewer only at the end. Raises DataError for a damaged,
+    truncated or padded gzip stream; its checksum is verified when the end is reached.
 
     >>> import gzip, tempfile
     >>> path = Path(tempfile.mkdtemp(), "greeting.gz")

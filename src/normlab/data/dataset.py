@@ -23,9 +23,9 @@ _ARRAYS = ("X_train", "y_train", "X_val", "y_val", "X_test", "y_test")
 class Dataset:
     """Training, validation and test images with their labels. A value: its arrays are read-only.
 
-    X_* are (n, channels, height, width), or (n, features) for made-up data; y_* are (n,), whole numbers from 0
-    to num_classes - 1. `source` says where the data came from, for the record of a result. Raises
-    ShapeError where these do not fit together.
+    X_* are (n, channels, height, width), or (n, features) for made-up data; y_* are (n,), whole
+    numbers from 0 to num_classes - 1. `source` says where the data came from, for the record of a
+    result. Raises ShapeError where these do not fit together.
 
     `split` and `inputs` say what `prepared` made of a data set for a run; as loaded, it is neither.
     """
@@ -50,7 +50,8 @@ class Dataset:
             view = np.asarray(getattr(self, name)).view()
             if view.dtype.kind not in "biuf" or isinstance(getattr(self, name), np.ma.MaskedArray):
                 raise ShapeError(
-                    f"{name} of {self.name} has type {view.dtype} or a mask; expected an array of numbers"
+                    f"{name} of {self.name} has type {view.dtype} or a mask; expected an array of "
+                    "numbers"
                 )
             view.flags.writeable = (
                 False  # a result is stored under the fingerprint of these very numbers

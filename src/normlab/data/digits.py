@@ -1,13 +1,15 @@
 """digits: 1,797 real handwritten digits of 8×8 pixels, inside the package: the data set that is always there.
 
-They are the test part of the UCI data set Optical Recognition of Handwritten Digits (CC BY 4.0; source and
-licence in digits/LICENSE.txt), as scikit-learn ships them: for each pixel, how many of its 16 dots are inked.
+They are the test part of the UCI data set Optical Recognition of Handwritten Digits (CC BY 4.0;
+source and licence in digits/LICENSE.txt), as scikit-learn ships them: for each pixel, how many of
+its 16 dots are inked.
 
-**Split.** The file runs through the forms that 13 people filled in, one after the other, so its first images
-and its last are in different hands: nearest-neighbour search from the first 1,000 reads 95.2 % of the last
-397, and 98.5 % after shuffling. The three parts are therefore cut from one fixed shuffled order, stored beside
-the images: 1,000 for training, then 400, then 397. So all parts are alike, and validation accuracy is about
-new digits in known hands; how well a net reads an unknown hand, it does not tell.
+**Split.** The file runs through the forms that 13 people filled in, one after the other, so its
+first images and its last are in different hands: nearest-neighbour search from the first 1,000
+reads 95.2 % of the last 397, and 98.5 % after shuffling. The three parts are therefore cut from one
+fixed shuffled order, stored beside the images: 1,000 for training, then 400, then 397. So all parts
+are alike, and validation accuracy is about new digits in known hands; how well a net reads an
+unknown hand, it does not tell.
 """
 
 from __future__ import annotations
@@ -26,7 +28,8 @@ from normlab.errors import DataError
 
 SHAPE = (1, 8, 8)
 PLACE = Path(__file__).parent / "digits" / "digits.npz"
-# The file's SHA-256: whatever a failing disk or a careless hand did to it, it is not taken for the digits.
+# The file's SHA-256: whatever a failing disk or a careless hand did to it, it is not taken for the
+# digits.
 DIGEST = "d0e8c739adde962297037cf09efaea8d10a372b34e02060cbd546789e91a648a"
 _LARGEST = 1 << 20
 _TRAINING_AND_VALIDATION = 1_400
@@ -42,7 +45,8 @@ def chunks(place: Path) -> Iterator[Chunk]:
         ) from error
     if hashlib.sha256(content).hexdigest() != DIGEST:
         raise DataError(
-            f"{place}, a part of the package, is damaged: it has another SHA-256; install normlab anew"
+            f"{place}, a part of the package, is damaged: it has another SHA-256; install normlab "
+            "anew"
         )
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         images, labels, order = arrays["images"], arrays["labels"], arrays["order"]

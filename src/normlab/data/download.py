@@ -1,7 +1,7 @@
 """Downloads, on request only: verified by the publisher's MD5, all or nothing, never over a file that is there.
 
-The network is a callable, `downloader(url, output_file, pooch)`, pooch's HTTP downloader unless another is
-given: a test passes one that copies files, a command line one with a progress bar
+The network is a callable, `downloader(url, output_file, pooch)`, pooch's HTTP downloader unless
+another is given: a test passes one that copies files, a command line one with a progress bar
 (`pooch.HTTPDownloader(progressbar=bar)`).
 """
 
@@ -27,10 +27,10 @@ def fetch(
 ) -> Path:
     """Download the data set `name` into `folder` and return its place; what is there already is kept.
 
-    `folder` defaults to NORMLAB_DATA or the user's cache folder; MNIST's four files go to `folder`/mnist.
-    Raises DataError where there is no network (saying what to do instead), where what arrives is not what
-    the publisher offers, and where a file of that name but other content is in the way; OptionError for a
-    data set that needs no download.
+    `folder` defaults to NORMLAB_DATA or the user's cache folder; MNIST's four files go to
+    `folder`/mnist. Raises DataError where there is no network (saying what to do instead), where
+    what arrives is not what the publisher offers, and where a file of that name but other content
+    is in the way; OptionError for a data set that needs no download.
     """
     known = data_set(name)
     if known.in_package:
@@ -57,9 +57,9 @@ def _fetch_file(
         ) as error:  # no network, no such page, disk full; the wrong content
             failures.append(f"{address}: {_reason(error)}")
     raise DataError(
-        f"{remote.name} could not be downloaded ({'; '.join(failures)}). Without network: get it on another "
-        f"machine from {remote.addresses[0]} (MD5 {remote.md5}) and put it, as it is, into "
-        f"{folder}{known.other_means}"
+        f"{remote.name} could not be downloaded ({'; '.join(failures)}). Without network: get it "
+        f"on another machine from {remote.addresses[0]} (MD5 {remote.md5}) and put it, as it is, "
+        f"into {folder}{known.other_means}"
     )
 
 
@@ -76,8 +76,8 @@ def _check_present(path: Path, remote: Remote) -> None:
         found = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
     if found != remote.md5:
         raise DataError(
-            f"{path} is there already, and is not the publisher's file (MD5 {found}, not {remote.md5}). "
-            f"Move it away or choose another folder; nothing was downloaded"
+            f"{path} is there already, and is not the publisher's file (MD5 {found}, not "
+            f"{remote.md5}). Move it away or choose another folder; nothing was downloaded"
         )
 
 

@@ -33,6 +33,7 @@ def check_class_counts(place: Path, what: str, counts: Array, official: Sequence
     """Raise a DataError unless there are as many images of each class as in the official data set."""
     if counts.tolist() != list(official):
         raise DataError(
-            f"{place} does not hold the data set its name says: of its classes it has {counts.tolist()} "
-            f"{what} images, and the official one {list(official)}. A file may be there twice under two names"
+            f"{place} does not hold the data set its name says: of its classes it has "
+            f"{counts.tolist()} {what} images, and the official one {list(official)}. A file may "
+            "be there twice under two names"
         )

@@ -1,12 +1,13 @@
 """`load`: a data set by name, ready for training.
 
-Every data set comes in the same form: float64, (n, channels, height, width), pixels from 0 to 255, less the
-mean training image. One scale for all, because the assignment's weight scales and learning rates were chosen
-for CIFAR-10's pixels: a `weight_scale` then means the same on each. The counts 0 to 16 of digits are
-therefore multiplied by 255/16.
+Every data set comes in the same form: float64, (n, channels, height, width), pixels from 0 to 255,
+less the mean training image. One scale for all, because the assignment's weight scales and learning
+rates were chosen for CIFAR-10's pixels: a `weight_scale` then means the same on each. The counts 0
+to 16 of digits are therefore multiplied by 255/16.
 
-The mean image is that of all images set aside for training (digits 1,000, CIFAR-10 49,000, MNIST 50,000),
-not only of those taken, so the studies on CIFAR-10's first 1,000 see the very numbers that the notebook sees.
+The mean image is that of all images set aside for training (digits 1,000, CIFAR-10 49,000, MNIST
+50,000), not only of those taken, so the studies on CIFAR-10's first 1,000 see the very numbers that
+the notebook sees.
 """
 
 from __future__ import annotations
@@ -35,12 +36,14 @@ def load(
 ) -> Dataset:
     """The data set `name`: 'digits' (inside the package), 'cifar10' or 'mnist'.
 
-    Taken are the first images of each part: by default 1,000 for training, 1,000 for validation and 1,000
-    for test, of digits 1,000, 400 and 397, which is all there are. Validation images are the last of the
-    publisher's training set (CIFAR-10's from 49,000, MNIST's from 50,000), whatever `num_training`.
+    Taken are the first images of each part: by default 1,000 for training, 1,000 for validation and
+    1,000 for test, of digits 1,000, 400 and 397, which is all there are. Validation images are the
+    last of the publisher's training set (CIFAR-10's from 49,000, MNIST's from 50,000), whatever
+    `num_training`.
 
-    `places` tells where it is looked for. With `download`, a data set that is not there is fetched first.
-    Raises DataError where it is missing or broken, OptionError for an unknown name or more images than exist.
+    `places` tells where it is looked for. With `download`, a data set that is not there is fetched
+    first. Raises DataError where it is missing or broken, OptionError for an unknown name or more
+    images than exist.
 
     >>> load("digits", num_training=500)
     Dataset('digits': 500 training, 400 validation, 397 test images of (1, 8, 8), inside the package)

@@ -1,11 +1,12 @@
 """MNIST: 70,000 handwritten digits of 28×28 grey pixels, in its four IDX files, plain or gzip-compressed, or in
 Keras's `mnist.npz`.
 
-An IDX file is a magic number (0x0803 for images, 0x0801 for labels: unsigned bytes in three dimensions or
-one), the length of each dimension as four bytes, big end first, and the bytes themselves.
+An IDX file is a magic number (0x0803 for images, 0x0801 for labels: unsigned bytes in three
+dimensions or one), the length of each dimension as four bytes, big end first, and the bytes
+themselves.
 
-Other data sets use the same four file names (Fashion-MNIST, KMNIST). The number of images of each digit tells
-them apart, and a data set is never taken for another.
+Other data sets use the same four file names (Fashion-MNIST, KMNIST). The number of images of each
+digit tells them apart, and a data set is never taken for another.
 
 Source: Y. LeCun, C. Cortes, C. J. C. Burges, The MNIST database of handwritten digits.
 """
@@ -91,7 +92,8 @@ def places(root: Path, nested: bool) -> Iterator[Path]:
 def read_npz(path: Path, name: str, shape: tuple[int, ...]) -> Array:
     """The array `name` of unsigned bytes in a NumPy archive, of exactly this shape; nothing in it is unpickled.
 
-    Raises DataError for another kind of file, another type or shape, and for an archive that unfolds to more.
+    Raises DataError for another kind of file, another type or shape, and for an archive that
+    unfolds to more.
     """
     length = math.prod(shape)
     try:
@@ -127,7 +129,8 @@ def read_npz(path: Path, name: str, shape: tuple[int, ...]) -> Array:
         ) from error
     if (found, fortran, dtype) != (shape, False, np.dtype(np.uint8)):
         raise DataError(
-            f"{path} has {name} of shape {found} and type {dtype}; MNIST's has {shape} and type uint8"
+            f"{path} has {name} of shape {found} and type {dtype}; MNIST's has {shape} and type "
+            "uint8"
         )
     values = content[stream.tell() :]
     if len(values) != length:
@@ -140,7 +143,8 @@ def read_npz(path: Path, name: str, shape: tuple[int, ...]) -> Array:
 def read_idx(path: Path, shape: tuple[int, ...]) -> Array:
     """The IDX file of unsigned bytes at `path`, an array uint8 of exactly this shape.
 
-    Raises DataError for another kind of file, another shape, and fewer or more bytes than the shape needs.
+    Raises DataError for another kind of file, another shape, and fewer or more bytes than the shape
+    needs.
     """
     with ByteStream(path) as stream:
         head = bytes(stream.read(4 + 4 * len(shape)))
@@ -180,7 +184,8 @@ MNIST = DataSet(
     title="MNIST (handwritten digits, 28 × 28 pixels)",
     licence="CC BY-SA 3.0, as Keras's documentation says",
     classes=tuple("0123456789"),
-    # The last 10,000 training images validate, as is usual; the mean image is that of the first 50,000.
+    # The last 10,000 training images validate, as is usual; the mean image is that of the first
+    # 50,000.
     layout=Layout(SHAPE, 1.0, (50_000, 10_000, 10_000), (1_000, 1_000, 1_000)),
     chunks=chunks,
     places=places,

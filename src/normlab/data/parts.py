@@ -1,8 +1,9 @@
 """From images as they are stored to the training, validation and test arrays of a run.
 
-A data set arrives in chunks of uint8 images. The parts wanted are copied out of them and the mean image is
-summed up on the way, in whole numbers and so exactly; the chunks themselves are not kept. (The mean of the
-assignment's 49,000 images is needed for studies that train on 1,000; as float64 they would take 1.2 GB.)
+A data set arrives in chunks of uint8 images. The parts wanted are copied out of them and the mean
+image is summed up on the way, in whole numbers and so exactly; the chunks themselves are not kept.
+(The mean of the assignment's 49,000 images is needed for studies that train on 1,000; as float64
+they would take 1.2 GB.)
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How NumPy writes an array of bytes into a pickle, in the forms that exist, as data.
 
-To unpickle such an array one imports a function and calls it. Here a name is looked up in a table and stands
-for nothing but its meaning, and a call or a state is compared with the forms known:
+To unpickle such an array one imports a function and calls it. Here a name is looked up in a table
+and stands for nothing but its meaning, and a call or a state is compared with the forms known:
 
     ndarray, protocols 2 to 4   _reconstruct(ndarray, (0,), b"b"), then the state (1, shape, dtype, order, bytes)
     ndarray, protocol 5         _frombuffer(bytes, dtype, shape, order)

@@ -1,14 +1,16 @@
 """A reader for the one kind of pickle a CIFAR-10 batch is. It executes nothing.
 
-A pickle is a program for a small stack machine, and some of its instructions import a name and call what
-they imported: that is how a data file runs code. This reader knows only the instructions that a dictionary
-of texts, small integers, lists and one array of bytes can need, written by any Python and NumPy in the
-protocols 2 to 5. It imports nothing and calls nothing; names and calls are compared with the few that
-describe such an array (`pickled_arrays`), and everything else is refused, by name.
+A pickle is a program for a small stack machine, and some of its instructions import a name and call
+what they imported: that is how a data file runs code. This reader knows only the instructions that
+a dictionary of texts, small integers, lists and one array of bytes can need, written by any Python
+and NumPy in the protocols 2 to 5. It imports nothing and calls nothing; names and calls are
+compared with the few that describe such an array (`pickled_arrays`), and everything else is
+refused, by name.
 
-Memory and time are bounded by the file's size. Each instruction leaves at most one small object, their
-number is capped, announced lengths are checked against the bytes that are there, and long contents are views
-of the file. (An unpickler with a list of allowed names has no such bound: nine bytes make it allocate 4 GB.)
+Memory and time are bounded by the file's size. Each instruction leaves at most one small object,
+their number is capped, announced lengths are checked against the bytes that are there, and long
+contents are views of the file. (An unpickler with a list of allowed names has no such bound: nine
+bytes make it allocate 4 GB.)
 
 The instructions are described in the source of Python's `pickletools`.
 """
@@ -48,9 +50,9 @@ _REFUSED = {
 def read(content: bytes | bytearray, where: str) -> dict[str, Any]:
     """The dictionary pickled in `content`, its keys as str.
 
-    Values are str or bytes, integers, booleans, None, lists, tuples, dictionaries and PickledArray; texts
-    above 255 characters stay undecoded. `where` names the file in errors. Raises DataError for everything
-    that is not such a pickle, whole, with nothing behind it.
+    Values are str or bytes, integers, booleans, None, lists, tuples, dictionaries and PickledArray;
+    texts above 255 characters stay undecoded. `where` names the file in errors. Raises DataError
+    for everything that is not such a pickle, whole, with nothing behind it.
 
     >>> import pickle
     >>> read(pickle.dumps({"labels": [3, 9]}), "data_batch_1")
@@ -105,7 +107,8 @@ class _Machine:
         left = len(self.content) - self.position
         if length > left:
             self.refuse(
-                f"{length:,} more bytes are announced and {left:,} are left: truncated, or no such file"
+                f"{length:,} more bytes are announced and {left:,} are left: truncated, or no such "
+                "file"
             )
         self.position += length
         return self.content[self.position - length : self.position]
@@ -206,7 +209,8 @@ class _Machine:
         name = named(module, attribute)
         if name is None:
             self.refuse(
-                f"it asks for {module + '.' + attribute!r}, which an array of bytes has no use for; not executed"
+                f"it asks for {module + '.' + attribute!r}, which an array of bytes has no use "
+                "for; not executed"
             )
         self.push(name)
 

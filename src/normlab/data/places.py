@@ -5,7 +5,8 @@
 3. Otherwise where the assignment keeps its data, `cs682/datasets` and `cs231n/datasets` in the working
    directory, then in the working directory, then where `normlab data fetch` puts downloads.
 
-A folder that was named is the only one searched, so that no data set stands in for another unnoticed.
+A folder that was named is the only one searched, so that no data set stands in for another
+unnoticed.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ VARIABLE = "NORMLAB_DATA"
 def find(name: str, data_dir: str | os.PathLike[str] | None = None) -> Path:
     """The folder or archive that holds the data set `name`; nothing is opened.
 
-    Raises DataError that says where it was looked for and what to do, OptionError for an unknown name.
+    Raises DataError that says where it was looked for and what to do, OptionError for an unknown
+    name.
 
     >>> find("digits").name
     'digits.npz'

@@ -2,9 +2,9 @@
 
 Numba makes LLVM's code of the Python sources; here it is made one module that exports two functions
 and keeps all else to itself, so that LLVM sees that nothing in it raises an error and drops what
-would report one to Python. What is left needs no more than `memset` and `memcpy`. It is compiled for
-an instruction set, not for the processor at hand, and linked by `cc`, or by the `ziglang` package.
-The folder then holds engine.so, or, where nothing links, engine.o.
+would report one to Python. What is left needs no more than `memset` and `memcpy`. It is compiled
+for an instruction set, not for the processor at hand, and linked by `cc`, or by the `ziglang`
+package. The folder then holds engine.so, or, where nothing links, engine.o.
 """
 
 from __future__ import annotations

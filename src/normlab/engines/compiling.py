@@ -57,14 +57,15 @@ def explain(spec: RunSpec) -> str:
     """How a run is trained, and how its history compares with the reference's."""
     if compiles(spec):
         return (
-            f"compiled from the first step to the last ({library.describe()}); the same draws and the same "
-            f"formulas as the reference, whose float32 sums it adds in another order: the first loss agrees to "
-            f"1e-6, later ones as well as those of two reference runs whose initial weights differ in their last bit"
+            f"compiled from the first step to the last ({library.describe()}); the same draws and "
+            "the same formulas as the reference, whose float32 sums it adds in another order: the "
+            "first loss agrees to 1e-6, later ones as well as those of two reference runs whose "
+            "initial weights differ in their last bit"
         )
     return (
-        f"exact: the reference's Solver with compiled update rules ({library.describe()}), so that every loss is "
-        "the reference's to the bit; another order of rounding would not keep 1e-9 on nets that amplify it, "
-        "such as batch norm on tiny batches"
+        f"exact: the reference's Solver with compiled update rules ({library.describe()}), so that "
+        "every loss is the reference's to the bit; another order of rounding would not keep 1e-9 "
+        "on nets that amplify it, such as batch norm on tiny batches"
     )
 
 

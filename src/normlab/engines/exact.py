@@ -1,10 +1,10 @@
 """One run in float64: the reference's own net and Solver, to the bit, with its passes over memory compiled.
 
 In float64 the engine promises the Solver's losses to 1e-9, and rounding alone can break that: with
-batch norm on batches of five, a change of the initial weights in their last bit grows to a hundredth
-of the loss within 200 steps. So nothing is rounded differently here. Products, norms and losses are
-the reference's; the update rules, whose dozen passes over every parameter take longest, are one
-compiled pass each (`passes`), with the same operations in the same order.
+batch norm on batches of five, a change of the initial weights in their last bit grows to a
+hundredth of the loss within 200 steps. So nothing is rounded differently here. Products, norms and
+losses are the reference's; the update rules, whose dozen passes over every parameter take longest,
+are one compiled pass each (`passes`), with the same operations in the same order.
 """
 
 from __future__ import annotations

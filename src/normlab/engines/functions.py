@@ -1,9 +1,10 @@
 """exp, log, tanh, erf and the logistic function of the compiled engine, sixteen float64 numbers at a time.
 
 The system's mathematical library rounds differently from one machine to the next. These are
-polynomials, whose terms are added in one order by fused multiply-adds, so that every machine has the
-same bits. Their relative errors, in units of float64's last place, are below 2 (exp, log) and 4
-(tanh, erf, logistic): what is then rounded to float32 is off by at most 0.5000001 of its last place.
+polynomials, whose terms are added in one order by fused multiply-adds, so that every machine has
+the same bits. Their relative errors, in units of float64's last place, are below 2 (exp, log) and 4
+(tanh, erf, logistic): what is then rounded to float32 is off by at most 0.5000001 of its last
+place.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ from normlab.engines.lanes import (
 )
 
 _LOG2E = 1 / math.log(2)
-# log 2 as the sum of two numbers, the first of so few bits that its product with any exponent is exact
+# log 2 as the sum of two numbers, the first of so few bits that its product with any exponent is
+# exact
 _LN2_HIGH = float.fromhex("0x1.62e42fee00000p-1")
 _LN2_LOW = float.fromhex("0x1.a39ef35793c76p-33")
 _WHOLE = 1.5 * 2.0**52  # added and taken off again, it rounds to a whole number
@@ -42,8 +44,8 @@ _ERF = np.array(
         for k in range(18, -1, -1)
     ]
 )
-# erfc(x) exp(x²) where 1 <= x <= 6, in powers of (48 / (2 + x) - 11) / 5: interpolated at Chebyshev's
-# nodes in 60 digits; relative error 1e-15
+# erfc(x) exp(x²) where 1 <= x <= 6, in powers of (48 / (2 + x) - 11) / 5: interpolated at
+# Chebyshev's nodes in 60 digits; relative error 1e-15
 _ERFC = np.array([
     1.8620989806815163e-11, -7.290508535165398e-11, -2.634243021000669e-10, 2.622350032514279e-09,
     -5.926361315281833e-10, -7.005170205475373e-08, 1.6350102372087984e-07, 1.979561158209264e-06,

@@ -1,8 +1,9 @@
 """The compiled engine's functions as C functions: all arguments are one table of whole numbers.
 
 A table lists the fields of NamedTuples one after the other: an array as the address of its first
-number and its length, a whole number as itself, a float as its bits. What a field is, its annotation
-says (`layout`): that is all both sides need to know, so that a field is added in one place.
+number and its length, a whole number as itself, a float as its bits. What a field is, its
+annotation says (`layout`): that is all both sides need to know, so that a field is added in one
+place.
 
 The functions below are what a library of the engine exports; compiled by Numba, they are the same
 without a library (`compile_here`).

@@ -3,8 +3,8 @@
 The package brings a library for an instruction set, or two, if it was installed from a wheel that
 has them or built with Numba at hand. Where none fits this processor or these sources, Numba makes
 one in another process, once for all of them: it is kept in a cache folder, whose files are checked
-before they are used, so that whatever is missing, cut or from elsewhere is made anew. Where there is
-no linker, the compiler's own loader takes what the compiler made. Nothing here imports Numba.
+before they are used, so that whatever is missing, cut or from elsewhere is made anew. Where there
+is no linker, the compiler's own loader takes what the compiler made. Nothing here imports Numba.
 """
 
 from __future__ import annotations
@@ -93,8 +93,8 @@ def functions() -> Functions:
             return _load(found, isa, "ready-made")
     if importlib.util.find_spec("numba") is None:
         raise LibraryError(
-            "no ready-made library for this processor is installed, and Numba, which would make one, "
-            "is not either: pip install numba"
+            "no ready-made library for this processor is installed, and Numba, which would make "
+            "one, is not either: pip install numba"
         )
     return _made_here(isa)
 
@@ -176,8 +176,8 @@ def _made_here(isa: str) -> Functions:
         except OSError as error:
             reasons.append(f"{folder}: {error}")
     raise LibraryError(
-        f"a library can be made, but kept nowhere ({'; '.join(reasons)}); make one of these folders "
-        f"writable, or name another as NORMLAB_CACHE"
+        f"a library can be made, but kept nowhere ({'; '.join(reasons)}); make one of these "
+        "folders writable, or name another as NORMLAB_CACHE"
     )
 
 

@@ -107,8 +107,8 @@ def update_weights(
     """dW[k, j] = Σ_i x[i, k] dout[i, j], and the update of W, a few inputs at a time.
 
     Beyond the last unit, dout is zero as far as the strips go. Of rows that lie `apart`, those that
-    come next are fetched meanwhile, and those at `ahead`, the next batch's. Returns the sum of the squares of the
-    weights before the update, where there is regularization.
+    come next are fetched meanwhile, and those at `ahead`, the next batch's. Returns the sum of the
+    squares of the weights before the update, where there is regularization.
     """
     squares = 0.0
     k = 0

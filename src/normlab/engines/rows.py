@@ -6,7 +6,8 @@ numbers they are taken of, so that a plain two-pass sum is as good here as the r
 into their callers.
 
 Letters: n examples, d units, in `groups` of as many. Example i begins at x0 + i * step, and
-likewise in the other arrays. Mean and rstd of a row's groups lie at s0 of `statistics`, all means first.
+likewise in the other arrays. Mean and rstd of a row's groups lie at s0 of `statistics`, all means
+first.
 """
 
 from __future__ import annotations

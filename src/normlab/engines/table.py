@@ -1,6 +1,7 @@
 """Records of arrays and numbers as one table of whole numbers, for code that was compiled before.
 
-See `interface`, the other side. A field is annotated by one of the names below, or `int` or `float`.
+See `interface`, the other side. A field is annotated by one of the names below, or `int` or
+`float`.
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ def slots(*records: Any) -> int:
 def table_of(*records: Any) -> Array:
     """The table of these values of NamedTuples. Their arrays must outlive its use.
 
-    Raises TypeError for an array that is not what its annotation says: compiled code would not notice.
+    Raises TypeError for an array that is not what its annotation says: compiled code would not
+    notice.
     """
     numbers: list[int] = []
     for record in records:

@@ -129,9 +129,7 @@ def forward(
         if net.keep < 1:
             for i in range(n):
                 for j in range(d):
-                    out[x0 + i * width + j] *= (
-                        scale if kept[drawn + i * d + j] else np.float32(0)
-                    )
+                    out[x0 + i * width + j] *= scale if kept[drawn + i * d + j] else np.float32(0)
         drawn += n * d
 
 
@@ -187,9 +185,7 @@ def backward_and_update(
         if net.keep < 1:
             for i in range(n):
                 for j in range(d):
-                    dout[dx0 + i * width + j] *= (
-                        scale if kept[drawn + i * d + j] else np.float32(0)
-                    )
+                    dout[dx0 + i * width + j] *= scale if kept[drawn + i * d + j] else np.float32(0)
         if not relu:
             activation_backward(dout, dx0, work.normed, x0, width, n, d, net.activation)
             if skips and (net.residual == 2 or net.norm == 0):
@@ -302,4 +298,3 @@ def count_right(net: Net, state: State, work: Scratch, blocks: Blocks) -> int:
             losses = blocks.losses
             losses_in_block(work.scores, s0, classes, labels, first, count, work.sums, losses)
     return right
-

@@ -1,12 +1,13 @@
 """The assignment's five gradient checkers: centred differences, one coordinate at a time.
 
-Each moves one entry of an array by ±h *in place*, calls the function again, and puts the entry back. In
-place matters: the notebooks check a net with `f = lambda _: model.loss(X, y)[0]`, a function that never
-looks at its argument and sees the change through `model.params`.
+Each moves one entry of an array by ±h *in place*, calls the function again, and puts the entry
+back. In place matters: the notebooks check a net with `f = lambda _: model.loss(X, y)[0]`, a
+function that never looks at its argument and sees the change through `model.params`.
 
-A centred difference is off by about `h*h * f'''/6` (the curve between the two points) and by
-`eps * |f| / h` (rounding); at the default h = 1e-5 in float64 both are near 1e-11. In float32 rounding
-alone is near 1e-2 at that h, so a right gradient looks wrong: check in float64, or with `check_gradient`.
+A centred difference is off by about `h*h * f'''/6` (the curve between the two points) and by `eps *
+|f| / h` (rounding); at the default h = 1e-5 in float64 both are near 1e-11. In float32 rounding
+alone is near 1e-2 at that h, so a right gradient looks wrong: check in float64, or with
+`check_gradient`.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from normlab.errors import ShapeError
 from normlab.typing import Array
 
 
-def eval_numerical_gradient(f: Callable[[Array], float], x: Array, verbose: bool = True, h: float = 1e-5) -> Array:
+def eval_numerical_gradient(
+    f: Callable[[Array], float], x: Array, verbose: bool = True, h: float = 1e-5
+) -> Array:
     """The gradient of the number `f(x)` at `x`, in the shape of `x`, one printed line an entry if verbose.
 
     `x` is changed in place while `f` runs and comes back with the same bits, even when `f` raises.
@@ -38,7 +41,9 @@ def eval_numerical_gradient(f: Callable[[Array], float], x: Array, verbose: bool
     return gradient
 
 
-def eval_numerical_gradient_array(f: Callable[[Array], Array], x: Array, df: Array, h: float = 1e-5) -> Array:
+def eval_numerical_gradient_array(
+    f: Callable[[Array], Array], x: Array, df: Array, h: float = 1e-5
+) -> Array:
     """The gradient at `x` of `sum(f(x) * df)`, where `f(x)` is an array and `df` its upstream gradient.
 
     >>> eval_numerical_gradient_array(np.sin, np.zeros(2), np.array([1.0, 3.0])).round(6)
@@ -73,13 +78,19 @@ def eval_numerical_gradient_blobs(
     return gradients
 
 
-def eval_numerical_gradient_net(net: Any, inputs: Sequence[Any], output: Any, h: float = 1e-5) -> list[Array]:
+def eval_numerical_gradient_net(
+    net: Any, inputs: Sequence[Any], output: Any, h: float = 1e-5
+) -> list[Array]:
     """The same for a net of blobs, whose `forward()` reads its `inputs` and writes its `output`."""
     return eval_numerical_gradient_blobs(lambda *_: net.forward(), inputs, output, h=h)
 
 
 def grad_check_sparse(
-    f: Callable[[Array], float], x: Array, analytic_grad: Array, num_checks: int = 10, h: float = 1e-5
+    f: Callable[[Array], float],
+    x: Array,
+    analytic_grad: Array,
+    num_checks: int = 10,
+    h: float = 1e-5,
 ) -> None:
     """Print numerical and analytic gradient and their relative error at `num_checks` random entries of `x`.
 

@@ -1,8 +1,9 @@
 """normlab's own gradient check, by three doors: a function, a layer, a net.
 
-All three compare in float64, because a float32 difference quotient cannot tell a right formula from a wrong
-one below 1e-3: float32 inputs are checked on float64 copies. Only where the function itself computes in
-float32 whatever it is given does the check follow it there, with larger steps and a larger tolerance, and say so.
+All three compare in float64, because a float32 difference quotient cannot tell a right formula from
+a wrong one below 1e-3: float32 inputs are checked on float64 copies. Only where the function itself
+computes in float32 whatever it is given does the check follow it there, with larger steps and a
+larger tolerance, and say so.
 """
 
 from __future__ import annotations
@@ -15,7 +16,14 @@ import numpy as np
 
 from normlab.errors import OptionError, ShapeError
 from normlab.gradcheck.directions import Arrays, Probe
-from normlab.gradcheck.probing import as_float64, own_errors, report, rounding_of, same_draws, value_at
+from normlab.gradcheck.probing import (
+    as_float64,
+    own_errors,
+    report,
+    rounding_of,
+    same_draws,
+    value_at,
+)
 from normlab.gradcheck.reports import GradientReport
 from normlab.typing import Array
 from normlab.validation import whole_number
@@ -33,13 +41,14 @@ def check_gradient(
 ) -> GradientReport:
     """Compare claimed gradients of a number with the function that it is.
 
-    `f(*arrays)` returns a number; `inputs` is its argument, or its arguments by name in their order;
-    `gradients` has the same names and shapes. `f` is given float64 arrays of its own. Each argument is
-    compared along `draws` random directions (from `seed`), then, where one disagrees, at up to `coordinates`
-    single entries. `tolerance` replaces the derived one (`normlab.gradcheck.directions.tolerance_for`).
+    `f(*arrays)` returns a number; `inputs` is its argument, or its arguments by name in their
+    order; `gradients` has the same names and shapes. `f` is given float64 arrays of its own. Each
+    argument is compared along `draws` random directions (from `seed`), then, where one disagrees,
+    at up to `coordinates` single entries. `tolerance` replaces the derived one
+    (`normlab.gradcheck.directions.tolerance_for`).
 
-    Raises ShapeError where an input is no array of numbers or `f` returns more than one number, OptionError
-    where `f` is not finite at its inputs or not a function of them alone.
+    Raises ShapeError where an input is no array of numbers or `f` returns more than one number,
+    OptionError where `f` is not finite at its inputs or not a function of them alone.
 
     >>> x = np.array([1.0, 2.0, 3.0])
     >>> check_gradient(lambda x: (x**3).sum(), x, 3 * x**2).ok
@@ -63,7 +72,9 @@ def check_gradient(
     def number(moved: Arrays) -> float:
         value = np.asarray(f(*(array.copy() for array in moved.values())))
         if value.dtype.kind not in "fiub":
-            raise ShapeError(f"f returned {value.dtype} of shape {value.shape}; expected one real number")
+            raise ShapeError(
+                f"f returned {value.dtype} of shape {value.shape}; expected one real number"
+            )
         if value.size != 1:
             raise ShapeError(
                 f"f returned an array of shape {value.shape}; a gradient check needs one number: "
@@ -91,10 +102,11 @@ def check_layer(
 ) -> GradientReport:
     """Compare a layer's backward with its forward.
 
-    `forward(*arrays)` returns `(out, cache)`; `backward(dout, cache)` returns one gradient an input, in
-    their order. Each draw has a new random `dout`: with one of all ones the true batch-norm gradient is zero,
-    and most mistakes pass. A layer that draws from NumPy's global generator (dropout) makes the same draws at
-    every call, and the generator is left as it was found.
+    `forward(*arrays)` returns `(out, cache)`; `backward(dout, cache)` returns one gradient an
+    input, in their order. Each draw has a new random `dout`: with one of all ones the true
+    batch-norm gradient is zero, and most mistakes pass. A layer that draws from NumPy's global
+    generator (dropout) makes the same draws at every call, and the generator is left as it was
+    found.
 
     >>> def square(x): return x * x, x
     >>> check_layer(square, lambda dout, x: 2 * x * dout, {"x": np.arange(1.0, 4.0)}).ok
@@ -106,8 +118,8 @@ def check_layer(
     seed = whole_number("seed", seed, 0)
     if not isinstance(inputs, Mapping):
         raise ShapeError(
-            f"inputs is of type {type(inputs).__name__}; expected a dictionary of arrays in the order of forward's "
-            f"arguments, as {{'x': x, 'gamma': gamma}}"
+            f"inputs is of type {type(inputs).__name__}; expected a dictionary of arrays in the "
+            "order of forward's arguments, as {'x': x, 'gamma': gamma}"
         )
     arrays = {name: as_float64(name, array) for name, array in inputs.items()}
     rng = np.random.default_rng(seed)
@@ -150,8 +162,9 @@ def check_net(
 ) -> GradientReport:
     """Compare every gradient of `net.loss(X, y)` with the loss, on a float64 copy of the net.
 
-    At a new net gamma is 1, beta and b are 0, and a formula that forgets one of them cannot be told from a
-    right one: with `shake`, parameters that are all alike are made random first, in the copy.
+    At a new net gamma is 1, beta and b are 0, and a formula that forgets one of them cannot be told
+    from a right one: with `shake`, parameters that are all alike are made random first, in the
+    copy.
 
     >>> class Line:
     ...     params = {"w": np.array([2.0])}
@@ -164,7 +177,9 @@ def check_net(
     _need_draws(draws)
     seed = whole_number("seed", seed, 0)
     rng = np.random.default_rng(seed)
-    if not isinstance(getattr(net, "params", None), Mapping) or not callable(getattr(net, "loss", None)):
+    if not isinstance(getattr(net, "params", None), Mapping) or not callable(
+        getattr(net, "loss", None)
+    ):
         raise ShapeError(
             f"net is of type {type(net).__name__}; expected a net with a dictionary `params` and a "
             f"method `loss(X, y)`, such as FullyConnectedNet"
@@ -174,14 +189,18 @@ def check_net(
     twin.params, twin.dtype = {}, np.dtype(np.float64)
     twin = copy.deepcopy(twin)
     X = as_float64("X", X)
-    alike = [name for name, array in arrays.items() if shake and array.size > 1 and np.ptp(array) == 0]
+    alike = [
+        name for name, array in arrays.items() if shake and array.size > 1 and np.ptp(array) == 0
+    ]
     for name in alike:
         arrays[name] += rng.uniform(-0.5, 0.5, arrays[name].shape)
     with same_draws() as rewind:
 
         def loss_and_gradients(moved: Arrays) -> Any:
             rewind()
-            fresh = copy.deepcopy(twin)  # with its own generator and running statistics as they stood
+            fresh = copy.deepcopy(
+                twin
+            )  # with its own generator and running statistics as they stood
             fresh.params = {name: array.copy() for name, array in moved.items()}
             return fresh.loss(X, y)
 
@@ -196,20 +215,32 @@ def check_net(
         probe = Probe(loss, gradients, at_zero, rounding.size, rounding.eps)
         remark = f"Made random first, being all alike: {', '.join(alike)}." if alike else ""
         return report(
-            net.params, arrays, [probe] * draws, rng, coordinates=coordinates, tolerance=tolerance, remark=remark
+            net.params,
+            arrays,
+            [probe] * draws,
+            rng,
+            coordinates=coordinates,
+            tolerance=tolerance,
+            remark=remark,
         )
 
 
 def _out_and_cache(result: Any) -> tuple[Array, Any]:
-    if not isinstance(result, tuple | list) or len(result) != 2 or not isinstance(result[0], np.ndarray):
+    if (
+        not isinstance(result, tuple | list)
+        or len(result) != 2
+        or not isinstance(result[0], np.ndarray)
+    ):
         held = f" of {len(result)}" if isinstance(result, tuple | list) else ""
         raise ShapeError(
-            f"forward returned a {type(result).__name__}{held}; expected (out, cache), with an array out: a function "
-            f"that returns a number is checked with check_gradient"
+            f"forward returned a {type(result).__name__}{held}; expected (out, cache), with an "
+            "array out: a function that returns a number is checked with check_gradient"
         )
     out, cache = result
     if out.dtype.kind != "f":
-        raise ShapeError(f"forward returned an array of {out.dtype}; expected floating-point numbers")
+        raise ShapeError(
+            f"forward returned an array of {out.dtype}; expected floating-point numbers"
+        )
     return out, cache
 
 
@@ -217,8 +248,8 @@ def _in_order(gradients: Any, names: list[str]) -> dict[str, Array]:
     gradients = gradients if isinstance(gradients, tuple | list) else (gradients,)
     if len(gradients) != len(names):
         raise ShapeError(
-            f"backward returned {len(gradients)} gradients for {len(names)} inputs ({', '.join(names)}); "
-            "it should return one for each, in their order"
+            f"backward returned {len(gradients)} gradients for {len(names)} inputs "
+            f"({', '.join(names)}); it should return one for each, in their order"
         )
     return {name: np.array(gradient) for name, gradient in zip(names, gradients, strict=True)}
 

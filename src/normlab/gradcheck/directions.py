@@ -1,9 +1,10 @@
 """Formula against function along one direction: what each says, and how much of a difference means nothing.
 
-Along a direction v the function is a function of one number, whose slope should be <g, v>. If the formula's g
-is off by d, the two differ by <d, v>: for normal v a normal draw of size |d|. To pass within 4e-9 of |g| with
-a d of 1e-5 of |g|, three draws in a row would have to be luckier than 1 in 10**10. One direction costs what
-one coordinate costs, so a layer of any size is checked in a handful of calls.
+Along a direction v the function is a function of one number, whose slope should be <g, v>. If the
+formula's g is off by d, the two differ by <d, v>: for normal v a normal draw of size |d|. To pass
+within 4e-9 of |g| with a d of 1e-5 of |g|, three draws in a row would have to be luckier than 1 in
+10**10. One direction costs what one coordinate costs, so a layer of any size is checked in a
+handful of calls.
 """
 
 from __future__ import annotations
@@ -57,14 +58,17 @@ class Comparison(NamedTuple):
 def tolerance_for(eps: float, gradient: Array) -> float:
     """The relative error allowed beside the measured uncertainty: 3.7e-9 in float64, 2.4e-3 in float32.
 
-    A centred difference at its best step is good to eps**(2/3); 100 times that leaves room for functions that
-    bend a hundred times more than they slope. The mildest real mistakes (eps in the wrong place) are near 1e-6.
-    A formula evaluated in float32 for a function in float64 is allowed its own rounding, 1000 eps.
+    A centred difference at its best step is good to eps**(2/3); 100 times that leaves room for
+    functions that bend a hundred times more than they slope. The mildest real mistakes (eps in the
+    wrong place) are near 1e-6. A formula evaluated in float32 for a function in float64 is allowed
+    its own rounding, 1000 eps.
     """
     return max(100 * math.cbrt(eps) ** 2, 1000 * float(np.finfo(gradient.dtype).eps))
 
 
-def compare(probe: Probe, name: str, arrays: Arrays, direction: Array, tolerance: float | None = None) -> Comparison:
+def compare(
+    probe: Probe, name: str, arrays: Arrays, direction: Array, tolerance: float | None = None
+) -> Comparison:
     """Move `arrays[name]` along `direction` (its shape) and hold the function's slope against the formula's."""
     array, gradient = arrays[name], probe.gradients[name]
     scale = typical_move(array)
@@ -78,10 +82,14 @@ def compare(probe: Probe, name: str, arrays: Arrays, direction: Array, tolerance
     whole = float(np.linalg.norm(np.where(direction != 0, gradient, 0)))
     # moving an entry of size max|x| rounds it by eps * max|x|, which the gradient passes on
     size = probe.size + float(np.abs(array).max()) * whole
-    slope = measure_slope(phi, probe.at_zero, eps=probe.eps, size=size, target=tolerance * scale * whole)
+    slope = measure_slope(
+        phi, probe.at_zero, eps=probe.eps, size=size, target=tolerance * scale * whole
+    )
     reference = max(abs(analytic), abs(slope.value), scale * whole)
     allowed = tolerance * reference + 3 * slope.uncertainty
-    return Comparison(analytic, slope, reference, allowed, _verdict(analytic, slope, reference, allowed))
+    return Comparison(
+        analytic, slope, reference, allowed, _verdict(analytic, slope, reference, allowed)
+    )
 
 
 def _verdict(analytic: float, slope: Slope, reference: float, allowed: float) -> str:

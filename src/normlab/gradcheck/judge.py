@@ -31,7 +31,10 @@ def judge_argument(
     free = np.ones(array.shape)
 
     def draws() -> list[Comparison]:
-        return [compare(probe, name, arrays, free * rng.standard_normal(array.shape), tolerance) for probe in probes]
+        return [
+            compare(probe, name, arrays, free * rng.standard_normal(array.shape), tolerance)
+            for probe in probes
+        ]
 
     def look(probe: Probe) -> Iterator[tuple[tuple[int, ...], Comparison]]:
         for index in _some_indices(array.shape, coordinates, rng):
@@ -53,7 +56,9 @@ def judge_argument(
 
     verdict = _gravest(compared)
     if verdict == WRONG:
-        guilty = next(probe for probe, at in zip(probes, compared, strict=True) if at.verdict == WRONG)
+        guilty = next(
+            probe for probe, at in zip(probes, compared, strict=True) if at.verdict == WRONG
+        )
         return _located(name, array, compared, list(look(guilty)), held)
     if held and verdict in (RIGHT, ZERO):
         verdict = CORNER
@@ -87,20 +92,31 @@ def _finding(name: str, verdict: str, compared: list[Comparison], note: str = ""
     return ArgumentCheck(name, verdict, at.error / size, at.allowed / size, note=note)
 
 
-def _located(name: str, array: Array, compared: list[Comparison], looked: Looked, held: str) -> ArgumentCheck:
+def _located(
+    name: str, array: Array, compared: list[Comparison], looked: Looked, held: str
+) -> ArgumentCheck:
     """The finding with the coordinate where formula and function differ most, and how many do."""
     finding = _finding(name, WRONG, compared)
     off = [(index, at) for index, at in looked if at.verdict == WRONG]
-    among = f"{len(looked)} coordinates" + ("" if len(looked) == array.size else f" looked at of {array.size}")
+    among = f"{len(looked)} coordinates" + (
+        "" if len(looked) == array.size else f" looked at of {array.size}"
+    )
     notes = [held] if held else []
     if not off:
         notes.append(f"None of the {among} is off by itself.")
-        return ArgumentCheck(name, WRONG, finding.direction_error, finding.allowed_error, note=" ".join(notes))
-    notes.append(f"{'All' if len(off) == len(looked) else f'{len(off)} of the'} {among} are off{_factor(off)}.")
+        return ArgumentCheck(
+            name, WRONG, finding.direction_error, finding.allowed_error, note=" ".join(notes)
+        )
+    notes.append(
+        f"{'All' if len(off) == len(looked) else f'{len(off)} of the'} {among} are "
+        f"off{_factor(off)}."
+    )
     worst, at = max(off, key=lambda pair: pair[1].error)
     relative = at.error / (abs(at.analytic) + abs(at.slope.value))
     if relative > 0.99:
-        notes.append("A relative error of 1 says that sign or size are far off; it cannot say how far.")
+        notes.append(
+            "A relative error of 1 says that sign or size are far off; it cannot say how far."
+        )
     scale = typical_move(array)
     return ArgumentCheck(
         name,
@@ -128,8 +144,8 @@ def _factor(off: Looked) -> str:
 
 
 _ALL_CORNERS = (
-    "Every coordinate sits on a corner of the function, where there is no gradient to compare with: "
-    "add small random numbers to the input and check again."
+    "Every coordinate sits on a corner of the function, where there is no gradient to compare "
+    "with: add small random numbers to the input and check again."
 )
 
 
@@ -137,8 +153,8 @@ def _held_still(corners: list[tuple[int, ...]], size: int) -> str:
     if not corners:
         return ""
     return (
-        f"{len(corners)} of {size} coordinates sit on a corner, for instance {corners[0]}, where any slope "
-        "between left and right is a convention; they were held still."
+        f"{len(corners)} of {size} coordinates sit on a corner, for instance {corners[0]}, where "
+        "any slope between left and right is a convention; they were held still."
     )
 
 
@@ -151,8 +167,8 @@ def _doubts(verdict: str, compared: list[Comparison]) -> str:
         return f"Neither exceeds the noise of {at.slope.floor:.0e}; a relative error means nothing there."
     if at.slope.corner:
         return (
-            f"Corners lie within the smallest step, so errors below {3 * at.vagueness:.0e} would not show: "
-            "add small random numbers to the input, or use fewer units."
+            f"Corners lie within the smallest step, so errors below {3 * at.vagueness:.0e} would "
+            "not show: add small random numbers to the input, or use fewer units."
         )
     if 3 * at.vagueness > 1e-5:
         return (
@@ -162,7 +178,9 @@ def _doubts(verdict: str, compared: list[Comparison]) -> str:
     return ""
 
 
-def _some_indices(shape: tuple[int, ...], at_most: int, rng: np.random.Generator) -> list[tuple[int, ...]]:
+def _some_indices(
+    shape: tuple[int, ...], at_most: int, rng: np.random.Generator
+) -> list[tuple[int, ...]]:
     size = math.prod(shape)
     chosen = range(size) if size <= at_most else np.sort(rng.choice(size, at_most, replace=False))
     return [tuple(int(i) for i in np.unravel_index(flat, shape)) for flat in chosen]

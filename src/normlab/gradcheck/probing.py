@@ -24,8 +24,14 @@ def as_float64(name: str, array: Any) -> Array:
     """A float64 copy. Raises ShapeError for what is not an array of real numbers with something in it."""
     if isinstance(array, np.ndarray) and array.size and array.dtype.kind in "fiu":
         return array.astype(np.float64)
-    given = f"an array of {array.dtype}, shape {array.shape}" if isinstance(array, np.ndarray) else repr(array)
-    raise ShapeError(f"{name} is {given}; a gradient check moves it, so it needs an array of real numbers")
+    given = (
+        f"an array of {array.dtype}, shape {array.shape}"
+        if isinstance(array, np.ndarray)
+        else repr(array)
+    )
+    raise ShapeError(
+        f"{name} is {given}; a gradient check moves it, so it needs an array of real numbers"
+    )
 
 
 @contextmanager
@@ -37,7 +43,8 @@ def own_errors(what: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise OptionError(
-            f"{what} raised {type(error).__name__} at the given inputs, so nothing could be compared: {error}"
+            f"{what} raised {type(error).__name__} at the given inputs, so nothing could be "
+            f"compared: {error}"
         ) from error
 
 
@@ -46,11 +53,13 @@ def value_at(number: Callable[[Arrays], float], arrays: Arrays) -> float:
     with own_errors("the function"):
         first, second = number(arrays), number(arrays)
     if not np.isfinite(first):
-        raise OptionError(f"the function is {first} at the given inputs: a gradient check needs a finite value")
+        raise OptionError(
+            f"the function is {first} at the given inputs: a gradient check needs a finite value"
+        )
     if first != second:
         raise OptionError(
-            f"two calls with the same inputs gave {first!r} and {second!r}: a gradient check needs the same draws "
-            "at every call (give dropout a seed)"
+            f"two calls with the same inputs gave {first!r} and {second!r}: a gradient check needs "
+            "the same draws at every call (give dropout a seed)"
         )
     return first
 
@@ -71,25 +80,39 @@ def rounding_of(
 ) -> Rounding:
     """How `number` rounds, from its values at three places with no round numbers in them, and beside the point.
 
-    `size` is what is known of the terms that `number` adds up. Where they cancel, as in the sum of a
-    norm's output, its value says nothing of them: then the noise itself is measured, by moving every
-    input by a few units in its last place.
+    `size` is what is known of the terms that `number` adds up. Where they cancel, as in the sum of
+    a norm's output, its value says nothing of them: then the noise itself is measured, by moving
+    every input by a few units in its last place.
     """
     size = max(size, abs(at_zero))
     places = []
     with np.errstate(all="ignore"):
         for _ in range(3):
-            # off the point, which may sit on a corner; then four steps too small for any curve to show
-            along = {name: typical_move(a) * rng.standard_normal(a.shape) for name, a in arrays.items()}
+            # off the point, which may sit on a corner; then four steps too small for any curve to
+            # show
+            along = {
+                name: typical_move(a) * rng.standard_normal(a.shape) for name, a in arrays.items()
+            }
             steps = (1e-3 + step * 2.0**-25 for step in range(4))
-            places.append([number({name: a + t * along[name] for name, a in arrays.items()}) for t in steps])
+            places.append(
+                [number({name: a + t * along[name] for name, a in arrays.items()}) for t in steps]
+            )
         beside = [
-            number({name: a * (1 + 2.0**-52 * rng.integers(-3, 4, a.shape)) for name, a in arrays.items()})
+            number(
+                {
+                    name: a * (1 + 2.0**-52 * rng.integers(-3, 4, a.shape))
+                    for name, a in arrays.items()
+                }
+            )
             for _ in range(WIGGLES)
         ]
         seen = [noise(values) for values in places] + [abs(value - at_zero) for value in beside]
         heard = max((each for each in seen if math.isfinite(each)), default=0.0)
-        largest = max(size, *(abs(value) for values in places for value in values if math.isfinite(value)), 0.0)
+        largest = max(
+            size,
+            *(abs(value) for values in places for value in values if math.isfinite(value)),
+            0.0,
+        )
         if heard > MOSTLY_NOISE * largest:  # more than float32's rounding: the terms cancel
             return Rounding(2.0**-52, heard * 2.0**52)
         eps = max(rounding_unit(values, size) for values in places)
@@ -120,7 +143,8 @@ def report(
     # a step may leave the function's domain; the ladder then takes a smaller one
     with np.errstate(all="ignore"):
         findings = tuple(
-            judge_argument(name, arrays, probes, rng, coordinates=coordinates, tolerance=tolerance) for name in arrays
+            judge_argument(name, arrays, probes, rng, coordinates=coordinates, tolerance=tolerance)
+            for name in arrays
         )
     method = _method(given, len(probes), probes[0].eps)
     return GradientReport(findings, f"{method} {remark}".strip())
@@ -131,8 +155,9 @@ def _method(given: Mapping[str, Array], draws: int, eps: float) -> str:
     if eps > 1e-12:
         hidden = tolerance_for(eps, np.zeros(1))
         return (
-            f"Compared {how} The function rounds at {eps:.0e} of its value (float32 somewhere inside?), so errors "
-            f"below {hidden:.0e} stay hidden: let it compute in the type of its inputs."
+            f"Compared {how} The function rounds at {eps:.0e} of its value (float32 somewhere "
+            f"inside?), so errors below {hidden:.0e} stay hidden: let it compute in the type of "
+            "its inputs."
         )
     if any(array.dtype == np.float32 for array in given.values()):
         return f"Compared on float64 copies of the float32 inputs {how}"

@@ -24,10 +24,11 @@ NOT_COMPARED = "is no gradient that could be compared."
 class ArgumentCheck:
     """The finding for one argument.
 
-    `direction_error` is the largest |<gradient, v> - difference quotient along v| over the random directions
-    v, relative to the gradient's size; `allowed_error` what rounding and curvature explain. `worst`, the place
-    of the largest error, is known where the coordinates were looked at, that is where a direction disagreed;
-    `analytic`, `numeric` and `relative_error` (|a - n| / (|a| + |n|), the assignment's) belong to it.
+    `direction_error` is the largest |<gradient, v> - difference quotient along v| over the random
+    directions v, relative to the gradient's size; `allowed_error` what rounding and curvature
+    explain. `worst`, the place of the largest error, is known where the coordinates were looked at,
+    that is where a direction disagreed; `analytic`, `numeric` and `relative_error` (|a - n| / (|a|
+    + |n|), the assignment's) belong to it.
     """
 
     name: str
@@ -53,7 +54,8 @@ class ArgumentCheck:
 class GradientReport:
     """One `ArgumentCheck` an argument, in their order, and how the comparison was made.
 
-    `print(report)` reads as text; `report["gamma"]` is one finding; `report.ok` is the answer in one word.
+    `print(report)` reads as text; `report["gamma"]` is one finding; `report.ok` is the answer in
+    one word.
     """
 
     arguments: tuple[ArgumentCheck, ...]
@@ -67,7 +69,9 @@ class GradientReport:
         for argument in self.arguments:
             if argument.name == name:
                 return argument
-        raise MissingKeyError(f"the report has no argument {name!r}; it has {quoted(a.name for a in self.arguments)}")
+        raise MissingKeyError(
+            f"the report has no argument {name!r}; it has {quoted(a.name for a in self.arguments)}"
+        )
 
     def __repr__(self) -> str:
         verdicts = ", ".join(f"{each.name}: {each.verdict}" for each in self.arguments)
@@ -96,18 +100,26 @@ def _headline(arguments: tuple[ArgumentCheck, ...]) -> str:
 
 
 def _lines(argument: ArgumentCheck, width: int) -> list[str]:
-    measured = argument.verdict in (RIGHT, CORNER, WRONG) and math.isfinite(argument.direction_error)
+    measured = argument.verdict in (RIGHT, CORNER, WRONG) and math.isfinite(
+        argument.direction_error
+    )
     unmeasured = argument.verdict == WRONG and not math.isfinite(argument.direction_error)
     meaning = NOT_COMPARED if unmeasured else MEANINGS[argument.verdict]
-    numbers = f"direction error {argument.direction_error:.1e} (allowed {argument.allowed_error:.1e}): "
+    numbers = (
+        f"direction error {argument.direction_error:.1e} (allowed {argument.allowed_error:.1e}): "
+    )
     head = f"  {argument.name:<{width}}  {argument.verdict:<7} {numbers if measured else ''}"
     lines = [head + meaning]
     indent = " " * (width + 4)
     if argument.worst is not None:
-        place = f"{argument.name}[{', '.join(map(str, argument.worst))}]" if argument.worst else argument.name
+        place = (
+            f"{argument.name}[{', '.join(map(str, argument.worst))}]"
+            if argument.worst
+            else argument.name
+        )
         lines.append(
-            f"{indent}Worst at {place}: the formula gives {argument.analytic:.8g}, the difference quotient "
-            f"{argument.numeric:.8g}, relative error {argument.relative_error:.2g}."
+            f"{indent}Worst at {place}: the formula gives {argument.analytic:.8g}, the difference "
+            f"quotient {argument.numeric:.8g}, relative error {argument.relative_error:.2g}."
         )
     if argument.note:
         lines.append(f"{indent}{argument.note}")

@@ -1,8 +1,9 @@
 """The slope of a function of one number, with an honest account of how well it is known.
 
-A centred difference (phi(t) - phi(-t)) / 2t has two enemies. The curve between the points costs a multiple of
-t²; rounding costs about eps·|phi|/t. So no single step serves every function: we go down a ladder of steps,
-each a quarter of the last, and keep the step where both costs together are least.
+A centred difference (phi(t) - phi(-t)) / 2t has two enemies. The curve between the points costs a
+multiple of t²; rounding costs about eps·|phi|/t. So no single step serves every function: we go
+down a ladder of steps, each a quarter of the last, and keep the step where both costs together are
+least.
 
 - Curve: D(t) and D(4t) differ by 15 times the error of D(t), which measures that error and removes its
   leading term (Richardson 1911).
@@ -21,7 +22,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-FIRST_STEP = 2.0**-5  # of the size of what is moved; a power of two moves most numbers without rounding
+FIRST_STEP = (
+    2.0**-5
+)  # of the size of what is moved; a power of two moves most numbers without rounding
 SHRINK = 4.0
 LEVELS = 11  # down to 2**-25 = 3e-8, below which float64's rounding costs more than any curve
 ROUNDING = 30.0  # an evaluation is off by a few eps of its largest terms; what floors a true zero is generous
@@ -31,17 +34,21 @@ class Slope(NamedTuple):
     """The slope of phi at 0."""
 
     value: float
-    uncertainty: float  # curve, rounding and corner together; infinite where nothing could be measured
+    uncertainty: (
+        float  # curve, rounding and corner together; infinite where nothing could be measured
+    )
     floor: float  # rounding's part of it
     step: float  # the t it was measured at
     corner: bool  # a jump that does not shrink is most of the uncertainty
 
 
-def measure_slope(phi: Callable[[float], float], at_zero: float, *, eps: float, size: float, target: float) -> Slope:
+def measure_slope(
+    phi: Callable[[float], float], at_zero: float, *, eps: float, size: float, target: float
+) -> Slope:
     """The slope of `phi` at 0, from the first step of the ladder that is good to `target`, or the best one.
 
-    `at_zero` is phi(0), `eps` the rounding unit of the arithmetic inside phi, `size` that of the terms it adds
-    up (|phi| itself may be small where they cancel). Two calls of phi a step.
+    `at_zero` is phi(0), `eps` the rounding unit of the arithmetic inside phi, `size` that of the
+    terms it adds up (|phi| itself may be small where they cancel). Two calls of phi a step.
 
     >>> slope = measure_slope(math.exp, 1.0, eps=2.2e-16, size=1.0, target=1e-9)
     >>> abs(slope.value - 1) < 1e-9, slope.corner, measure_slope(abs, 0.0, eps=2e-16, size=1.0, target=1e-9).corner
@@ -57,7 +64,8 @@ def measure_slope(phi: Callable[[float], float], at_zero: float, *, eps: float, 
         if level > 0:
             floor = ROUNDING * eps * max(size, abs(above), abs(below)) / t
             correction = (slope - coarse_slope) / (SHRINK**2 - 1)
-            # a quarter on a smooth function, all of it where a corner is; rounding is not mistaken for one
+            # a quarter on a smooth function, all of it where a corner is; rounding is not mistaken
+            # for one
             persistent = jump > 0.5 * coarse_jump and jump > floor
             doubt = jump / 2 if persistent else 0.0
             uncertainty = abs(correction) + floor + doubt
@@ -74,9 +82,9 @@ def rounding_unit(values: Sequence[float], size: float) -> float:
 
     Closer than the function can bend, four values lie on a parabola, so their third difference is
     rounding (Hamming 1962). But float32 arithmetic may give four equal values: a number it made is
-    known by being a float32 number exactly, which one made in float64 is once in 2**29 times; unless
-    it is the rest of terms that cancel, a small multiple of their last bit, which tells nothing.
-    Never below float64's 2**-52.
+    known by being a float32 number exactly, which one made in float64 is once in 2**29 times;
+    unless it is the rest of terms that cancel, a small multiple of their last bit, which tells
+    nothing. Never below float64's 2**-52.
 
     >>> rounding_unit([0.1, 0.2, 0.3, 0.4], size=0.4) == 2.0**-52
     True

@@ -10,7 +10,15 @@ from normlab import layers
 from normlab.errors import OptionError, ShapeError
 from normlab.kernels import columns
 from normlab.kernels.lanes import COUNT
-from normlab.kernels.sharing import by_the_reference, destination, fits, past_caches, plain, shared, threads_for
+from normlab.kernels.sharing import (
+    by_the_reference,
+    destination,
+    fits,
+    past_caches,
+    plain,
+    shared,
+    threads_for,
+)
 from normlab.layers.checks import check_eps, check_mode, check_upstream
 from normlab.typing import Array
 
@@ -55,7 +63,12 @@ def batchnorm_forward(
     n, d = x.shape
     given, x = x, np.ascontiguousarray(x)
     out, given_out = destination(out, given), out
-    flat, target, past, statistics = x.reshape(-1), out.reshape(-1), past_caches(out), np.empty((4, d))
+    flat, target, past, statistics = (
+        x.reshape(-1),
+        out.reshape(-1),
+        past_caches(out),
+        np.empty((4, d)),
+    )
     g, b = plain(gamma, x), plain(beta, x)
     threads = threads_for(x.size, threads, WORTH_A_THREAD)
     if mode == "test":
@@ -75,7 +88,9 @@ def batchnorm_forward(
             d, COUNT, threads,
         )  # fmt: skip
         if not all(finite) or (eps == 0 and _squares_lost(x, statistics[2])):
-            return by_the_reference(layers.batchnorm_forward(given, gamma, beta, bn_param), given_out)
+            return by_the_reference(
+                layers.batchnorm_forward(given, gamma, beta, bn_param), given_out
+            )
         bn_param["running_mean"], bn_param["running_var"] = running
     return out, FusedBatchNormCache(x, statistics, gamma, mode == "test")
 
@@ -97,7 +112,11 @@ def batchnorm_backward(
     check_upstream("batch norm's backward pass", dout, x.shape)
     n, d = x.shape
     dout = np.ascontiguousarray(dout, dtype=x.dtype)
-    flat, upstream, threads = x.reshape(-1), dout.reshape(-1), threads_for(x.size, threads, WORTH_A_THREAD)
+    flat, upstream, threads = (
+        x.reshape(-1),
+        dout.reshape(-1),
+        threads_for(x.size, threads, WORTH_A_THREAD),
+    )
     dgamma, dbeta, g = np.empty(d), np.empty(d), plain(gamma, x)
     dx = destination(out, x)
     target, past = dx.reshape(-1), past_caches(dx)
@@ -120,7 +139,8 @@ def _momentum(bn_param: dict[str, Any]) -> float:
     momentum = float(bn_param.get("momentum", 0.9))
     if not 0 <= momentum <= 1:
         raise OptionError(
-            f"momentum={momentum!r} is not between 0 and 1; it is the weight of the old running value, usually 0.9"
+            f"momentum={momentum!r} is not between 0 and 1; it is the weight of the old running "
+            "value, usually 0.9"
         )
     return momentum
 
@@ -133,6 +153,9 @@ def _running(bn_param: dict[str, Any], d: int) -> Array:
         if given is not None:
             value = np.asarray(given)
             if value.size != d:
-                raise ShapeError(f"bn_param[{name!r}] has shape {value.shape}; expected ({d},): one value a feature")
+                raise ShapeError(
+                    f"bn_param[{name!r}] has shape {value.shape}; expected ({d},): one value a "
+                    "feature"
+                )
             running[row] = value.reshape(d)
     return running

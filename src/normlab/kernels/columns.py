@@ -1,10 +1,11 @@
 """Statistics over the batch, a column a feature: batch norm's passes over memory.
 
-Each pass takes the columns from `begin` to `end` of row-major arrays laid flat, `step` numbers a row, sixteen columns
-side by side and a few rows at a time, so that sums stay in registers and memory is read along its rows. Sums are
-float64, of a few terms at a time, and the blocks' sums are added with their rounding errors carried along, wherever
-those could count: what a sum loses does not grow with the batch. Every column is treated alike, whatever its
-neighbours: columns may be shared out among threads without a change of a bit.
+Each pass takes the columns from `begin` to `end` of row-major arrays laid flat, `step` numbers a
+row, sixteen columns side by side and a few rows at a time, so that sums stay in registers and
+memory is read along its rows. Sums are float64, of a few terms at a time, and the blocks' sums are
+added with their rounding errors carried along, wherever those could count: what a sum loses does
+not grow with the batch. Every column is treated alike, whatever its neighbours: columns may be
+shared out among threads without a change of a bit.
 """
 
 # ruff: noqa: ARG001  (`sources`: see kernels.sources)
@@ -31,8 +32,8 @@ from normlab.kernels.lanes import (
 from normlab.kernels.sources import KERNELS, kept
 from normlab.typing import Array
 
-# Rows at a time, as measured: with fewer, reading what belongs to the columns costs more than the rows themselves; with
-# more, there are more streams than the processor follows.
+# Rows at a time, as measured: with fewer, reading what belongs to the columns costs more than the
+# rows themselves; with more, there are more streams than the processor follows.
 ROWS = 8
 ROWS_OF_SEVERAL = 4  # arrays, read or written side by side
 LONG = 1 << 16  # rows
@@ -47,23 +48,32 @@ def _carries(x: Array, n: int) -> bool:
 
 @kept
 def moments(
-    x: Array, n: int, step: int, begin: int, end: int, eps: float, statistics: Array, sources: int = KERNELS
+    x: Array,
+    n: int,
+    step: int,
+    begin: int,
+    end: int,
+    eps: float,
+    statistics: Array,
+    sources: int = KERNELS,
 ) -> bool:
     """Mean, biased variance and 1 / sqrt(var + eps) of each column: `layers.batchnorm_forward`, train mode.
 
-    The mean is about + shift, kept as two numbers: x - about is exact where the mean is large against the spread, and
-    shift is what float64 could not hold beside such a mean. With c = x - about, shift = Σc / n and
-    var = Σc² / n - shift², which loses digits only where shift is large against the spread. One pass measures about the
-    first rows' mean; where that was not near enough, a second about the first one's.
+    The mean is about + shift, kept as two numbers: x - about is exact where the mean is large
+    against the spread, and shift is what float64 could not hold beside such a mean. With c = x -
+    about, shift = Σc / n and var = Σc² / n - shift², which loses digits only where shift is large
+    against the spread. One pass measures about the first rows' mean; where that was not near
+    enough, a second about the first one's.
 
-    Fills the rows of `statistics`, (4, columns) float64: about, shift, var and rstd. Returns whether all is finite, and
-    no variance huge.
+    Fills the rows of `statistics`, (4, columns) float64: about, shift, var and rstd. Returns
+    whether all is finite, and no variance huge.
     """
     about, shift, var = statistics[0], statistics[1], statistics[2]
     for j in range(begin, end):
         about[j] = x[j]
-    # how much of Σc² may be shift's: float32 has so many of float64's bits to spare that the first row will do; of
-    # float64, shift's own rounding is what an outlier's xhat makes of a gradient that should be zero
+    # how much of Σc² may be shift's: float32 has so many of float64's bits to spare that the first
+    # row will do; of float64, shift's own rounding is what an outlier's xhat makes of a gradient
+    # that should be zero
     bearable = n * (1 - 2.0**-16)
     if x.itemsize == 8:
         few = min(n, max(16, min(256, n // 4)))
@@ -97,13 +107,16 @@ def _finish(n: int, begin: int, end: int, eps: float, statistics: Array) -> bool
         store(shift, j, t, count)
         store(var, j, v, count)
         store(rstd, j, inverse_root(v + spread(eps)), count)
-        # NaN, unless all is finite; gamma / var, which the gradient is made of, may be lost where var is huge
+        # NaN, unless all is finite; gamma / var, which the gradient is made of, may be lost where
+        # var is huge
         nothing = nothing + (load(about, j, count) + t) * zero + v * spread(HUGE) * zero
     return total(nothing) == 0
 
 
 @njit(error_model="numpy")
-def _sums(x: Array, n: int, step: int, begin: int, end: int, about: Array, sums: Array, squares: Array) -> None:
+def _sums(
+    x: Array, n: int, step: int, begin: int, end: int, about: Array, sums: Array, squares: Array
+) -> None:
     """Σ (x - about) and Σ (x - about)² of each column."""
     lost, squares_lost = np.zeros(end - begin), np.zeros(end - begin)
     careful = _carries(x, n)
@@ -255,7 +268,12 @@ def gradient(
         store(steep, k, a, count)
         store(centre, k, _centre(x, j, count, about, shift), count)
         store(slope, k, c, count)
-        store(level, k, spread(0.0) - a * load(dbeta, j, count) * share - _left(x, j, count, about, shift) * c, count)
+        store(
+            level,
+            k,
+            spread(0.0) - a * load(dbeta, j, count) * share - _left(x, j, count, about, shift) * c,
+            count,
+        )
     blocks = (n + ROWS_OF_SEVERAL - 1) // ROWS_OF_SEVERAL
     for block in range(blocks - 1, -1, -1):
         row, last = block * ROWS_OF_SEVERAL, min(n, (block + 1) * ROWS_OF_SEVERAL)
@@ -267,7 +285,9 @@ def gradient(
                 for i in range(row, last):
                     at = i * step + j
                     inner = multiply_add(a, load(dout, at, count), b)
-                    store(dx, at, first(multiply_add(load(x, at, count) - m, c, inner), count), count)
+                    store(
+                        dx, at, first(multiply_add(load(x, at, count) - m, c, inner), count), count
+                    )
             else:
                 for i in range(row, last):
                     at = i * step + j
@@ -294,7 +314,8 @@ def follow(
             running[1, j] = momentum * running[1, j] + rest * var
 
 
-# Each pass in one call: between two, threads would wait for each other, to be let into and out of compiled code.
+# Each pass in one call: between two, threads would wait for each other, to be let into and out of
+# compiled code.
 @kept
 def forward(
     x: Array, n: int, step: int, begin: int, end: int, eps: float, statistics: Array, gamma: Array, beta: Array,

@@ -1,12 +1,14 @@
 """Sixteen float64 numbers as one value: the vector registers, spelled in Python.
 
-A compiler adds the numbers of a sum one after the other, unless it is told that their order does not matter, and then
-forgets any trick of rounding too. So the kernels say themselves which numbers go side by side: `load` takes sixteen
-of an array, as float64; `+ - * /`, `root`, `multiply_add` and others act on each; `store` rounds once to the array's
-type. The last few numbers of a row are loaded and stored with a `count` below sixteen; the lanes beyond hold zeros.
+A compiler adds the numbers of a sum one after the other, unless it is told that their order does
+not matter, and then forgets any trick of rounding too. So the kernels say themselves which numbers
+go side by side: `load` takes sixteen of an array, as float64; `+ - * /`, `root`, `multiply_add` and
+others act on each; `store` rounds once to the array's type. The last few numbers of a row are
+loaded and stored with a `count` below sixteen; the lanes beyond hold zeros.
 
-Interpreted, lanes are NumPy arrays of sixteen: the same functions, which is how the tests run the kernels without a
-compiler. Compiled, they are LLVM's <16 x double>, which it cuts into as many registers as the processor needs.
+Interpreted, lanes are NumPy arrays of sixteen: the same functions, which is how the tests run the
+kernels without a compiler. Compiled, they are LLVM's <16 x double>, which it cuts into as many
+registers as the processor needs.
 """
 
 # ruff: noqa: ARG001, PLW0108  (Numba reads the names of the arguments of what it compiles)
@@ -86,7 +88,8 @@ def total(lanes: Lanes) -> float:
     return float(lanes[0])
 
 
-# ---------------------------------------------------------------------------------------------- compiled
+# ----------------------------------------------------------------------------------------------
+# compiled
 
 
 class _LanesType(types.Type):  # type: ignore[misc]
@@ -106,7 +109,9 @@ class _LanesModel(models.PrimitiveModel):  # type: ignore[misc]
         super().__init__(manager, frontend_type, _VECTOR)
 
 
-def _place(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> tuple[Any, ir.VectorType, int]:
+def _place(
+    context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any
+) -> tuple[Any, ir.VectorType, int]:
     """Pointer to sixteen numbers of the array and index that are the first arguments, their type and size."""
     array = context.make_array(signature.args[0])(context, builder, arguments[0])
     size = signature.args[0].dtype.bitwidth // 8
@@ -117,7 +122,9 @@ def _place(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) 
 def _mask(builder: ir.IRBuilder, count: Any) -> Any:
     """True in the first `count` lanes."""
     numbers = ir.Constant(ir.VectorType(_I32, COUNT), list(range(COUNT)))
-    one = builder.insert_element(ir.Constant(numbers.type, ir.Undefined), builder.trunc(count, _I32), _I32(0))
+    one = builder.insert_element(
+        ir.Constant(numbers.type, ir.Undefined), builder.trunc(count, _I32), _I32(0)
+    )
     counts = builder.shuffle_vector(one, one, ir.Constant(numbers.type, [0] * COUNT))
     return builder.icmp_signed("<", numbers, counts)
 
@@ -134,7 +141,9 @@ def _load(typing_context, array, index, count):
         pointer, kind, size = _place(context, builder, signature, arguments)
         mask = _mask(builder, arguments[2])
         function = ir.FunctionType(kind, [pointer.type, _I32, mask.type, kind])
-        masked = cgutils.get_or_insert_function(builder.module, function, f"llvm.masked.load.{_suffix(kind)}")
+        masked = cgutils.get_or_insert_function(
+            builder.module, function, f"llvm.masked.load.{_suffix(kind)}"
+        )
         numbers = builder.call(masked, [pointer, _I32(size), mask, ir.Constant(kind, None)])
         return numbers if size == 8 else builder.fpext(numbers, _VECTOR)
 
@@ -150,7 +159,9 @@ def _store(typing_context, array, index, lanes, count):
         mask = _mask(builder, arguments[3])
         numbers = arguments[2] if size == 8 else builder.fptrunc(arguments[2], kind)
         function = ir.FunctionType(ir.VoidType(), [kind, pointer.type, _I32, mask.type])
-        masked = cgutils.get_or_insert_function(builder.module, function, f"llvm.masked.store.{_suffix(kind)}")
+        masked = cgutils.get_or_insert_function(
+            builder.module, function, f"llvm.masked.store.{_suffix(kind)}"
+        )
         builder.call(masked, [numbers, pointer, _I32(size), mask])
         return context.get_dummy_value()
 
@@ -175,7 +186,9 @@ def _stream(typing_context, array, index, lanes):
 def _spread(typing_context, number):
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
         one = builder.insert_element(_UNDEFINED, arguments[0], _I32(0))
-        return builder.shuffle_vector(one, _UNDEFINED, ir.Constant(ir.VectorType(_I32, COUNT), [0] * COUNT))
+        return builder.shuffle_vector(
+            one, _UNDEFINED, ir.Constant(ir.VectorType(_I32, COUNT), [0] * COUNT)
+        )
 
     return _lanes(types.float64), generate
 
@@ -183,7 +196,9 @@ def _spread(typing_context, number):
 @intrinsic
 def _first(typing_context, lanes, count):
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
-        return builder.select(_mask(builder, arguments[1]), arguments[0], ir.Constant(_VECTOR, None))
+        return builder.select(
+            _mask(builder, arguments[1]), arguments[0], ir.Constant(_VECTOR, None)
+        )
 
     return _lanes(_lanes, types.int64), generate
 
@@ -201,7 +216,10 @@ def _positive(typing_context, lanes):
 def _root(typing_context, lanes):
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
         kind = ir.FunctionType(_VECTOR, [_VECTOR])
-        return builder.call(cgutils.get_or_insert_function(builder.module, kind, f"llvm.sqrt.v{COUNT}f64"), arguments)
+        return builder.call(
+            cgutils.get_or_insert_function(builder.module, kind, f"llvm.sqrt.v{COUNT}f64"),
+            arguments,
+        )
 
     return _lanes(_lanes), generate
 
@@ -210,7 +228,10 @@ def _root(typing_context, lanes):
 def _inverse_root(typing_context, lanes):
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
         kind, zero = ir.FunctionType(_VECTOR, [_VECTOR]), ir.Constant(_VECTOR, None)
-        size = builder.call(cgutils.get_or_insert_function(builder.module, kind, f"llvm.sqrt.v{COUNT}f64"), arguments)
+        size = builder.call(
+            cgutils.get_or_insert_function(builder.module, kind, f"llvm.sqrt.v{COUNT}f64"),
+            arguments,
+        )
         inverse = builder.fdiv(ir.Constant(_VECTOR, [1.0] * COUNT), size)
         return builder.select(builder.fcmp_ordered("==", arguments[0], zero), zero, inverse)
 
@@ -221,7 +242,9 @@ def _inverse_root(typing_context, lanes):
 def _multiply_add(typing_context, a, b, c):
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
         kind = ir.FunctionType(_VECTOR, [_VECTOR] * 3)
-        return builder.call(cgutils.get_or_insert_function(builder.module, kind, f"llvm.fma.v{COUNT}f64"), arguments)
+        return builder.call(
+            cgutils.get_or_insert_function(builder.module, kind, f"llvm.fma.v{COUNT}f64"), arguments
+        )
 
     return _lanes(_lanes, _lanes, _lanes), generate
 
@@ -235,7 +258,9 @@ def _total(typing_context, lanes):
             undefined = ir.Constant(vector.type, ir.Undefined)
             halves = [
                 builder.shuffle_vector(
-                    vector, undefined, ir.Constant(ir.VectorType(_I32, length), list(range(start, start + length)))
+                    vector,
+                    undefined,
+                    ir.Constant(ir.VectorType(_I32, length), list(range(start, start + length))),
                 )
                 for start in (0, length)
             ]

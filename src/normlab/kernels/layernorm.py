@@ -10,7 +10,14 @@ import numpy as np
 from normlab import layers
 from normlab.kernels import rows
 from normlab.kernels.lanes import COUNT
-from normlab.kernels.sharing import by_the_reference, destination, fits, past_caches, shared, threads_for
+from normlab.kernels.sharing import (
+    by_the_reference,
+    destination,
+    fits,
+    past_caches,
+    shared,
+    threads_for,
+)
 from normlab.layers.checks import check_eps, check_upstream
 from normlab.typing import Array
 

@@ -1,15 +1,17 @@
 """Statistics over the features, a row an example: layer norm's passes over memory.
 
-Each pass takes whole rows of row-major arrays laid flat, d numbers each. A row is small enough to stay in the nearest
-caches from the first pass over it to the last. Sums are float64, sixteen at a time, and where the terms themselves are
-float64, of at most FEW terms at a time, whose rounding errors are carried along. The gradients of gamma and beta,
-which are sums over rows, are added within a chunk of rows, and then over the chunks in their order: rows may be shared
-out among threads, chunk by chunk, without a change of a bit.
+Each pass takes whole rows of row-major arrays laid flat, d numbers each. A row is small enough to
+stay in the nearest caches from the first pass over it to the last. Sums are float64, sixteen at a
+time, and where the terms themselves are float64, of at most FEW terms at a time, whose rounding
+errors are carried along. The gradients of gamma and beta, which are sums over rows, are added
+within a chunk of rows, and then over the chunks in their order: rows may be shared out among
+threads, chunk by chunk, without a change of a bit.
 
-Forward, rows go by fours: gamma and beta are then read once for all of them, and what one row waits for (its sums, a
-root, a division) is hidden behind the others: up to 1.7 times as fast where rows are short. Backward they go by
-twos: more rows would need more registers than there are, and where d is a power of two more lines of one cache set.
-What is done once a row is compiled into its caller (`forceinline`): short rows are done in 0.7 to 0.8 of the time.
+Forward, rows go by fours: gamma and beta are then read once for all of them, and what one row waits
+for (its sums, a root, a division) is hidden behind the others: up to 1.7 times as fast where rows
+are short. Backward they go by twos: more rows would need more registers than there are, and where d
+is a power of two more lines of one cache set. What is done once a row is compiled into its caller
+(`forceinline`): short rows are done in 0.7 to 0.8 of the time.
 """
 
 # ruff: noqa: ARG001  (`sources`: see kernels.sources)
@@ -19,7 +21,17 @@ import math
 
 from numba import njit
 
-from normlab.kernels.lanes import COUNT, Lanes, first, load, multiply_add, spread, store, stream, total
+from normlab.kernels.lanes import (
+    COUNT,
+    Lanes,
+    first,
+    load,
+    multiply_add,
+    spread,
+    store,
+    stream,
+    total,
+)
 from normlab.kernels.sources import KERNELS, kept
 from normlab.typing import Array
 
@@ -42,8 +54,8 @@ def forward(
 ) -> bool:  # fmt: skip
     """Rows begin to end of gamma * (x - mean) / sqrt(var + eps) + beta: `layers.layernorm_forward`.
 
-    gamma and beta are float64. Fills the three rows of `statistics`, (3, rows of x) float64: about, shift and rstd, of
-    which the mean is about + shift. Returns whether all is finite.
+    gamma and beta are float64. Fills the three rows of `statistics`, (3, rows of x) float64: about,
+    shift and rstd, of which the mean is about + shift. Returns whether all is finite.
     """
     finite = True
     tail = d % COUNT
@@ -70,7 +82,9 @@ def forward(
 
 
 @njit(error_model="numpy", forceinline=True)
-def _measured(x: Array, i: int, d: int, eps: float, statistics: Array) -> tuple[float, float, float, bool]:
+def _measured(
+    x: Array, i: int, d: int, eps: float, statistics: Array
+) -> tuple[float, float, float, bool]:
     """Row i's statistics, written down; what `_normalize` takes of them, and whether they are finite."""
     about, shift, var = _moments(x, i * d, d)
     size = math.sqrt(var + eps)
@@ -103,8 +117,9 @@ def _xhat(x: Array, at: int, count: int, centre: float, r: float, left: float) -
 def _centre(x: Array, about: float, shift: float) -> tuple[float, float]:
     """What is subtracted from x, and what that leaves of the mean: one number a row, which is put right later.
 
-    x - about is exact for float64 where the mean is large. Of float32 numbers any float64 difference is good enough,
-    and what its rounding leaves of the mean still counts where dout is nearly constant.
+    x - about is exact for float64 where the mean is large. Of float32 numbers any float64
+    difference is good enough, and what its rounding leaves of the mean still counts where dout is
+    nearly constant.
     """
     if x.itemsize == 8:
         return about, shift
@@ -248,7 +263,9 @@ def _row_gradient(
 
 
 @njit(error_model="numpy", forceinline=True)
-def _means(dout: Array, x: Array, start: int, d: int, centre: float, gamma: Array) -> tuple[float, float]:
+def _means(
+    dout: Array, x: Array, start: int, d: int, centre: float, gamma: Array
+) -> tuple[float, float]:
     """The means of dxhat and of dxhat * (x - centre) over a row."""
     tail = d % COUNT
     whole = d - tail

@@ -101,8 +101,8 @@ def destination(given: Array | None, x: Array) -> Array:
         and not np.may_share_memory(given, x)
     ):
         raise OptionError(
-            f"out must be a writable, contiguous array of x's shape {x.shape} and type {x.dtype} that shares no memory "
-            f"with the input; leave it out for a new one"
+            f"out must be a writable, contiguous array of x's shape {x.shape} and type {x.dtype} "
+            "that shares no memory with the input; leave it out for a new one"
         )
     return given
 

@@ -1,8 +1,8 @@
 """The reference layers: every layer as a forward/backward pair, each formula beside its derivation.
 
-Forward passes return `(out, cache)`; backward passes take `(dout, cache)` and return gradients in the order of the
-forward pass's arguments. Batch is axis -2, features axis -1, and parameters enter as `gamma[..., None, :]`, so the
-same text serves one net and a stack of nets.
+Forward passes return `(out, cache)`; backward passes take `(dout, cache)` and return gradients in
+the order of the forward pass's arguments. Batch is axis -2, features axis -1, and parameters enter
+as `gamma[..., None, :]`, so the same text serves one net and a stack of nets.
 """
 
 from normlab.layers.affine import AffineCache, affine_backward, affine_forward
@@ -29,10 +29,18 @@ from normlab.layers.groupnorm import (
     instancenorm_forward,
 )
 from normlab.layers.layernorm import LayerNormCache, layernorm_backward, layernorm_forward
-from normlab.layers.localresponse import LocalResponseCache, localresponse_backward, localresponse_forward
+from normlab.layers.localresponse import (
+    LocalResponseCache,
+    localresponse_backward,
+    localresponse_forward,
+)
 from normlab.layers.losses import nll_loss, softmax_loss, svm_loss
 from normlab.layers.lpnorm import LpNormCache, lpnorm_backward, lpnorm_forward
-from normlab.layers.meanvariance import MeanVarianceCache, meanvariance_backward, meanvariance_forward
+from normlab.layers.meanvariance import (
+    MeanVarianceCache,
+    meanvariance_backward,
+    meanvariance_forward,
+)
 from normlab.layers.pooling import MaxPoolCache, max_pool_backward_naive, max_pool_forward_naive
 from normlab.layers.relu import relu_backward, relu_forward
 from normlab.layers.rmsnorm import RMSNormCache, rmsnorm_backward, rmsnorm_forward

@@ -1,7 +1,7 @@
 """The affine layer, y = x W + b.
 
-Letters: N examples, D inputs, H outputs. x is (N, d_1, …, d_k) with d_1 · … · d_k = D, as in the assignment; or,
-with stacked weights (M, D, H), it is (M, N, D), one batch a net.
+Letters: N examples, D inputs, H outputs. x is (N, d_1, …, d_k) with d_1 · … · d_k = D, as in the
+assignment; or, with stacked weights (M, D, H), it is (M, N, D), one batch a net.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class AffineCache(NamedTuple):
 def affine_forward(x: Array, w: Array, b: Array) -> tuple[Array, AffineCache]:
     """y = x W + b, each example's values flattened to one row.
 
-    Arguments: x (N, d_1, …, d_k), w (D, H), b (H,); or stacked, x (..., N, D), w (..., D, H), b (..., H).
-    Returns: out (..., N, H), and the cache. Raises ShapeError for shapes that do not fit.
+    Arguments: x (N, d_1, …, d_k), w (D, H), b (H,); or stacked, x (..., N, D), w (..., D, H), b
+    (..., H). Returns: out (..., N, H), and the cache. Raises ShapeError for shapes that do not fit.
 
     >>> out, cache = affine_forward(np.ones((2, 2, 2)), np.eye(4)[:, :3], np.array([0.0, 10.0, 20.0]))
     >>> print(out)
@@ -39,7 +39,10 @@ def affine_forward(x: Array, w: Array, b: Array) -> tuple[Array, AffineCache]:
     """
     rows = _rows(x, w)
     if np.shape(b) != w.shape[:-2] + w.shape[-1:]:
-        raise ShapeError(f"affine got b of shape {np.shape(b)} for w of shape {w.shape}; expected one value an output")
+        raise ShapeError(
+            f"affine got b of shape {np.shape(b)} for w of shape {w.shape}; expected one value an "
+            "output"
+        )
     return rows @ w + b[..., None, :], AffineCache(x, w, b)
 
 
@@ -74,7 +77,7 @@ def _rows(x: Array, w: Array) -> Array:
     rows = x.reshape(x.shape[0], math.prod(x.shape[1:])) if w.ndim == 2 and x.ndim > 0 else x
     if rows.ndim != w.ndim or rows.shape[:-2] != w.shape[:-2] or rows.shape[-1] != w.shape[-2]:
         raise ShapeError(
-            f"affine got x of shape {np.shape(x)} and w of shape {np.shape(w)}; expected as many values an example "
-            f"as w has rows"
+            f"affine got x of shape {np.shape(x)} and w of shape {np.shape(w)}; expected as many "
+            "values an example as w has rows"
         )
     return rows

@@ -17,7 +17,9 @@ EPS = 1e-5  # what every norm adds to a variance, unless told otherwise
 def check_mode(layer: str, param: Mapping[str, Any]) -> str:
     """The mode in a layer's parameter dictionary, 'train' or 'test'."""
     if "mode" not in param:
-        raise MissingKeyError(f"{layer} needs a mode: put mode='train' or mode='test' into its parameter dictionary")
+        raise MissingKeyError(
+            f"{layer} needs a mode: put mode='train' or mode='test' into its parameter dictionary"
+        )
     if param["mode"] not in MODES:
         raise not_one_of("mode", param["mode"], MODES)
     return str(param["mode"])
@@ -38,18 +40,21 @@ def check_input(layer: str, x: Array) -> np.dtype[Any]:
     """
     if x.size == 0 and x.ndim and x.shape[0] > 0:
         raise ShapeError(
-            f"{layer} got x of shape {x.shape}: its examples hold no numbers, so there is nothing to take statistics of"
+            f"{layer} got x of shape {x.shape}: its examples hold no numbers, so there is nothing "
+            "to take statistics of"
         )
     if x.size == 0:
         raise ShapeError(
-            f"{layer} got an empty batch, x of shape {x.shape}: there is nothing to take statistics of; "
-            f"skip empty batches before the layer"
+            f"{layer} got an empty batch, x of shape {x.shape}: there is nothing to take "
+            "statistics of; skip empty batches before the layer"
         )
     if x.dtype.kind in "biu":
         return np.dtype(np.float64)
     if x.dtype.kind == "f" and x.dtype.itemsize <= 8:
         return x.dtype
-    raise ShapeError(f"{layer} got x of type {x.dtype}; expected float16, float32, float64 or whole numbers")
+    raise ShapeError(
+        f"{layer} got x of type {x.dtype}; expected float16, float32, float64 or whole numbers"
+    )
 
 
 def check_features(layer: str, x: Array, minimum_ndim: int = 2, **parameters: Array) -> None:
@@ -80,12 +85,14 @@ def check_more_than_one(layer: str, members: int, shape: tuple[int, ...], instea
     """Refuse statistics over a single number: it would be its own mean, and the result 0 whatever it holds."""
     if members == 1:
         raise ShapeError(
-            f"{layer} got x of shape {shape}, where each mean and variance is of a single number: the "
-            f"result would be beta whatever x holds. {instead}"
+            f"{layer} got x of shape {shape}, where each mean and variance is of a single number: "
+            f"the result would be beta whatever x holds. {instead}"
         )
 
 
 def check_upstream(layer: str, dout: Array, shape: tuple[int, ...]) -> None:
     """Refuse an upstream gradient that does not have the output's shape."""
     if np.shape(dout) != shape:
-        raise ShapeError(f"{layer} got dout of shape {np.shape(dout)}; expected the output's, {shape}")
+        raise ShapeError(
+            f"{layer} got dout of shape {np.shape(dout)}; expected the output's, {shape}"
+        )

@@ -1,7 +1,7 @@
 """Inverted dropout: at training time each unit is kept with probability p and scaled by 1/p.
 
-Srivastava et al., "Dropout: A Simple Way to Prevent Neural Networks from Overfitting", JMLR 15, 2014; the scaling is
-moved from test time to training time, so that test time needs none.
+Srivastava et al., "Dropout: A Simple Way to Prevent Neural Networks from Overfitting", JMLR 15,
+2014; the scaling is moved from test time to training time, so that test time needs none.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ class DropoutCache(NamedTuple):
 def dropout_forward(x: Array, dropout_param: dict[str, Any]) -> tuple[Array, DropoutCache]:
     """x times a random mask of 0 and 1/p in train mode; x itself in test mode.
 
-    Arguments: x of any shape; dropout_param with `mode` ('train' or 'test'), `p`, the probability of *keeping* a unit,
-    and, optionally, `seed`, which reseeds NumPy's global generator, or `rng`, a generator to draw from instead of the
-    global one. Returns: out of x's shape and type (float64 for whole
-    numbers), and the cache.
-    Raises: MissingKeyError or OptionError for a missing or impossible setting.
+    Arguments: x of any shape; dropout_param with `mode` ('train' or 'test'), `p`, the probability
+    of *keeping* a unit, and, optionally, `seed`, which reseeds NumPy's global generator, or `rng`,
+    a generator to draw from instead of the global one. Returns: out of x's shape and type (float64
+    for whole numbers), and the cache. Raises: MissingKeyError or OptionError for a missing or
+    impossible setting.
 
     >>> out, cache = dropout_forward(np.ones(6), {"mode": "train", "p": 0.5, "seed": 0})
     >>> print(out)
@@ -40,7 +40,9 @@ def dropout_forward(x: Array, dropout_param: dict[str, Any]) -> tuple[Array, Dro
     mode = check_mode("dropout", dropout_param)
     p = dropout_param.get("p", 1.0)
     if not 0 < p <= 1:
-        raise OptionError(f"p={p!r} is not a probability of keeping a unit, in (0, 1]; p=1 means no dropout")
+        raise OptionError(
+            f"p={p!r} is not a probability of keeping a unit, in (0, 1]; p=1 means no dropout"
+        )
     if dropout_param.get("seed") is not None:
         np.random.seed(dropout_param["seed"])
     if mode == "test":

@@ -1,9 +1,9 @@
 """Convolution and max pooling for training: the functions of `convolution` and `pooling`, many times sooner.
 
-A convolution is one product of matrices, filters times windows, once each window stands in a column (im2col;
-Chellapilla, Puri and Simard, "High Performance Convolutional Neural Networks for Document Processing", 2006). Writing
-the columns costs more than the product unless they are written in long runs and read again while they are in the
-cache. So:
+A convolution is one product of matrices, filters times windows, once each window stands in a column
+(im2col; Chellapilla, Puri and Simard, "High Performance Convolutional Neural Networks for Document
+Processing", 2006). Writing the columns costs more than the product unless they are written in long
+runs and read again while they are in the cache. So:
 
 - a padded image lies in memory as one line, row after row, W + 2 pad numbers each. The windows' pixels (p, q) of a
   whole image are then one run of that line, which begins at p · (W + 2 pad) + q. Runs go on over the ends of rows: the
@@ -34,11 +34,15 @@ from normlab.layers.pooling import (
 )
 from normlab.typing import Array
 
-BLOCK = 1 << 20  # bytes of columns at a time: measured; a core's second-level cache holds about as much
+BLOCK = (
+    1 << 20
+)  # bytes of columns at a time: measured; a core's second-level cache holds about as much
 
 
 @explained
-def conv_forward_fast(x: Array, w: Array, b: Array, conv_param: Mapping[str, Any]) -> tuple[Array, ConvCache]:
+def conv_forward_fast(
+    x: Array, w: Array, b: Array, conv_param: Mapping[str, Any]
+) -> tuple[Array, ConvCache]:
     """conv_forward_naive by products of matrices. Arguments, results and errors are the same.
 
     >>> x, w = np.arange(9.0).reshape(1, 1, 3, 3), np.array([[[[1.0, 0.0], [0.0, -1.0]]]])
@@ -59,7 +63,9 @@ def conv_forward_fast(x: Array, w: Array, b: Array, conv_param: Mapping[str, Any
 
 
 @explained
-def conv_backward_fast(dout: Array, cache: ConvCache, *, with_dx: bool = True) -> tuple[Array | None, Array, Array]:
+def conv_backward_fast(
+    dout: Array, cache: ConvCache, *, with_dx: bool = True
+) -> tuple[Array | None, Array, Array]:
     """conv_backward_naive by products of matrices: dx, dw, db. Arguments, results and errors are the same.
 
     `with_dx=False` leaves dx out (None), which a net's first layer has no use for.
@@ -157,8 +163,8 @@ def _row(x: Array, shape: ConvShape) -> int:
 def _blocks(x: Array, w: Array, shape: ConvShape) -> Iterator[tuple[slice, Array]]:
     """A few images at a time, with their windows in columns: (C HH WW, images · H' rows).
 
-    With stride 1 an image's line of columns is H' rows of W + 2 pad positions, otherwise of W' windows. The array is
-    written anew for each block.
+    With stride 1 an image's line of columns is H' rows of W + 2 pad positions, otherwise of W'
+    windows. The array is written anew for each block.
     """
     N, C, H, W = x.shape
     HH, WW = w.shape[2:]

@@ -1,10 +1,10 @@
 """Layer normalization: each example by its own statistics over the features.
 
-Ba, Kiros and Hinton, "Layer Normalization", 2016, section 3, equation 4. Nothing is kept between batches, and
-train and test mode are the same.
+Ba, Kiros and Hinton, "Layer Normalization", 2016, section 3, equation 4. Nothing is kept between
+batches, and train and test mode are the same.
 
-Letters: N examples, D features; x is (..., N, D), and any axes before N stack independent nets, whose gamma
-and beta are then (..., D).
+Letters: N examples, D features; x is (..., N, D), and any axes before N stack independent nets,
+whose gamma and beta are then (..., D).
 """
 
 from __future__ import annotations
@@ -17,7 +17,12 @@ import numpy as np
 from normlab.arguments import explained
 from normlab.layers.checks import check_eps, check_features, check_input, check_upstream
 from normlab.layers.norm_record import BETA, GAMMA, Norm
-from normlab.layers.statistics import centred_moments, order_free_sum, scaled_std, standardize_backward
+from normlab.layers.statistics import (
+    centred_moments,
+    order_free_sum,
+    scaled_std,
+    standardize_backward,
+)
 from normlab.typing import Array
 
 
@@ -31,12 +36,15 @@ class LayerNormCache(NamedTuple):
 
 
 @explained
-def layernorm_forward(x: Array, gamma: Array, beta: Array, ln_param: Mapping[str, Any]) -> tuple[Array, LayerNormCache]:
+def layernorm_forward(
+    x: Array, gamma: Array, beta: Array, ln_param: Mapping[str, Any]
+) -> tuple[Array, LayerNormCache]:
     """y = gamma * (x - mean) / sqrt(var + eps) + beta, statistics over each example's features.
 
-    Arguments: x (..., N, D); gamma, beta (..., D); ln_param with, optionally, `eps` (1e-5). Other keys are
-    ignored, `mode` among them. Returns: out of x's shape and type, and the cache for the backward pass.
-    Raises: ShapeError for shapes that do not fit and for an empty batch; OptionError for an impossible eps.
+    Arguments: x (..., N, D); gamma, beta (..., D); ln_param with, optionally, `eps` (1e-5). Other
+    keys are ignored, `mode` among them. Returns: out of x's shape and type, and the cache for the
+    backward pass. Raises: ShapeError for shapes that do not fit and for an empty batch; OptionError
+    for an impossible eps.
 
     A single feature is always its own mean: with D = 1 the output is beta, whatever x holds.
 
@@ -56,8 +64,8 @@ def layernorm_forward(x: Array, gamma: Array, beta: Array, ln_param: Mapping[str
     return out.astype(dtype), LayerNormCache(xhat, moments.scale / d, gamma, dtype)
 
 
-# Within an example the layer is batch norm turned on its side, with one difference: gamma varies along the axis
-# of the statistics, so it multiplies dout before any mean is taken,
+# Within an example the layer is batch norm turned on its side, with one difference: gamma varies
+# along the axis of the statistics, so it multiplies dout before any mean is taken,
 #
 #     dxhat = gamma * dout
 #     dx = (dxhat - mean(dxhat) - xhat * mean(dxhat * xhat)) / std      means over the features
@@ -67,8 +75,8 @@ def layernorm_forward(x: Array, gamma: Array, beta: Array, ln_param: Mapping[str
 def layernorm_backward(dout: Array, cache: LayerNormCache) -> tuple[Array, Array, Array]:
     """Gradients of layernorm_forward.
 
-    Arguments: dout (..., N, D), the upstream gradient; the cache of the forward pass.
-    Returns: dx (..., N, D), dgamma (..., D), dbeta (..., D). Raises ShapeError if dout does not fit.
+    Arguments: dout (..., N, D), the upstream gradient; the cache of the forward pass. Returns: dx
+    (..., N, D), dgamma (..., D), dbeta (..., D). Raises ShapeError if dout does not fit.
 
     >>> out, cache = layernorm_forward(np.array([[1.0, 2.0, 6.0]]), np.ones(3), np.zeros(3), {"eps": 0})
     >>> dx, dgamma, dbeta = layernorm_backward(np.array([[1.0, 0.0, 0.0]]), cache)

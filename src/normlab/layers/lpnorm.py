@@ -1,7 +1,8 @@
 """Lp normalization: each example divided by the p-norm of its features.
 
-With p = 2 an example keeps its direction and gets length 1, as in Wang et al., "NormFace: L2 Hypersphere Embedding for
-Face Verification", ACM Multimedia 2017. It has no parameters to learn, and nothing is kept between batches.
+With p = 2 an example keeps its direction and gets length 1, as in Wang et al., "NormFace: L2
+Hypersphere Embedding for Face Verification", ACM Multimedia 2017. It has no parameters to learn,
+and nothing is kept between batches.
 
 Letters: D features; x is (..., D), and every axis before D is batch.
 """
@@ -35,9 +36,10 @@ class LpNormCache(NamedTuple):
 def lpnorm_forward(x: Array, lp_param: Mapping[str, Any]) -> tuple[Array, LpNormCache]:
     """y = x / (Σ |x_j|^p)^(1/p), the sum over each example's features. An example of zeros stays zero.
 
-    Arguments: x (..., D); lp_param with, optionally, `p` (2), from 1, where a norm begins, to 100. Returns: out of x's
-    shape and type, and the cache for the backward pass. NaN or infinity turn their own example into NaN.
-    Raises: ShapeError for an empty batch and for a single number; OptionError for an impossible p.
+    Arguments: x (..., D); lp_param with, optionally, `p` (2), from 1, where a norm begins, to 100.
+    Returns: out of x's shape and type, and the cache for the backward pass. NaN or infinity turn
+    their own example into NaN. Raises: ShapeError for an empty batch and for a single number;
+    OptionError for an impossible p.
 
     >>> out, cache = lpnorm_forward(np.array([[3.0, -4.0], [0.0, 0.0]]), {})
     >>> print(out)
@@ -47,7 +49,9 @@ def lpnorm_forward(x: Array, lp_param: Mapping[str, Any]) -> tuple[Array, LpNorm
     x = np.asarray(x)
     p = float(lp_param.get("p", 2))
     if not 1 <= p <= LARGEST_P:
-        raise OptionError(f"p={p!r} is not a number from 1 to {LARGEST_P}; the usual ones are 1 and 2")
+        raise OptionError(
+            f"p={p!r} is not a number from 1 to {LARGEST_P}; the usual ones are 1 and 2"
+        )
     dtype = check_input("Lp norm", x)
     if x.ndim == 0:
         raise ShapeError("Lp norm got a single number; expected x of shape (..., D)")
@@ -61,7 +65,8 @@ def lpnorm_forward(x: Array, lp_param: Mapping[str, Any]) -> tuple[Array, LpNorm
     return xhat.astype(dtype), LpNormCache(xhat, scale / norm, p, dtype)
 
 
-# With norm = (Σ |x_j|^p)^(1/p), ∂norm/∂x_j = sign(x_j) |x_j|^(p-1) / norm^(p-1) = sign(xhat_j) |xhat_j|^(p-1), so
+# With norm = (Σ |x_j|^p)^(1/p), ∂norm/∂x_j = sign(x_j) |x_j|^(p-1) / norm^(p-1) = sign(xhat_j)
+# |xhat_j|^(p-1), so
 #
 #     ∂xhat_i/∂x_j = (δ_ij - xhat_i sign(xhat_j) |xhat_j|^(p-1)) / norm
 #     dx = (dout - sign(xhat) |xhat|^(p-1) * Σ dout * xhat) / norm

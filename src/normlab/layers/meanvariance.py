@@ -1,8 +1,8 @@
 """Mean-variance normalization: mean 0 and variance 1 over any axes, and nothing learned.
 
-It is what all centred norms here do before gamma and beta; as a layer of its own it prepares inputs. Viikki and
-Laurila, "Cepstral domain segmental feature vector normalization for noise robust speech recognition", Speech
-Communication 25, 1998; Caffe and ONNX have it as a layer for images.
+It is what all centred norms here do before gamma and beta; as a layer of its own it prepares
+inputs. Viikki and Laurila, "Cepstral domain segmental feature vector normalization for noise robust
+speech recognition", Speech Communication 25, 1998; Caffe and ONNX have it as a layer for images.
 
 Letters: N examples, C channels; x is (N, C, ...spatial).
 """
@@ -35,11 +35,11 @@ class MeanVarianceCache(NamedTuple):
 def meanvariance_forward(x: Array, mvn_param: Mapping[str, Any]) -> tuple[Array, MeanVarianceCache]:
     """y = (x - mean) / sqrt(var + eps), statistics over the given axes.
 
-    Arguments: x (N, C, ...spatial), or any other shape; mvn_param with, optionally, `axes` (all but axis 1, so that
-    each channel gets mean 0) and `eps` (0: a slice of one value repeated gives 0 without it). Returns: out of x's shape
-    and type, and the cache for the backward pass. NaN or infinity turn their own slice into NaN.
-    Raises: ShapeError for an empty batch and for slices of one number, each its own mean; OptionError for impossible
-    axes or eps.
+    Arguments: x (N, C, ...spatial), or any other shape; mvn_param with, optionally, `axes` (all but
+    axis 1, so that each channel gets mean 0) and `eps` (0: a slice of one value repeated gives 0
+    without it). Returns: out of x's shape and type, and the cache for the backward pass. NaN or
+    infinity turn their own slice into NaN. Raises: ShapeError for an empty batch and for slices of
+    one number, each its own mean; OptionError for impossible axes or eps.
 
     >>> out, cache = meanvariance_forward(np.array([[1.0, 10.0], [3.0, 30.0]]), {"axes": (0,)})
     >>> print(out)
@@ -52,8 +52,8 @@ def meanvariance_forward(x: Array, mvn_param: Mapping[str, Any]) -> tuple[Array,
     dtype = check_input("mean-variance norm", x)
     if math.prod(x.shape[axis] for axis in axes) == 1:
         raise ShapeError(
-            f"mean-variance norm got x of shape {x.shape} and axes {axes}, along which there is one number, its own "
-            f"mean; name axes along which there are more"
+            f"mean-variance norm got x of shape {x.shape} and axes {axes}, along which there is "
+            "one number, its own mean; name axes along which there are more"
         )
     moments = centred_moments(x, axes)
     d = scaled_std(moments.v, moments.scale, eps)
@@ -83,9 +83,13 @@ def meanvariance_backward(dout: Array, cache: MeanVarianceCache) -> Array:
 def _axes(x: Array, mvn_param: Mapping[str, Any]) -> tuple[int, ...]:
     """The axes of the statistics, counted from 0."""
     given = tuple(mvn_param.get("axes", (axis for axis in range(x.ndim) if axis != 1)))
-    if not (given and all(isinstance(axis, int | np.integer) and -x.ndim <= axis < x.ndim for axis in given)):
+    if not (
+        given
+        and all(isinstance(axis, int | np.integer) and -x.ndim <= axis < x.ndim for axis in given)
+    ):
         raise OptionError(
-            f"axes={given!r} are no axes of x, whose shape is {x.shape}; expected some of 0 to {x.ndim - 1}"
+            f"axes={given!r} are no axes of x, whose shape is {x.shape}; expected some of 0 to "
+            f"{x.ndim - 1}"
         )
     axes = tuple(sorted(int(axis) % x.ndim for axis in given))
     if len(set(axes)) < len(axes):

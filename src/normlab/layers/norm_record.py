@@ -37,9 +37,10 @@ def _takes_any(hidden_dims: Sequence[int], options: Mapping[str, Any]) -> None:
 class Norm:
     """A normalization layer as nets, specs, studies, engines and exporters look it up in `norms.BY_NAME`.
 
-    `forward(x, *parameters, settings)` gives `(out, cache)`, and `backward(dout, cache)` gives dx and the gradients of
-    the parameters, in their order. `settings` is a dictionary: `mode`, `eps`, the norm's own options, and, where it is
-    `running`, `momentum` and the running statistics, which forward writes back.
+    `forward(x, *parameters, settings)` gives `(out, cache)`, and `backward(dout, cache)` gives dx
+    and the gradients of the parameters, in their order. `settings` is a dictionary: `mode`, `eps`,
+    the norm's own options, and, where it is `running`, `momentum` and the running statistics, which
+    forward writes back.
     """
 
     name: str

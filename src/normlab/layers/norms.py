@@ -15,7 +15,9 @@ from normlab.layers.rmsnorm import RMS_NORM as RMS_NORM
 
 __all__ = ["BY_NAME", "RUNNING", "Norm", "Parameter", "title_of"]
 
-BY_NAME: dict[str, Norm] = {norm.name: norm for norm in tuple(globals().values()) if isinstance(norm, Norm)}
+BY_NAME: dict[str, Norm] = {
+    norm.name: norm for norm in tuple(globals().values()) if isinstance(norm, Norm)
+}
 
 
 def title_of(name: str | None) -> str:

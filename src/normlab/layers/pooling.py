@@ -1,12 +1,14 @@
 """Max pooling: the largest value of each window.
 
-Letters as for convolution: x (N, C, H, W), windows of pool_height by pool_width, `stride` pixels apart, and
+Letters as for convolution: x (N, C, H, W), windows of pool_height by pool_width, `stride` pixels
+apart, and
 
     H' = 1 + (H - pool_height) // stride        W' = 1 + (W - pool_width) // stride
 
-Where two pixels of a window are equally large, the function has a kink, and its derivative is a matter of choice.
-This one gives the whole gradient to the first of them in reading order, as PyTorch does; a mask `x == max` gives it
-to each, which counts it twice. Images of ReLU's zeros are full of such ties.
+Where two pixels of a window are equally large, the function has a kink, and its derivative is a
+matter of choice. This one gives the whole gradient to the first of them in reading order, as
+PyTorch does; a mask `x == max` gives it to each, which counts it twice. Images of ReLU's zeros are
+full of such ties.
 """
 
 from __future__ import annotations
@@ -46,10 +48,10 @@ class PoolShape(NamedTuple):
 def max_pool_forward_naive(x: Array, pool_param: Mapping[str, Any]) -> tuple[Array, MaxPoolCache]:
     """out[n, c, i, j] = max over p, q of x[n, c, i·stride + p, j·stride + q].
 
-    Arguments: x (N, C, H, W); pool_param with `pool_height`, `pool_width` and `stride`.
-    Returns: out (N, C, H', W'), and the cache. A NaN in a window is its maximum.
-    Raises: ShapeError for x that is no images and windows larger than they are; MissingKeyError or OptionError for
-    missing or impossible settings.
+    Arguments: x (N, C, H, W); pool_param with `pool_height`, `pool_width` and `stride`. Returns:
+    out (N, C, H', W'), and the cache. A NaN in a window is its maximum. Raises: ShapeError for x
+    that is no images and windows larger than they are; MissingKeyError or OptionError for missing
+    or impossible settings.
 
     >>> x = np.array([[[[1.0, 2.0, 5.0], [4.0, 3.0, 0.0]]]])
     >>> print(max_pool_forward_naive(x, {"pool_height": 2, "pool_width": 2, "stride": 1})[0])
@@ -97,7 +99,8 @@ def pool_shape(layer: str, x: Array, pool_param: Mapping[str, Any]) -> PoolShape
         if name not in pool_param:
             raise MissingKeyError(f"{layer} needs pool_param[{name!r}]; a usual one is 2")
     pool_height, pool_width, stride = (
-        whole_number(f"pool_param[{name!r}]", pool_param[name], 1) for name in ("pool_height", "pool_width", "stride")
+        whole_number(f"pool_param[{name!r}]", pool_param[name], 1)
+        for name in ("pool_height", "pool_width", "stride")
     )
     window = np.empty((0, 0, pool_height, pool_width))
     height, width = (positions(layer, x, window, axis, stride, pad=0) for axis in (2, 3))

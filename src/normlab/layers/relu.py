@@ -23,7 +23,8 @@ def relu_forward(x: Array) -> tuple[Array, Array]:
     return np.maximum(0, x), x
 
 
-# The derivative is 1 where x > 0 and 0 where x < 0; at 0 any value between is a subgradient, and 0 is the choice.
+# The derivative is 1 where x > 0 and 0 where x < 0; at 0 any value between is a subgradient, and 0
+# is the choice.
 @explained
 def relu_backward(dout: Array, cache: Array) -> Array:
     """Gradient of relu_forward: dout where x > 0, else 0. Raises ShapeError if dout does not have x's shape.

@@ -2,8 +2,8 @@
 
 Zhang and Sennrich, "Root Mean Square Layer Normalization", NeurIPS 2019, section 3, equation 4.
 
-Letters: N examples, D features; x is (..., N, D), and any axes before N stack independent nets, whose gamma is
-then (..., D).
+Letters: N examples, D features; x is (..., N, D), and any axes before N stack independent nets,
+whose gamma is then (..., D).
 """
 
 from __future__ import annotations
@@ -16,7 +16,12 @@ import numpy as np
 from normlab.arguments import explained
 from normlab.layers.checks import check_eps, check_features, check_input, check_upstream
 from normlab.layers.norm_record import GAMMA, Norm
-from normlab.layers.statistics import order_free_mean, order_free_sum, power_of_two_above, scaled_std
+from normlab.layers.statistics import (
+    order_free_mean,
+    order_free_sum,
+    power_of_two_above,
+    scaled_std,
+)
 from normlab.typing import Array
 
 
@@ -30,13 +35,15 @@ class RMSNormCache(NamedTuple):
 
 
 @explained
-def rmsnorm_forward(x: Array, gamma: Array, rms_param: Mapping[str, Any]) -> tuple[Array, RMSNormCache]:
+def rmsnorm_forward(
+    x: Array, gamma: Array, rms_param: Mapping[str, Any]
+) -> tuple[Array, RMSNormCache]:
     """y = gamma * x / sqrt(mean(x²) + eps), the mean over each example's features.
 
-    Arguments: x (..., N, D); gamma (..., D); rms_param with, optionally, `eps` (1e-5). Other keys are ignored.
-    Returns: out of x's shape and type, and the cache for the backward pass. NaN or infinity turn their own
-    example into NaN. Raises: ShapeError for shapes that do not fit and for an empty batch; OptionError for an
-    impossible eps.
+    Arguments: x (..., N, D); gamma (..., D); rms_param with, optionally, `eps` (1e-5). Other keys
+    are ignored. Returns: out of x's shape and type, and the cache for the backward pass. NaN or
+    infinity turn their own example into NaN. Raises: ShapeError for shapes that do not fit and for
+    an empty batch; OptionError for an impossible eps.
 
     >>> out, cache = rmsnorm_forward(np.array([[3.0, 4.0]]), np.array([5.0, 5.0]), {"eps": 0})
     >>> print(np.round(out, 4))
@@ -56,7 +63,8 @@ def rmsnorm_forward(x: Array, gamma: Array, rms_param: Mapping[str, Any]) -> tup
     return out.astype(dtype), RMSNormCache(xhat, scale / d, gamma, dtype)
 
 
-# With rms = sqrt(mean(x²) + eps), ∂rms/∂x_j = xhat_j / D, so ∂xhat_i/∂x_j = (δ_ij - xhat_i xhat_j / D) / rms and
+# With rms = sqrt(mean(x²) + eps), ∂rms/∂x_j = xhat_j / D, so ∂xhat_i/∂x_j = (δ_ij - xhat_i xhat_j /
+# D) / rms and
 #
 #     dx = (dxhat - xhat * mean(dxhat * xhat)) / rms      with dxhat = gamma * dout
 #

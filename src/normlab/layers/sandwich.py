@@ -33,7 +33,9 @@ def affine_relu_forward(x: Array, w: Array, b: Array) -> tuple[Array, tuple[Affi
 
 
 @explained
-def affine_relu_backward(dout: Array, cache: tuple[AffineCache, Array]) -> tuple[Array, Array, Array]:
+def affine_relu_backward(
+    dout: Array, cache: tuple[AffineCache, Array]
+) -> tuple[Array, Array, Array]:
     """Gradients of affine_relu_forward: dx, dw, db, as of affine_backward."""
     affine_cache, relu_cache = cache
     return affine_backward(relu_backward(dout, relu_cache), affine_cache)
@@ -56,7 +58,9 @@ def conv_relu_forward(
 
 
 @explained
-def conv_relu_backward(dout: Array, cache: tuple[ConvCache, Array]) -> tuple[Array | None, Array, Array]:
+def conv_relu_backward(
+    dout: Array, cache: tuple[ConvCache, Array]
+) -> tuple[Array | None, Array, Array]:
     """Gradients of conv_relu_forward: dx, dw, db, as of conv_backward_naive."""
     conv_cache, relu_cache = cache
     return conv_backward_fast(relu_backward(dout, relu_cache), conv_cache)

@@ -1,11 +1,11 @@
 """The norms of images as the assignment has them: spatial batch norm, and spatial group norm.
 
-Ioffe and Szegedy, 2015, section 3.2: a convolution treats every position alike, so its batch norm takes the
-statistics of a channel over the batch and over all positions, and gives a channel one gamma and one beta. Wu and He,
-"Group Normalization", ECCV 2018, section 3.
+Ioffe and Szegedy, 2015, section 3.2: a convolution treats every position alike, so its batch norm
+takes the statistics of a channel over the batch and over all positions, and gives a channel one
+gamma and one beta. Wu and He, "Group Normalization", ECCV 2018, section 3.
 
-Letters: x (N, C, H, W). Both are the layers that there are, on other axes: an image's positions are examples to
-batch norm, and group norm takes spatial axes as it is.
+Letters: x (N, C, H, W). Both are the layers that there are, on other axes: an image's positions are
+examples to batch norm, and group norm takes spatial axes as it is.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ def spatial_batchnorm_forward(
 ) -> tuple[Array, BatchNormCache | FrozenBatchNormCache]:
     """Batch norm of each channel, over the batch and all positions.
 
-    Arguments: x (N, C, H, W); gamma, beta (C,); bn_param as for batchnorm_forward, with running statistics (C,).
-    Returns: out of x's shape and type, and the cache. Raises what batchnorm_forward raises, and ShapeError for x
-    that is no images.
+    Arguments: x (N, C, H, W); gamma, beta (C,); bn_param as for batchnorm_forward, with running
+    statistics (C,). Returns: out of x's shape and type, and the cache. Raises what
+    batchnorm_forward raises, and ShapeError for x that is no images.
 
     >>> x = np.array([[[[1.0, 3.0]]], [[[5.0, 7.0]]]])
     >>> out, _ = spatial_batchnorm_forward(x, np.ones(1), np.zeros(1), {"mode": "train", "eps": 4.0})
@@ -55,10 +55,12 @@ def spatial_batchnorm_forward(
     return _as_images(out, x.shape), cache
 
 
-# out[n, c, h, w] is batch norm's output for example (n, h, w) and feature c: the same formulas, with sums over n, h
-# and w where batch norm has them over n.
+# out[n, c, h, w] is batch norm's output for example (n, h, w) and feature c: the same formulas,
+# with sums over n, h and w where batch norm has them over n.
 @explained
-def spatial_batchnorm_backward(dout: Array, cache: BatchNormCache | FrozenBatchNormCache) -> tuple[Array, Array, Array]:
+def spatial_batchnorm_backward(
+    dout: Array, cache: BatchNormCache | FrozenBatchNormCache
+) -> tuple[Array, Array, Array]:
     """Gradients of spatial_batchnorm_forward: dx (N, C, H, W), dgamma (C,), dbeta (C,).
 
     Raises ShapeError if dout (N, C, H, W) does not fit.
@@ -81,8 +83,9 @@ def spatial_groupnorm_forward(
 ) -> tuple[Array, SpatialGroupNormCache]:
     """Group norm of images: the statistics of each of G groups of channels, in each image by itself.
 
-    Arguments: x (N, C, H, W); gamma, beta (1, C, 1, 1), or (C,); G, a divisor of C; gn_param with, optionally,
-    `eps` (1e-5). Returns: out of x's shape and type, and the cache. Raises what groupnorm_forward raises.
+    Arguments: x (N, C, H, W); gamma, beta (1, C, 1, 1), or (C,); G, a divisor of C; gn_param with,
+    optionally, `eps` (1e-5). Returns: out of x's shape and type, and the cache. Raises what
+    groupnorm_forward raises.
 
     >>> x = np.array([[[[1.0, 3.0]], [[10.0, 30.0]]]])
     >>> ones = np.ones((1, 2, 1, 1))
@@ -95,15 +98,17 @@ def spatial_groupnorm_forward(
     for name, value in (("gamma", gamma), ("beta", beta)):
         if value.shape not in ((x.shape[1],), (1, x.shape[1], 1, 1)):
             raise ShapeError(
-                f"spatial group norm got {name} of shape {value.shape} for x of shape {x.shape}; expected "
-                f"{(1, x.shape[1], 1, 1)} or {(x.shape[1],)}: one value a channel"
+                f"spatial group norm got {name} of shape {value.shape} for x of shape {x.shape}; "
+                f"expected {(1, x.shape[1], 1, 1)} or {(x.shape[1],)}: one value a channel"
             )
     out, cache = groupnorm_forward(x, gamma.reshape(-1), beta.reshape(-1), G, gn_param)
     return out, SpatialGroupNormCache(cache, gamma.shape)
 
 
 @explained
-def spatial_groupnorm_backward(dout: Array, cache: SpatialGroupNormCache) -> tuple[Array, Array, Array]:
+def spatial_groupnorm_backward(
+    dout: Array, cache: SpatialGroupNormCache
+) -> tuple[Array, Array, Array]:
     """Gradients of spatial_groupnorm_forward: dx (N, C, H, W), and dgamma, dbeta in gamma's shape.
 
     >>> x, ones = np.array([[[[1.0, 2.0, 6.0]]]]), np.ones((1, 1, 1, 1))

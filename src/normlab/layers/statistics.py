@@ -2,17 +2,19 @@
 
 Three ideas carry every normalization layer here.
 
-*Sums without an order.* Floating-point addition is not associative, so a plain sum depends on the order of
-its terms, and with it on memory layout and on how a batch was shuffled. Adding and subtracting a large
-constant cuts each term to a multiple of one common unit, coarse enough that the sum of all of them is exact
-and fine enough that a second cut of the remainders leaves nothing that matters (Rump, Ogita and Oishi,
-"Accurate floating-point summation I", 2008; Demmel and Nguyen, "Parallel reproducible summation", 2015).
+*Sums without an order.* Floating-point addition is not associative, so a plain sum depends on the
+order of its terms, and with it on memory layout and on how a batch was shuffled. Adding and
+subtracting a large constant cuts each term to a multiple of one common unit, coarse enough that the
+sum of all of them is exact and fine enough that a second cut of the remainders leaves nothing that
+matters (Rump, Ogita and Oishi, "Accurate floating-point summation I", 2008; Demmel and Nguyen,
+"Parallel reproducible summation", 2015).
 
-*Centre twice.* `E[x²] - E[x]²` loses all digits when the mean is large against the spread. Subtracting the
-mid-range is exact there, keeps a constant input exactly 0, and leaves a remainder whose own mean is small.
+*Centre twice.* `E[x²] - E[x]²` loses all digits when the mean is large against the spread.
+Subtracting the mid-range is exact there, keeps a constant input exactly 0, and leaves a remainder
+whose own mean is small.
 
-*Scale by a power of two.* Multiplying by a power of two rounds nothing, so squares can neither overflow nor
-underflow, and inputs that differ by a power of two give the same bits.
+*Scale by a power of two.* Multiplying by a power of two rounds nothing, so squares can neither
+overflow nor underflow, and inputs that differ by a power of two give the same bits.
 """
 
 from __future__ import annotations
@@ -25,8 +27,9 @@ import numpy as np
 from normlab.typing import Array
 
 LARGEST_POWER = 1020  # 2**1023 is the last that float64 holds
-# Deviations are scaled by no more than this: enough for the square of the smallest number there is, and little enough
-# that gradients, which are divided by eps and multiplied by the scale, stay within float64 between the two.
+# Deviations are scaled by no more than this: enough for the square of the smallest number there is,
+# and little enough that gradients, which are divided by eps and multiplied by the scale, stay
+# within float64 between the two.
 LARGEST_POWER_OF_DEVIATIONS = 600
 
 
@@ -43,9 +46,9 @@ class Moments(NamedTuple):
 def order_free_sum(x: Array, axis: int | tuple[int, ...], keepdims: bool = False) -> Array:
     """Sum of float64 `x` over `axis`: the same bits for every order of the terms.
 
-    With n terms, 2**(L-1) < n <= 2**L, the error is below n * 2**(2L - 105) of the largest term, before the one
-    rounding of the result: 2**-75 for a thousand terms, 2**-54 for a hundred thousand, 2**-45 for a million. NaN or
-    infinity among the terms give NaN.
+    With n terms, 2**(L-1) < n <= 2**L, the error is below n * 2**(2L - 105) of the largest term,
+    before the one rounding of the result: 2**-75 for a thousand terms, 2**-54 for a hundred
+    thousand, 2**-45 for a million. NaN or infinity among the terms give NaN.
 
     >>> x = np.array([1e16, 1.0, -1e16, 1.0])
     >>> float(x.sum()), float(order_free_sum(x, 0))
@@ -60,8 +63,8 @@ def order_free_sum(x: Array, axis: int | tuple[int, ...], keepdims: bool = False
 def _sum_in_two_cuts(x: Array, axis: int | tuple[int, ...], exponent: Array | int) -> Array:
     """Sum of x over `axis`, which stays as length 1; every |x| <= 2**exponent."""
     length = max(1, (_count(x, axis) - 1).bit_length())  # log2 of the number of terms
-    # x + cutter lies within one binade, whose unit is 2**(exponent + length - 52): a sum of all terms, each
-    # a multiple of that unit, needs at most 53 bits
+    # x + cutter lies within one binade, whose unit is 2**(exponent + length - 52): a sum of all
+    # terms, each a multiple of that unit, needs at most 53 bits
     cutter = np.ldexp(1.5, exponent + length)
     cut = x + cutter
     cut -= cutter
@@ -111,21 +114,24 @@ def power_of_two_above(largest: Array, most: int = LARGEST_POWER) -> Array:
 def scaled_std(v: Array, scale: Array, eps: float) -> Array:
     """`d = sqrt(var + eps) * scale = sqrt(v + eps * scale²)`, by way of hypot, which cannot overflow.
 
-    It is infinite where it would be 0 (a constant input and eps = 0), so that dividing by it gives 0.
+    It is infinite where it would be 0 (a constant input and eps = 0), so that dividing by it gives
+    0.
     """
     d = np.hypot(np.sqrt(v), math.sqrt(eps) * scale)
     return np.where(d == 0, np.inf, d)
 
 
-def standardize_backward(dxhat: Array, xhat: Array, rstd: Array, axis: int | tuple[int, ...]) -> Array:
+def standardize_backward(
+    dxhat: Array, xhat: Array, rstd: Array, axis: int | tuple[int, ...]
+) -> Array:
     """Gradient of `xhat = (x - mean) / sqrt(var + eps)` along `axis`, with rstd = 1 / sqrt(var + eps).
 
     With K terms along the axis, dxhat_i/dx_j = rstd * (δ_ij - 1/K - xhat_i xhat_j / K), hence
 
         dx = rstd * (g - xhat * mean(g * xhat))      with g = dxhat - mean(dxhat)
 
-    The derivation has mean(dxhat * xhat), which is the same because mean(xhat) = 0, but for rounding: what that leaves
-    of mean(xhat) is not multiplied by a mean of dxhat that may be large.
+    The derivation has mean(dxhat * xhat), which is the same because mean(xhat) = 0, but for
+    rounding: what that leaves of mean(xhat) is not multiplied by a mean of dxhat that may be large.
     """
     g = dxhat - order_free_mean(dxhat, axis)
     dx: Array = rstd * (g - xhat * order_free_mean(g * xhat, axis))

@@ -2,8 +2,9 @@
 
     {convolution, [norm], ReLU, 2 x 2 max pool} ..., {affine, ReLU} ..., affine, softmax
 
-Convolutions keep the size of their images and pools halve it, as in the nets of Wu and He's question: which norm
-stands small batches. A norm of images is the norm of features that there is, on other axes:
+Convolutions keep the size of their images and pools halve it, as in the nets of Wu and He's
+question: which norm stands small batches. A norm of images is the norm of features that there is,
+on other axes:
 
     batch norm              a channel's statistics over the batch and all positions; `per_pixel`: over the batch alone
     group and layer norm    over an example's channels, a group of them or all, with all their positions
@@ -43,14 +44,14 @@ class ConvolutionalNet:
     """{convolution, [norm], ReLU, 2 x 2 max pool} for each of `filters`, {affine, ReLU} for each of `hidden_dims`,
     then affine, softmax.
 
-    Arguments: filters, how many each block has; image_shape (C, H, W), H and W divisible by 2 to the number of
-    blocks; hidden_dims; filter_size, odd; num_classes; normalization, None or one of `layers.norms.BY_NAME`, before
-    the ReLU of each block; num_groups, for 'groupnorm', a divisor of every number of filters; per_pixel, whether
-    each position of an image is a feature of its own to the norm; reg, weight_scale, start, dtype, eps, norm_momentum
-    and rng as for FullyConnectedNet.
+    Arguments: filters, how many each block has; image_shape (C, H, W), H and W divisible by 2 to
+    the number of blocks; hidden_dims; filter_size, odd; num_classes; normalization, None or one of
+    `layers.norms.BY_NAME`, before the ReLU of each block; num_groups, for 'groupnorm', a divisor of
+    every number of filters; per_pixel, whether each position of an image is a feature of its own to
+    the norm; reg, weight_scale, start, dtype, eps, norm_momentum and rng as for FullyConnectedNet.
 
-    `params` holds W1 (F, C, filter_size, filter_size), b1 (F,), gamma1, beta1, … block by block, then the affine
-    layers' W and b, numbered on. `bn_params` holds a settings dictionary a block.
+    `params` holds W1 (F, C, filter_size, filter_size), b1 (F,), gamma1, beta1, … block by block,
+    then the affine layers' W and b, numbered on. `bn_params` holds a settings dictionary a block.
 
     Raises OptionError for settings that make no net.
 
@@ -121,9 +122,10 @@ class ConvolutionalNet:
     def loss(self, X: Array, y: Array | None = None) -> Any:
         """Without labels, the scores of X in test mode; with labels, the loss and the gradients in train mode.
 
-        Arguments: X (N, C, H, W), or (N, C · H · W); y (N,), labels from 0 to num_classes - 1. Returns: scores
-        (N, num_classes); or the loss and a dictionary of gradients with the keys of `params`. Raises ShapeError for
-        images that do not fit. In train mode batch norm's running statistics move on.
+        Arguments: X (N, C, H, W), or (N, C · H · W); y (N,), labels from 0 to num_classes - 1.
+        Returns: scores (N, num_classes); or the loss and a dictionary of gradients with the keys of
+        `params`. Raises ShapeError for images that do not fit. In train mode batch norm's running
+        statistics move on.
         """
         for param in self.bn_params:
             param["mode"] = "test" if y is None else "train"
@@ -214,7 +216,7 @@ class ConvolutionalNet:
         X = np.asarray(X, dtype=self.dtype)
         if X.ndim == 0 or X[:1].size != self.input_dim:
             raise ShapeError(
-                f"the net takes images of shape {self.image_shape}, and X is {X.shape}; build the net with their "
-                f"image_shape, or give it the images it was built for"
+                f"the net takes images of shape {self.image_shape}, and X is {X.shape}; build the "
+                "net with their image_shape, or give it the images it was built for"
             )
         return X.reshape(-1, *self.image_shape)

@@ -18,7 +18,8 @@ def l2_loss(params: Params, reg: float) -> Array | float:
     # a layer's bias is a line of numbers: whatever axes it has before that stack nets
     stacked = {name: params[f"b{name[1:]}"].ndim - 1 for name in weights}
     total: Array | float = sum(
-        0.5 * reg * (W * W).sum(axis=tuple(range(stacked[name], W.ndim))) for name, W in weights.items()
+        0.5 * reg * (W * W).sum(axis=tuple(range(stacked[name], W.ndim)))
+        for name, W in weights.items()
     )
     return total
 
@@ -27,4 +28,6 @@ def regularized(grads: Params, params: Params, reg: float) -> Params:
     """The gradients with reg * W added to each weight's."""
     if not reg:
         return grads
-    return {name: grad + reg * params[name] if is_weight(name) else grad for name, grad in grads.items()}
+    return {
+        name: grad + reg * params[name] if is_weight(name) else grad for name, grad in grads.items()
+    }

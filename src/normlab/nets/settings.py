@@ -13,8 +13,9 @@ def settings_of(model: Any) -> dict[str, Any]:
     """`normalization`, `dropout` (the probability of keeping a unit), `reg`, and `norms`, each hidden layer's settings;
     and `activation` and `residual`, where they are not the assignment's.
 
-    `model` is FullyConnectedNet, or anybody's own net with the assignment's attributes; what it does not have, or has
-    as something else than a number or a name, is left out or takes the assignment's default.
+    `model` is FullyConnectedNet, or anybody's own net with the assignment's attributes; what it
+    does not have, or has as something else than a number or a name, is left out or takes the
+    assignment's default.
 
     >>> from normlab.nets import FullyConnectedNet
     >>> net = FullyConnectedNet([4, 4], input_dim=3, normalization="groupnorm", num_groups=2, dropout=0.5)

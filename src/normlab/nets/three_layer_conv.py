@@ -27,13 +27,14 @@ POOL = {"pool_height": 2, "pool_width": 2, "stride": 2}
 class ThreeLayerConvNet:
     """conv - relu - 2x2 max pool - affine - relu - affine - softmax, with L2 regularization.
 
-    Arguments: input_dim (C, H, W) of an image, H and W even; num_filters F of filter_size by filter_size pixels, an
-    odd number, padded so that images keep their size; hidden_dim, num_classes; weight_scale, the standard deviation
-    of the initial weights; reg, the weight of `0.5 * reg * sum(W * W)` in the loss; dtype; rng, the generator that
-    draws W1, W2 and W3, by default NumPy's global one.
+    Arguments: input_dim (C, H, W) of an image, H and W even; num_filters F of filter_size by
+    filter_size pixels, an odd number, padded so that images keep their size; hidden_dim,
+    num_classes; weight_scale, the standard deviation of the initial weights; reg, the weight of
+    `0.5 * reg * sum(W * W)` in the loss; dtype; rng, the generator that draws W1, W2 and W3, by
+    default NumPy's global one.
 
-    `params` holds W1 (F, C, filter_size, filter_size), b1 (F,), W2 (F · H/2 · W/2, hidden_dim), b2, W3
-    (hidden_dim, num_classes), b3.
+    `params` holds W1 (F, C, filter_size, filter_size), b1 (F,), W2 (F · H/2 · W/2, hidden_dim), b2,
+    W3 (hidden_dim, num_classes), b3.
 
     >>> net = ThreeLayerConvNet((1, 4, 4), num_filters=2, filter_size=3, rng=randomness.generator(0))
     >>> loss, grads = net.loss(np.ones((5, 1, 4, 4)), np.array([0, 1, 0, 1, 0]))
@@ -58,8 +59,9 @@ class ThreeLayerConvNet:
         C, H, W = input_dim
         if H % 2 or W % 2 or filter_size % 2 == 0:
             raise ShapeError(
-                f"ThreeLayerConvNet got input_dim={input_dim} and filter_size={filter_size}; expected images of even "
-                f"height and width, which the 2 x 2 pool halves, and an odd filter size, which keeps them"
+                f"ThreeLayerConvNet got input_dim={input_dim} and filter_size={filter_size}; "
+                "expected images of even height and width, which the 2 x 2 pool halves, and an "
+                "odd filter size, which keeps them"
             )
         self.input_dim, self.num_classes, self.reg = input_dim, num_classes, reg
         self.dtype = np.dtype(dtype)
@@ -79,12 +81,14 @@ class ThreeLayerConvNet:
     def loss(self, X: Array, y: Array | None = None) -> Any:
         """Without labels, the scores (N, num_classes) of images X (N, C, H, W); with labels y (N,), the loss and a
         dictionary of gradients with the keys of `params`. Raises ShapeError for images that do not fit."""
-        W1, b1, W2, b2, W3, b3 = (self.params[name] for name in ("W1", "b1", "W2", "b2", "W3", "b3"))
+        W1, b1, W2, b2, W3, b3 = (
+            self.params[name] for name in ("W1", "b1", "W2", "b2", "W3", "b3")
+        )
         X = np.asarray(X).astype(W1.dtype, copy=False)
         if X.shape[1:] != tuple(self.input_dim):
             raise ShapeError(
-                f"the net takes images of shape {tuple(self.input_dim)}, and X is {X.shape}; build the net with "
-                f"input_dim={X.shape[1:]}, or give it the images it was built for"
+                f"the net takes images of shape {tuple(self.input_dim)}, and X is {X.shape}; build "
+                f"the net with input_dim={X.shape[1:]}, or give it the images it was built for"
             )
         pooled, conv_cache = conv_relu_pool_forward(X, W1, b1, self.conv_param, POOL)
         hidden, hidden_cache = affine_relu_forward(pooled, W2, b2)

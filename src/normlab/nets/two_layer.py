@@ -22,9 +22,10 @@ from normlab.typing import Array, Generator, Params
 class TwoLayerNet:
     """A net with one hidden layer: scores = max(0, X W1 + b1) W2 + b2, with softmax loss and L2 regularization.
 
-    Arguments: input_dim D, hidden_dim H, num_classes C; weight_scale, the standard deviation of the initial weights;
-    reg, the weight of `0.5 * reg * sum(W * W)` in the loss; rng, the generator that draws W1, then W2, by default
-    NumPy's global one. `params` holds W1 (D, H), b1 (H,), W2 (H, C), b2 (C,), in float64.
+    Arguments: input_dim D, hidden_dim H, num_classes C; weight_scale, the standard deviation of the
+    initial weights; reg, the weight of `0.5 * reg * sum(W * W)` in the loss; rng, the generator
+    that draws W1, then W2, by default NumPy's global one. `params` holds W1 (D, H), b1 (H,), W2 (H,
+    C), b2 (C,), in float64.
 
     >>> net = TwoLayerNet(input_dim=4, hidden_dim=3, num_classes=2, rng=randomness.generator(0))
     >>> loss, grads = net.loss(np.ones((5, 4)), np.array([0, 1, 0, 1, 0]))

@@ -24,8 +24,8 @@ def prepare(
 ) -> None:
     """Let the notebook's imports find normlab under `package`, and the kernel read what older years wrote.
 
-    A package of that name beside the notebook stays what is imported, unless `shadow`; where the name was `asked`
-    for, that is an OptionError.
+    A package of that name beside the notebook stays what is imported, unless `shadow`; where the
+    name was `asked` for, that is an OptionError.
     """
     if package == compat.ORIGINAL:
         if shadow:

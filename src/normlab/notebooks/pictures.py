@@ -1,8 +1,8 @@
 """Stand-ins for what older notebooks take their pictures from, inside the kernel.
 
-SciPy's `scipy.misc.imread` and `imresize` are gone since SciPy 1.3; and the kitten and the puppy that the cell on image
-processing by convolutions shows lie in a folder of the course. Where they are missing, two drawn pictures take their
-places, and a line says so.
+SciPy's `scipy.misc.imread` and `imresize` are gone since SciPy 1.3; and the kitten and the puppy
+that the cell on image processing by convolutions shows lie in a folder of the course. Where they
+are missing, two drawn pictures take their places, and a line says so.
 """
 
 from __future__ import annotations
@@ -40,7 +40,6 @@ def install() -> None:
     misc.imread = _or_drawn(misc.imread)
     if "imageio" not in sys.modules:
         _new_module("imageio").imread = misc.imread
-
 
 
 def imread(name: Any, *_: Any, **__: Any) -> Array:

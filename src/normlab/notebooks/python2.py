@@ -1,7 +1,7 @@
 """Cells of Python 2, read by Python 3: inside the kernel, so that the notebook itself stays as it was written.
 
-Statements and names are translated by fissix, the maintained copy of Python's own 2to3; division keeps what it meant,
-whole numbers for whole numbers, which no translation of the text can know.
+Statements and names are translated by fissix, the maintained copy of Python's own 2to3; division
+keeps what it meant, whole numbers for whole numbers, which no translation of the text can know.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 FIXES = (
-    "dict except exec execfile filter funcattrs has_key idioms imports itertools long map ne next numliterals print "
-    "raise raw_input reduce repr ws_comma xrange zip"
+    "dict except exec execfile filter funcattrs has_key idioms imports itertools long map ne next "
+    "numliterals print raise raw_input reduce repr ws_comma xrange zip"
 )
 DIVISION = "__division_of_python_2__"
 

@@ -43,7 +43,8 @@ def read_notebook(path: str | os.PathLike[str]) -> Any:
         nbformat.validate(notebook)
     except OSError as error:
         raise NotebookError(f"cannot read {str(path)!r}: {error.strerror}") from error
-    # nbformat lets through what its conversion of older formats, and json, raise for what is no notebook
+    # nbformat lets through what its conversion of older formats, and json, raise for what is no
+    # notebook
     except (
         AssertionError,
         AttributeError,

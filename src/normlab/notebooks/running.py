@@ -61,18 +61,19 @@ def run_notebook(
     """Execute every code cell of the notebook at `path`, and write it with its outputs to `out`, if given.
 
     Arguments:
-        package: the name by which the notebook calls the assignment's package, by default what its imports say.
-        shadow: hide a package of that name beside the notebook. Without it such a package runs instead of normlab,
-            and the result says so; where `package` was given, that is refused.
+        package: the name by which the notebook calls the assignment's package, by default what its
+            imports say.
+        shadow: hide a package of that name beside the notebook. Without it such a package runs
+            instead of normlab, and the result says so; where `package` was given, that is refused.
         data_dir: where data sets are looked for.
         go_on: run the cells after one that fails, too.
         progress: `progress(done, cells)` is called before each code cell and at the end.
 
-    Cells that set up Google Colab have nothing to do here and are left out. Cells for Python 2 are translated as
-    they run; the notebook keeps their text.
+    Cells that set up Google Colab have nothing to do here and are left out. Cells for Python 2 are
+    translated as they run; the notebook keeps their text.
 
-    Raises NotebookError: for what is no notebook, for missing libraries, and, without `go_on`, for a cell that fails,
-    which it names; what ran until then is in `out`.
+    Raises NotebookError: for what is no notebook, for missing libraries, and, without `go_on`, for
+    a cell that fails, which it names; what ran until then is in `out`.
     """
     nbformat, nbclient = libraries()
     path = Path(path)

@@ -13,8 +13,8 @@ CURVES = ("loss", "train_acc", "val_acc", "test_acc", "val_loss")
 def curve_rows(records: Records, rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """A row a value of these runs' curves: study, key, measure, index and value.
 
-    `index` counts steps of the loss from 1, and looks of an accuracy from 0: after the first step, and then at each
-    epoch's end. A value that is not finite is None.
+    `index` counts steps of the loss from 1, and looks of an accuracy from 0: after the first step,
+    and then at each epoch's end. A value that is not finite is None.
     """
     found = []
     for row in rows:

@@ -79,9 +79,9 @@ class Records:
     def _repr_html_(self) -> str:
         """How many runs of what, for notebooks."""
         counts = self._fetch(
-            "SELECT coalesce(json_extract(spec, '$.data.name'), '?'), "
-            "coalesce(json_extract(spec, '$.net.normalization'), 'no norm'), count(*), max(best_val_acc) "
-            "FROM runs GROUP BY 1, 2 ORDER BY 1, 2"
+            "SELECT coalesce(json_extract(spec, '$.data.name'), '?'), coalesce(json_extract(spec, "
+            "'$.net.normalization'), 'no norm'), count(*), max(best_val_acc) FROM runs GROUP BY "
+            "1, 2 ORDER BY 1, 2"
         )
         rows = "".join(
             f"<tr><td>{html.escape(str(data))}</td><td>{html.escape(str(norm))}</td><td>{number}</td>"
@@ -145,8 +145,8 @@ class Records:
     def to_frame(self, studies: Mapping[str, str] | None = None) -> Any:
         """`export_rows` as a pandas DataFrame, or a polars one where only polars is installed.
 
-        `studies` names the studies of each run by its key, as `studies.collection.studies_of_runs` finds them; the
-        frame then begins with a column for them.
+        `studies` names the studies of each run by its key, as `studies.collection.studies_of_runs`
+        finds them; the frame then begins with a column for them.
         """
         rows = self.export_rows()
         if studies is not None:

@@ -8,7 +8,15 @@ import altair as alt
 import vl_convert
 
 from normlab.findings import HeatPanel, LinePanel, Panel, PicturePanel, StudyFindings
-from normlab.report.charts import CELL_HEIGHT, HEIGHT, VEGA_LITE, Spec, heat_chart, line_chart, rows_of
+from normlab.report.charts import (
+    CELL_HEIGHT,
+    HEIGHT,
+    VEGA_LITE,
+    Spec,
+    heat_chart,
+    line_chart,
+    rows_of,
+)
 from normlab.report.png import data_url
 from normlab.report.themes import CONFIG, LIGHT, themed
 
@@ -35,14 +43,19 @@ def figure_spec(study: StudyFindings) -> Spec:
     datasets: dict[str, Any] = {}
     before: object = None
     for number, panel in enumerate(study.panels):
-        alike = (_kind(panel), [line.name for line in panel.series] if isinstance(panel, LinePanel) else [])
+        alike = (
+            _kind(panel),
+            [line.name for line in panel.series] if isinstance(panel, LinePanel) else [],
+        )
         if alike != before or len(rows[-1]) == COLUMNS[_kind(panel)]:
             rows.append([])
         spec = _panel_spec(panel, f"rows{number}", legend=alike != before)
         datasets |= spec.pop("datasets", {})
         rows[-1].append({**spec, "title": panel.title})
         before = alike
-    separate = {"scale": {"color": "independent", "shape": "independent", "strokeDash": "independent"}}
+    separate = {
+        "scale": {"color": "independent", "shape": "independent", "strokeDash": "independent"}
+    }
     seeds = f"{len(study.seeds)} seed{'' if len(study.seeds) == 1 else 's'}"
     figure = {
         "title": {"text": study.title, "subtitle": seeds, "fontSize": 18, "offset": 20},
@@ -70,7 +83,9 @@ def _panel_spec(panel: Panel, data: str, legend: bool) -> Spec:
         chart = line_chart(panel, data, interactive=False, legend=legend).properties(**LINE_SIZE)
     else:
         width = 235 * len(panel.x) if panel.kind == "share" else 230
-        chart = heat_chart(panel, data, legend).properties(width=width, height=CELL_HEIGHT * len(panel.y))
+        chart = heat_chart(panel, data, legend).properties(
+            width=width, height=CELL_HEIGHT * len(panel.y)
+        )
     spec: Spec = chart.to_dict(validate=False)
     for name in ("$schema", "config"):
         spec.pop(name, None)
@@ -90,7 +105,12 @@ def _gallery(panel: PicturePanel) -> Spec:
         .mark_image(width=size, height=size)
         .encode(
             x=alt.X("number:O", axis=None),
-            y=alt.Y("name:N", sort=[name for name, _ in panel.rows], title=None, axis=alt.Axis(labelLimit=230)),
+            y=alt.Y(
+                "name:N",
+                sort=[name for name, _ in panel.rows],
+                title=None,
+                axis=alt.Axis(labelLimit=230),
+            ),
             url="url:N",
         )
         .properties(width=alt.Step(size + 6), height=alt.Step(size + 6))

@@ -21,15 +21,17 @@ FIGURES = "figures"
 def write(findings: Findings, folder: Path, workers: int | None = None) -> Path:
     """Write `index.html`, and a figure a study as SVG and PNG in `figures`; the path of the page.
 
-    Each file is replaced all or nothing. `workers` are processes, by default one a core. Raises RecordsError where
-    the folder cannot be written to, or a worker process was lost.
+    Each file is replaced all or nothing. `workers` are processes, by default one a core. Raises
+    RecordsError where the folder cannot be written to, or a worker process was lost.
     """
     parts = [PAGE, *(study.name for study in findings.studies if study.panels)]
     losses: Losses[str] = Losses()
     try:
         (folder / FIGURES).mkdir(exist_ok=True)
         workers = min(available_cores() if workers is None else workers, len(parts))
-        for _, files in finished_tasks(draw, parts, findings, workers=workers, retries=1, losses=losses):
+        for _, files in finished_tasks(
+            draw, parts, findings, workers=workers, retries=1, losses=losses
+        ):
             for name, content in files.items():
                 write_atomically(folder / name, content)
     except OSError as error:
@@ -39,15 +41,18 @@ def write(findings: Findings, folder: Path, workers: int | None = None) -> Path:
         ) from error
     if losses.tasks:
         raise RecordsError(
-            f"{', '.join(losses.tasks)} could not be drawn: the process was ended in every attempt, most often for "
-            f"want of memory. The records are safe, and `normlab report` tries again"
+            f"{', '.join(losses.tasks)} could not be drawn: the process was ended in every "
+            "attempt, most often for want of memory. The records are safe, and `normlab report` "
+            "tries again"
         )
     return folder / PAGE
 
 
 def draw(part: str, findings: Findings) -> dict[str, bytes]:
     """The files of one part: the page, or the figure of the study of this name."""
-    with schemapi.debug_mode(False):  # the tests check charts against the schema; here that would take seconds
+    with schemapi.debug_mode(
+        False
+    ):  # the tests check charts against the schema; here that would take seconds
         if part == PAGE:
             return {PAGE: page(findings).encode()}
         (study,) = (study for study in findings.studies if study.name == part)

@@ -26,7 +26,9 @@ def page(findings: Findings) -> str:
         "compared": [part for part in sections if part["comparison"]],
         "tally": {verdict: verdicts.count(verdict) for verdict in VERDICTS},
         "names": [study.name for study in findings.studies],
-        "looks": max((claim.looks for study in findings.studies for claim in study.claims), default=()),
+        "looks": max(
+            (claim.looks for study in findings.studies for claim in study.claims), default=()
+        ),
         "close": sum(claim.close for study in findings.studies for claim in study.claims),
         "counted": _in_words(len(findings.studies)),
         "style": _template_text("page.css") + _template_text("print.css"),
@@ -42,7 +44,9 @@ def page(findings: Findings) -> str:
 def bundle() -> str:
     """Vega, Vega-Lite and Vega-Embed as one script that asks for nothing from outside."""
     text: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=VEGA_LITE)
-    return text.replace("</script", "<\\/script")  # none today; the HTML parser would end the script there
+    return text.replace(
+        "</script", "<\\/script"
+    )  # none today; the HTML parser would end the script there
 
 
 @cache

@@ -21,8 +21,15 @@ def png(picture: Picture) -> bytes:
     first = picture.pixels[0][0]
     kind = GREY if isinstance(first, int) else COLOUR
     header = struct.pack(">IIBBBBB", len(picture.pixels[0]), len(picture.pixels), 8, kind, 0, 0, 0)
-    rows = b"".join(b"\0" + bytes(_flat(row)) for row in picture.pixels)  # 0: this row is not filtered
-    return SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", zlib.compress(rows, level=9)) + _chunk(b"IEND", b"")
+    rows = b"".join(
+        b"\0" + bytes(_flat(row)) for row in picture.pixels
+    )  # 0: this row is not filtered
+    return (
+        SIGNATURE
+        + _chunk(b"IHDR", header)
+        + _chunk(b"IDAT", zlib.compress(rows, level=9))
+        + _chunk(b"IEND", b"")
+    )
 
 
 def data_url(picture: Picture) -> str:
@@ -35,4 +42,9 @@ def _flat(row: tuple[int | tuple[int, int, int], ...]) -> list[int]:
 
 
 def _chunk(name: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+    return (
+        struct.pack(">I", len(content))
+        + name
+        + content
+        + struct.pack(">I", zlib.crc32(name + content))
+    )

@@ -42,7 +42,8 @@ def _series_rows(series: Series, panel: LinePanel) -> list[Row]:
         row: Row = {
             "series": series.name,
             "x": _rounded(x),
-            # a line that leaves the picture leaves it for a place near by: far ones are lost in some programs
+            # a line that leaves the picture leaves it for a place near by: far ones are lost in
+            # some programs
             "y": _rounded(height(min(centre, ceiling)) if math.isfinite(centre) else centre),
             "text": _value_text(centre, low, high, panel.percent),
             "x_text": "0" if x == panel.zero_x else f"{x:.4g}",

@@ -80,11 +80,13 @@ def limits(study: StudyFindings, data_title: str) -> list[str]:
     close = [claim.name for claim in study.claims if claim.close]
     if close:
         sentences.append(
-            f"With so many claims on the page, chance may have made the verdict on: {'; '.join(close)}."
+            "With so many claims on the page, chance may have made the verdict on: "
+            f"{'; '.join(close)}."
         )
     sentences.append(
-        f"It was measured on {data_title or 'this data'}, with the nets, sizes and optimizer named under "
-        f"“What it was run on”. Larger nets, other data and longer training may answer otherwise."
+        f"It was measured on {data_title or 'this data'}, with the nets, sizes and optimizer named "
+        "under “What it was run on”. Larger nets, other data and longer training may answer "
+        "otherwise."
     )
     return sentences
 

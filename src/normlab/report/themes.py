@@ -1,11 +1,12 @@
 """Colours and shapes of the figures, for light and for dark paper.
 
-Eight colours that stay apart for colour-blind readers (Okabe and Ito, Color universal design, 2008), of which
-black becomes the paper's ink, and beside each a shape and a dash pattern of its own: no line is told by colour alone.
+Eight colours that stay apart for colour-blind readers (Okabe and Ito, Color universal design,
+2008), of which black becomes the paper's ink, and beside each a shape and a dash pattern of its
+own: no line is told by colour alone.
 
-A chart is drawn once, with tokens such as "@1" and "@ink" in place of colours. For a picture `themed` puts colours
-there; for the page `on_page` puts CSS variables there, so that the reader's choice of light or dark, and printing,
-need no redrawing.
+A chart is drawn once, with tokens such as "@1" and "@ink" in place of colours. For a picture
+`themed` puts colours there; for the page `on_page` puts CSS variables there, so that the reader's
+choice of light or dark, and printing, need no redrawing.
 """
 
 from __future__ import annotations
@@ -13,7 +14,16 @@ from __future__ import annotations
 import json
 from typing import Any
 
-SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right", "triangle-left")
+SHAPES = (
+    "circle",
+    "square",
+    "triangle-up",
+    "diamond",
+    "cross",
+    "triangle-down",
+    "triangle-right",
+    "triangle-left",
+)
 DASHES = ((1, 0), (6, 2), (2, 2), (8, 2, 2, 2), (1, 0), (6, 2), (2, 2), (8, 2, 2, 2))
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'DejaVu Sans', Arial, sans-serif"
 

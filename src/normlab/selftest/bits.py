@@ -27,7 +27,11 @@ def settings() -> dict[str, Any]:
     described = machine.machine()
     with machine.one_blas_thread():
         pinned = machine.machine()["blas"]
-    return {"blas": pinned, "threads": [each["threads"] for each in described["blas"]], "simd": described["simd"]}
+    return {
+        "blas": pinned,
+        "threads": [each["threads"] for each in described["blas"]],
+        "simd": described["simd"],
+    }
 
 
 def norm_layers() -> dict[str, str]:
@@ -77,11 +81,16 @@ def resumed() -> dict[str, str]:
     def solver(**more: Any) -> Solver:
         rng = np.random.RandomState(1)
         adam = {"update_rule": "adam", "optim_config": {"learning_rate": 1e-3}, "lr_decay": 0.9}
-        return Solver(net(rng), data, rng=rng, num_epochs=3, batch_size=50, verbose=False, **adam, **more)
+        return Solver(
+            net(rng), data, rng=rng, num_epochs=3, batch_size=50, verbose=False, **adam, **more
+        )
 
     def state(done: Solver) -> list[Array]:
         curves = (done.loss_history, done.train_acc_history, done.val_acc_history)
-        return [*map(np.array, curves), *(done.model.params[name] for name in sorted(done.model.params))]
+        return [
+            *map(np.array, curves),
+            *(done.model.params[name] for name in sorted(done.model.params)),
+        ]
 
     data = small_sweep.data().as_dict()
     whole = solver()
@@ -99,7 +108,11 @@ def resumed() -> dict[str, str]:
 
 def everything(engine: str) -> dict[str, Any]:
     """For a comparison between settings: what they are, the norm layers' bits and the trainings' bits."""
-    found: dict[str, Any] = {"settings": settings(), "layers": norm_layers(), "trainings": trainings(engine, 1)}
+    found: dict[str, Any] = {
+        "settings": settings(),
+        "layers": norm_layers(),
+        "trainings": trainings(engine, 1),
+    }
     found["kernels"] = fused_kernels((1, 2, 3)) if find_spec("numba") else {}
     return found
 
@@ -111,7 +124,12 @@ def _of_history(history: History) -> str:
 def _inputs(shape: tuple[int, int], dtype: Any) -> tuple[Array, Array, Array, Array]:
     rng = np.random.RandomState(shape[0])
     x = (100 + rng.randn(*shape)).astype(dtype)
-    return x, rng.randn(*shape).astype(dtype), rng.randn(shape[1]).astype(dtype), rng.randn(shape[1]).astype(dtype)
+    return (
+        x,
+        rng.randn(*shape).astype(dtype),
+        rng.randn(shape[1]).astype(dtype),
+        rng.randn(shape[1]).astype(dtype),
+    )
 
 
 def _normed(layout: Callable[[Array], Array]) -> Iterable[Array]:

@@ -16,8 +16,15 @@ from normlab import machine
 from normlab.selftest.lean_process import lean_process
 from normlab.selftest.measured import Measured
 
-# OpenBLAS's names, with the instruction set of NumPy's list that a processor needs to run its kernels.
-CORE_TYPES = {"Nehalem": "X86_V2", "Sandybridge": "AVX", "Haswell": "X86_V3", "Zen": "X86_V3", "SkylakeX": "X86_V4"}
+# OpenBLAS's names, with the instruction set of NumPy's list that a processor needs to run its
+# kernels.
+CORE_TYPES = {
+    "Nehalem": "X86_V2",
+    "Sandybridge": "AVX",
+    "Haswell": "X86_V3",
+    "Zen": "X86_V3",
+    "SkylakeX": "X86_V4",
+}
 Found = dict[str, Any]
 
 
@@ -45,7 +52,9 @@ def settings(full: bool) -> dict[str, dict[str, str]]:
             chosen[f"core type {name}"] = {"OPENBLAS_CORETYPE": name}
     levels = machine.simd()
     for first in range(len(levels)) if full else range(min(len(levels), 1)):
-        chosen[f"NumPy without {levels[first]} and above"] = {"NPY_DISABLE_CPU_FEATURES": " ".join(levels[first:])}
+        chosen[f"NumPy without {levels[first]} and above"] = {
+            "NPY_DISABLE_CPU_FEATURES": " ".join(levels[first:])
+        }
     return chosen
 
 
@@ -61,15 +70,27 @@ def bits_under(environment: dict[str, str]) -> Found:
 
 def norm_layers(found: dict[str, Found]) -> Measured:
     """Norm layers use no BLAS, and of NumPy only what rounds correctly: their bits depend on nothing."""
-    digests = {(words, layout): bits for words, each in found.items() for layout, bits in each["layers"].items()}
+    digests = {
+        (words, layout): bits
+        for words, each in found.items()
+        for layout, bits in each["layers"].items()
+    }
     promise = "norm layers: the same bits for any threads, layout, OpenBLAS core type and NumPy instruction set"
-    return _one_result(promise, digests, f"{len(found)} settings × {len(digests) // len(found)} layouts")
+    return _one_result(
+        promise, digests, f"{len(found)} settings × {len(digests) // len(found)} layouts"
+    )
 
 
 def fused_kernels(found: dict[str, Found]) -> Measured:
     """The fused kernels are compiled for the processor, and add in one order."""
-    digests = {(words, count): bits for words, each in found.items() for count, bits in each["kernels"].items()}
-    promise = "fused kernels: the same bits for any threads, OpenBLAS core type and NumPy instruction set"
+    digests = {
+        (words, count): bits
+        for words, each in found.items()
+        for count, bits in each["kernels"].items()
+    }
+    promise = (
+        "fused kernels: the same bits for any threads, OpenBLAS core type and NumPy instruction set"
+    )
     if not digests:
         return _without_numba("kernels")
     return _one_result(promise, digests, f"{len(found)} settings × 1, 2 and 3 threads")
@@ -79,7 +100,10 @@ def trainings(engine: str, full: bool) -> Measured:
     """Whole trainings, alone, among others, in another order, and on more workers."""
     with tempfile.TemporaryDirectory() as folder:
         with lean_process("normlab.selftest.bits:trainings", folder) as train:
-            ways = {"one worker": train(engine, 1), "from the last to the first": train(engine, 1, -1)}
+            ways = {
+                "one worker": train(engine, 1),
+                "from the last to the first": train(engine, 1, -1),
+            }
             for workers in (2, 3) if full else (2,):
                 ways[f"{workers} workers"] = train(engine, workers)
         with lean_process("normlab.selftest.bits:trained_alone", folder) as alone:
@@ -91,7 +115,10 @@ def trainings(engine: str, full: bool) -> Measured:
 
 def resumed() -> Measured:
     """Training that pauses after each epoch."""
-    with tempfile.TemporaryDirectory() as folder, lean_process("normlab.selftest.bits:resumed", folder) as call:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        lean_process("normlab.selftest.bits:resumed", folder) as call,
+    ):
         digests = call()
     promise = "training resumed from a checkpoint: the same bits as without a pause"
     return _one_result(promise, digests, f"{len(digests) - 1} checkpoints, each resumed to the end")
@@ -100,7 +127,10 @@ def resumed() -> Measured:
 def across_settings(found: dict[str, Found]) -> Measured:
     """Where bits may differ, the record must tell the settings apart: equal records, equal bits."""
     bits = {words: json.dumps(each["trainings"], sort_keys=True) for words, each in found.items()}
-    records = {words: json.dumps([each["settings"]["blas"], each["settings"]["simd"]]) for words, each in found.items()}
+    records = {
+        words: json.dumps([each["settings"]["blas"], each["settings"]["simd"]])
+        for words, each in found.items()
+    }
     different = len(set(bits.values()))
     confused = [
         f"{one} and {other}"
@@ -110,9 +140,11 @@ def across_settings(found: dict[str, Found]) -> Measured:
     ]
     return Measured(
         "determinism",
-        "whole trainings over OpenBLAS core types and NumPy instruction sets: the record names what the bits depend on",
+        "whole trainings over OpenBLAS core types and NumPy instruction sets: the record names "
+        "what the bits depend on",
         "no two results under one record",
-        f"{different} different results over {len(found)} settings, {len(confused)} under one record",
+        f"{different} different results over {len(found)} settings, {len(confused)} under one "
+        "record",
         not confused,
         len(found),
         note="; ".join(confused[:2]) or f"the settings: {', '.join(found)}",
@@ -136,4 +168,6 @@ def _one_result(promise: str, digests: dict[Any, str], words: str) -> Measured:
 
 def _without_numba(what: str) -> Measured:
     promise = f"the same bits: {what}"
-    return Measured("determinism", promise, "1 result", "", None, 0, note="needs Numba, which is not installed")
+    return Measured(
+        "determinism", promise, "1 result", "", None, 0, note="needs Numba, which is not installed"
+    )

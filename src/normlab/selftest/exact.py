@@ -1,8 +1,9 @@
 """Arithmetic that rounds nothing: arrays of Python's whole numbers over one power of two.
 
-Every float is a whole number times a power of two, so sums, differences and products of floats are whole numbers
-again, and Python's have no limit. The one thing that cannot be had exactly is 1 / sqrt(var + eps): it is rounded once,
-to more than BITS bits, which is the only error of a whole reference built from it.
+Every float is a whole number times a power of two, so sums, differences and products of floats are
+whole numbers again, and Python's have no limit. The one thing that cannot be had exactly is 1 /
+sqrt(var + eps): it is rounded once, to more than BITS bits, which is the only error of a whole
+reference built from it.
 """
 
 from __future__ import annotations

@@ -33,7 +33,9 @@ def ours(norm: str) -> dict[str, Implementation]:
     """This package's implementations of a norm, by name; the fused ones where Numba is installed."""
     found = {"reference layers": REFERENCE[norm]}
     if norm == "batch norm":
-        found["reference layers, staged"] = _by(layers.batchnorm_forward, layers.batchnorm_backward, _train)
+        found["reference layers, staged"] = _by(
+            layers.batchnorm_forward, layers.batchnorm_backward, _train
+        )
     if norm in FUSED and has_numba():
         found["fused"] = fused(norm)
     return found
@@ -58,10 +60,14 @@ def pytorch() -> Implementation | None:
     return _pytorch if find_spec("torch") is not None else None
 
 
-def _by(forward: Callable[..., Any], backward: Callable[..., Any], more: Callable[[Case], Any]) -> Implementation:
+def _by(
+    forward: Callable[..., Any], backward: Callable[..., Any], more: Callable[[Case], Any]
+) -> Implementation:
     def run(case: Case) -> Results:
         with np.errstate(all="ignore"), warnings.catch_warnings():
-            warnings.simplefilter("ignore", NonFiniteWarning)  # a variance of 1e600 cannot be kept as a running one
+            warnings.simplefilter(
+                "ignore", NonFiniteWarning
+            )  # a variance of 1e600 cannot be kept as a running one
             y, cache = forward(case.x, case.gamma, case.beta, *more(case))
             return Results(y, *backward(case.dout, cache))
 
@@ -88,7 +94,9 @@ REFERENCE: dict[str, Implementation] = {
     "batch norm": _by(layers.batchnorm_forward, layers.batchnorm_backward_alt, _train),
     "layer norm": _by(layers.layernorm_forward, layers.layernorm_backward, _eps),
     "group norm": _by(
-        layers.groupnorm_forward, layers.groupnorm_backward, lambda case: (case.groups, {"eps": case.eps})
+        layers.groupnorm_forward,
+        layers.groupnorm_backward,
+        lambda case: (case.groups, {"eps": case.eps}),
     ),
     "instance norm": _by(layers.instancenorm_forward, layers.instancenorm_backward, _eps),
     "RMS norm": _by(_rms_forward, _rms_backward, _eps),
@@ -99,7 +107,9 @@ def _pytorch(case: Case) -> Results:
     import torch
     from torch.nn import functional
 
-    x, gamma, beta = (torch.tensor(a).requires_grad_() for a in (case.x.copy(order="C"), case.gamma, case.beta))
+    x, gamma, beta = (
+        torch.tensor(a).requires_grad_() for a in (case.x.copy(order="C"), case.gamma, case.beta)
+    )
     if case.norm == "batch norm":
         y = functional.batch_norm(x, None, None, gamma, beta, training=True, eps=case.eps)
     elif case.norm == "layer norm":
@@ -111,7 +121,9 @@ def _pytorch(case: Case) -> Results:
     else:
         y = functional.rms_norm(x, x.shape[1:], gamma, eps=case.eps)
     y.backward(torch.tensor(case.dout.copy(order="C")))
-    gradients = [None if parameter.grad is None else parameter.grad.numpy() for parameter in (x, gamma, beta)]
+    gradients = [
+        None if parameter.grad is None else parameter.grad.numpy() for parameter in (x, gamma, beta)
+    ]
     dx, dgamma, dbeta = gradients
     assert dx is not None
     assert dgamma is not None

@@ -1,8 +1,9 @@
 """Ten thousand inputs made to lose digits: values, parameters, upstream gradients, sizes and layouts, drawn by a seed.
 
-The list of hazards is that of the promises: means of many standard deviations, scales from end to end of the type,
-outliers, ramps, alternating signs, constants with and without one unit in the last place, subnormal numbers; gamma of
-0, negative and huge; eps from 0 to 1; lengths from 2 on, mostly beside powers of two, where blocks of a loop end.
+The list of hazards is that of the promises: means of many standard deviations, scales from end to
+end of the type, outliers, ramps, alternating signs, constants with and without one unit in the last
+place, subnormal numbers; gamma of 0, negative and huge; eps from 0 to 1; lengths from 2 on, mostly
+beside powers of two, where blocks of a loop end.
 """
 
 from __future__ import annotations
@@ -18,7 +19,34 @@ from normlab.typing import Array, Generator
 NORMS = ("batch norm", "layer norm", "group norm", "instance norm", "RMS norm")
 DTYPES = ("float32", "float64")
 EPS = (0.0, 1e-12, 1e-5, 1e-3, 1.0)
-LENGTHS = (2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 49, 63, 64, 65, 100, 127, 129, 255, 257, 1000, 1023, 1025, 4097)
+LENGTHS = (
+    2,
+    3,
+    4,
+    5,
+    7,
+    8,
+    9,
+    15,
+    16,
+    17,
+    31,
+    32,
+    33,
+    49,
+    63,
+    64,
+    65,
+    100,
+    127,
+    129,
+    255,
+    257,
+    1000,
+    1023,
+    1025,
+    4097,
+)
 WIDTHS = (1, 2, 3, 5, 8, 15, 16, 17, 31, 33, 48, 64, 100)
 NUMBERS = 2500  # in an input, at most
 
@@ -65,7 +93,10 @@ def _case(norm: str, dtype: str, rng: Generator) -> Case:
         x = VALUES[kind](rng, shape, limits).astype(dtype)
         x = np.where(np.isfinite(x), x, np.finfo(dtype).max / 2).astype(dtype)
         dout = UPSTREAM[upstream](rng, x, limits).astype(dtype)
-        gamma_kind, beta_kind = _choice(rng, GAMMAS), "zero" if norm == "RMS norm" else _choice(rng, BETAS)
+        gamma_kind, beta_kind = (
+            _choice(rng, GAMMAS),
+            "zero" if norm == "RMS norm" else _choice(rng, BETAS),
+        )
         gamma = GAMMAS[gamma_kind](rng, channels).astype(dtype)
         beta = BETAS[beta_kind](rng, channels).astype(dtype)
     eps = EPS[rng.randint(len(EPS))]
@@ -74,7 +105,9 @@ def _case(norm: str, dtype: str, rng: Generator) -> Case:
     layout, dout_layout = _choice(rng, LAYOUTS), _choice(rng, LAYOUTS)
     parameters = f"gamma {gamma_kind}, beta {beta_kind}, dout {upstream}, eps {eps:g}"
     words = f"{norm} of {dtype} {shape}, {kind}, {parameters}, {layout}"
-    return Case(norm, LAYOUTS[layout](x), gamma, beta, LAYOUTS[dout_layout](dout), eps, groups, words)
+    return Case(
+        norm, LAYOUTS[layout](x), gamma, beta, LAYOUTS[dout_layout](dout), eps, groups, words
+    )
 
 
 def _shape(norm: str, rng: Generator) -> tuple[tuple[int, ...], int]:
@@ -153,7 +186,9 @@ def _a_scale_each(rng: Generator, shape: tuple[int, ...], limits: Limits) -> Arr
     """One scale an example or one a feature, so that neighbouring statistics have nothing in common."""
     axis = rng.randint(2)
     exponents = rng.uniform(limits.small, limits.large, shape[axis])
-    return rng.standard_normal(shape) * 10.0 ** exponents.reshape([-1 if a == axis else 1 for a in range(len(shape))])
+    return rng.standard_normal(shape) * 10.0 ** exponents.reshape(
+        [-1 if a == axis else 1 for a in range(len(shape))]
+    )
 
 
 VALUES: dict[str, Callable[[Generator, tuple[int, ...], Limits], Array]] = {
@@ -167,8 +202,12 @@ VALUES: dict[str, Callable[[Generator, tuple[int, ...], Limits], Array]] = {
     "subnormal": _subnormal,
     "every magnitude": _every_magnitude,
     "a scale each": _a_scale_each,
-    "few levels": lambda rng, shape, limits: rng.randint(0, 256, size=shape) * _scale(rng, limits, 3),
-    "heavy tail": lambda rng, shape, limits: np.exp(5 * rng.standard_normal(shape)) * _scale(rng, limits, 12),
+    "few levels": lambda rng, shape, limits: (
+        rng.randint(0, 256, size=shape) * _scale(rng, limits, 3)
+    ),
+    "heavy tail": lambda rng, shape, limits: (
+        np.exp(5 * rng.standard_normal(shape)) * _scale(rng, limits, 12)
+    ),
     "up to the largest number": lambda rng, shape, limits: (
         rng.uniform(-1, 1, shape) * float(np.finfo(limits.dtype).max)
     ),
@@ -178,7 +217,9 @@ UPSTREAM: dict[str, Callable[[Generator, Array, Limits], Array]] = {
     "normal": lambda rng, x, _: rng.standard_normal(x.shape),
     "scaled": lambda rng, x, _: rng.standard_normal(x.shape) * 10.0 ** rng.uniform(-20, 20),
     "ones": lambda _rng, x, _: np.ones(x.shape),
-    "one entry": lambda rng, x, _: (np.arange(x.size) == rng.randint(x.size)).reshape(x.shape) * 3.0,
+    "one entry": lambda rng, x, _: (
+        (np.arange(x.size) == rng.randint(x.size)).reshape(x.shape) * 3.0
+    ),
     "nearly constant": lambda rng, x, _: 1 + 1e-3 * rng.standard_normal(x.shape),
     "along x": lambda rng, x, _: x / np.abs(x).max() + 0.1 * rng.standard_normal(x.shape),
     "zeros": lambda _rng, x, _: np.zeros(x.shape),
@@ -187,11 +228,15 @@ UPSTREAM: dict[str, Callable[[Generator, Array, Limits], Array]] = {
 GAMMAS: dict[str, Callable[[Generator, int], Array]] = {
     "one": lambda _, channels: np.ones(channels),
     "of both signs": lambda rng, channels: rng.standard_normal(channels),
-    "partly zero": lambda rng, channels: rng.standard_normal(channels) * rng.randint(0, 2, channels),
+    "partly zero": lambda rng, channels: (
+        rng.standard_normal(channels) * rng.randint(0, 2, channels)
+    ),
     "zero": lambda _, channels: np.zeros(channels),
     "huge": lambda rng, channels: rng.standard_normal(channels) * 1e30,
     "tiny": lambda rng, channels: rng.standard_normal(channels) * 1e-30,
-    "of many sizes": lambda rng, channels: rng.standard_normal(channels) * 10.0 ** rng.uniform(-6, 6, channels),
+    "of many sizes": lambda rng, channels: (
+        rng.standard_normal(channels) * 10.0 ** rng.uniform(-6, 6, channels)
+    ),
 }
 
 BETAS: dict[str, Callable[[Generator, int], Array]] = {

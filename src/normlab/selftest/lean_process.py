@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from normlab.request_server import Child
 
 
-def lean_process(function: str, folder: str | os.PathLike[str], environment: Mapping[str, str] | None = None) -> Child:
+def lean_process(
+    function: str, folder: str | os.PathLike[str], environment: Mapping[str, str] | None = None
+) -> Child:
     """A callable that calls `function` ("module:name") in a fresh interpreter, in a `with` block.
 
     It works in `folder`, and its BLAS on one thread unless the environment says otherwise.

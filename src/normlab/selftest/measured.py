@@ -11,10 +11,11 @@ __all__ = ["Measured"]
 class Measured:
     """One promise and what was measured of it.
 
-    `promise` is the sentence that is promised, `bound` what it allows, `measured` what was found, both as the reader
-    sees them (`1e-07 of max|y|`, `0 of 200`). `peer` is PyTorch on the same inputs, where that makes sense and it is
-    installed. `holds` is None where the check could not run here; `note` then says why, or else names the worst case.
-    `cases` counts the inputs, files or kills behind the row.
+    `promise` is the sentence that is promised, `bound` what it allows, `measured` what was found,
+    both as the reader sees them (`1e-07 of max|y|`, `0 of 200`). `peer` is PyTorch on the same
+    inputs, where that makes sense and it is installed. `holds` is None where the check could not
+    run here; `note` then says why, or else names the worst case. `cases` counts the inputs, files
+    or kills behind the row.
     """
 
     area: str

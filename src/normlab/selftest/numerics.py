@@ -52,7 +52,9 @@ def rows(full: bool) -> Iterator[Measured]:
     yield from long_batches(LONG_FULL if full else LONG_QUICK)
 
 
-def table(inputs: Iterable[Case], chosen: Callable[[str], dict[str, Implementation]] = ours) -> Iterator[Measured]:
+def table(
+    inputs: Iterable[Case], chosen: Callable[[str], dict[str, Implementation]] = ours
+) -> Iterator[Measured]:
     """The rows for these inputs. `chosen` gives the implementations of a norm, by name: this package's."""
     mine: Tallies = defaultdict(Tally)
     peers: Tallies = defaultdict(Tally)
@@ -82,9 +84,20 @@ def long_batches(thousands: int) -> Iterator[Measured]:
     for dtype, mean in (("float32", 1e6), ("float64", 1e11)):
         rng = np.random.RandomState(0)
         x, dout = ((rng.standard_normal((1000, 1)) + far).astype(dtype) for far in (mean, 0.0))
-        tile = Case("batch norm", x, np.ones(1, dtype), np.zeros(1, dtype), dout, 1e-5, 1, f"mean/std {mean:g}")
+        tile = Case(
+            "batch norm",
+            x,
+            np.ones(1, dtype),
+            np.zeros(1, dtype),
+            dout,
+            1e-5,
+            1,
+            f"mean/std {mean:g}",
+        )
         true = truth(tile)
-        true = true._replace(dgamma=_times(true.dgamma, thousands), dbeta=_times(true.dbeta, thousands))
+        true = true._replace(
+            dgamma=_times(true.dgamma, thousands), dbeta=_times(true.dbeta, thousands)
+        )
         long = tile._replace(x=np.tile(x, (thousands, 1)), dout=np.tile(dout, (thousands, 1)))
         for name, run in ours("batch norm").items():
             _count(mine, long, _of_a_thousand(run), true, f"{name}: {tile.words}")
@@ -104,7 +117,9 @@ def _of_a_thousand(run: Implementation) -> Implementation:
 
     def furthest(values: Array) -> Array:
         blocks = values.reshape(-1, 1000, 1)
-        block: Array = blocks[np.abs(blocks - blocks[0]).max(axis=(1, 2)).argmax()]  # NaN is the furthest of all
+        block: Array = blocks[
+            np.abs(blocks - blocks[0]).max(axis=(1, 2)).argmax()
+        ]  # NaN is the furthest of all
         return block
 
     def summary(case: Case) -> Results:
@@ -123,13 +138,19 @@ def _count(tallies: Tallies, case: Case, run: Implementation, true: Truth, words
         errors = dict.fromkeys(QUANTITIES, math.inf)
         words = f"{type(raised).__name__}: {raised}; {words}"
     else:
-        found = {quantity: values for quantity, values in results._asdict().items() if values is not None}
-        errors = {quantity: error(values, getattr(true, quantity)) for quantity, values in found.items()}
+        found = {
+            quantity: values for quantity, values in results._asdict().items() if values is not None
+        }
+        errors = {
+            quantity: error(values, getattr(true, quantity)) for quantity, values in found.items()
+        }
     for quantity, size in errors.items():
         tallies[case.norm, dtype, quantity].add(size, BOUNDS[dtype][quantity != "y"], words)
 
 
-def _row(promise: str, key: tuple[str, str, str], cases: int, mine: Tallies, peers: Tallies) -> Measured:
+def _row(
+    promise: str, key: tuple[str, str, str], cases: int, mine: Tallies, peers: Tallies
+) -> Measured:
     tally, (_, dtype, quantity) = mine[key], key
     wrong = tally.results - tally.within
     beyond = f"{wrong} of {tally.results} results beyond it; " if wrong else ""

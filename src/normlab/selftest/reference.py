@@ -1,13 +1,13 @@
 """What a norm's results truly are, and how far from them what was computed lies.
 
-The reference is the definition, in whole numbers (`selftest.exact`). With K numbers that share their statistics and
-c = K x - Σ x, or c = K x for RMS norm,
+The reference is the definition, in whole numbers (`selftest.exact`). With K numbers that share
+their statistics and c = K x - Σ x, or c = K x for RMS norm,
 
     r = sqrt(K / (Σ c² + K³ eps)) = 1 / (K sqrt(var + eps))        xhat = c r
     dx = r (K dxhat - Σ dxhat - xhat Σ dxhat xhat)                  dxhat = gamma dout
 
-so that nothing but r is rounded, to 192 bits. Where var + eps is 0 there is no true value; normlab's convention is
-xhat = 0 and dx = 0, as at every other constant input.
+so that nothing but r is rounded, to 192 bits. Where var + eps is 0 there is no true value;
+normlab's convention is xhat = 0 and dx = 0, as at every other constant input.
 """
 
 from __future__ import annotations
@@ -21,10 +21,13 @@ from normlab.selftest.exact import Exact, larger, ratios
 from normlab.selftest.inputs import Case
 from normlab.typing import Array
 
-# How many bits a result may be smaller than the terms it is the sum of, and still be promised relative to itself.
+# How many bits a result may be smaller than the terms it is the sum of, and still be promised
+# relative to itself.
 CANCELLED_BITS = {"float32": 20, "float64": 3}
 
-ZERO, ONE, SMALLEST = (Exact.of(np.array([value])) for value in (0.0, 1.0, np.finfo(np.float64).smallest_normal))
+ZERO, ONE, SMALLEST = (
+    Exact.of(np.array([value])) for value in (0.0, 1.0, np.finfo(np.float64).smallest_normal)
+)
 
 
 class Quantity(NamedTuple):
@@ -49,8 +52,8 @@ class Truth(NamedTuple):
 def truth(case: Case) -> Truth:
     """The case's results without error.
 
-    y and dx are judged example by example, feature by feature or group by group, as the statistics go; dgamma and dbeta
-    as a whole.
+    y and dx are judged example by example, feature by feature or group by group, as the statistics
+    go; dgamma and dbeta as a whole.
     """
     shape, parameters, statistics, shared = _axes(case)
     x, dout = (Exact.of(a).reshape(*shape) for a in (case.x, case.dout))
@@ -67,7 +70,12 @@ def truth(case: Case) -> Truth:
     tiny = larger(ONE, r * K) * SMALLEST
     everywhere = tuple(range(len(shape)))
     return Truth(
-        Quantity(gamma * xhat + beta, larger(abs(gamma) * largest, abs(beta)), abs(gamma) * tiny, statistics),
+        Quantity(
+            gamma * xhat + beta,
+            larger(abs(gamma) * largest, abs(beta)),
+            abs(gamma) * tiny,
+            statistics,
+        ),
         Quantity(
             r * (slope - dxhat.sum(statistics) if centred else slope),
             r * K * abs(dxhat),
@@ -75,7 +83,10 @@ def truth(case: Case) -> Truth:
             statistics,
         ),
         Quantity(
-            (dout * xhat).sum(shared), (abs(dout) * largest).sum(shared), (abs(dout) * tiny).sum(shared), everywhere
+            (dout * xhat).sum(shared),
+            (abs(dout) * largest).sum(shared),
+            (abs(dout) * tiny).sum(shared),
+            everywhere,
         ),
         Quantity(dout.sum(shared), abs(dout).sum(shared), ZERO, everywhere),
         bool((r.integers == 0).any()),
@@ -87,16 +98,22 @@ def _axes(case: Case) -> tuple[tuple[int, ...], ...]:
     if case.x.ndim == 2:
         return case.x.shape, (1, -1), (0,) if case.norm == "batch norm" else (1,), (0,)
     examples, channels, positions = case.x.shape
-    return (examples, case.groups, channels // case.groups, positions), (1, case.groups, -1, 1), (2, 3), (0, 3)
+    return (
+        (examples, case.groups, channels // case.groups, positions),
+        (1, case.groups, -1, 1),
+        (2, 3),
+        (0, 3),
+    )
 
 
 def error(measured: Array, true: Quantity) -> float:
     """The largest error of a set of values that is judged together, over the largest |true value| of that set.
 
-    The denominator is at least the smallest normal number of the type, below which a float has no digits left to
-    promise, and at least 2**-20 (float32) or 2**-3 (float64) of the largest term. A true value beyond the type's
-    range must come out as infinity of its sign; NaN, and infinity elsewhere, are infinitely wrong. But where even that
-    part of the largest term is beyond the range, infinity counts as the largest number.
+    The denominator is at least the smallest normal number of the type, below which a float has no
+    digits left to promise, and at least 2**-20 (float32) or 2**-3 (float64) of the largest term. A
+    true value beyond the type's range must come out as infinity of its sign; NaN, and infinity
+    elsewhere, are infinitely wrong. But where even that part of the largest term is beyond the
+    range, infinity counts as the largest number.
     """
     measured = measured.reshape(true.values.integers.shape)
     limits = np.finfo(measured.dtype)

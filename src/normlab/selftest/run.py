@@ -29,7 +29,9 @@ PARTS: dict[str, str] = {
 AT_ONCE = 2
 
 
-def run(full: bool = False, only: Iterable[str] = (), parts: Mapping[str, str] = PARTS) -> Iterator[Measured]:
+def run(
+    full: bool = False, only: Iterable[str] = (), parts: Mapping[str, str] = PARTS
+) -> Iterator[Measured]:
     """The rows of all parts, or of the areas in `only`, part by part.
 
     Raises OptionError for an area that none of the parts has.

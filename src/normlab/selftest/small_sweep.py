@@ -22,8 +22,14 @@ def data() -> Dataset:
 
 def specs(seeds: int = 2) -> list[RunSpec]:
     """Nets with and without normalization and dropout; one of them diverges."""
-    nets = [NetSpec((16, 16), name, weight_scale=0.05) for name in (None, "batchnorm", "layernorm", "rmsnorm")]
-    nets += [NetSpec((8, 8), weight_scale=1e25), NetSpec((12,), "batchnorm", dropout=0.5, dtype="float64")]
+    nets = [
+        NetSpec((16, 16), name, weight_scale=0.05)
+        for name in (None, "batchnorm", "layernorm", "rmsnorm")
+    ]
+    nets += [
+        NetSpec((8, 8), weight_scale=1e25),
+        NetSpec((12,), "batchnorm", dropout=0.5, dtype="float64"),
+    ]
     training = TrainingSpec(batch_size=50, num_epochs=2)
     return [RunSpec(net, training, data().spec, seed) for net in nets for seed in range(seeds)]
 
@@ -33,5 +39,7 @@ def table(path: Path) -> list[dict[str, Any]]:
     with Records(path, mode="r") as records:
         rows = records.export_rows()
         digest = records.digest()
-    rows = [{name: value for name, value in row.items() if name not in OF_THE_MOMENT} for row in rows]
+    rows = [
+        {name: value for name, value in row.items() if name not in OF_THE_MOMENT} for row in rows
+    ]
     return [*sorted(rows, key=lambda row: str(row["key"])), {"digest": digest}]

@@ -47,8 +47,9 @@ def summary(rows: Sequence[Measured]) -> Text:
             text.append(f"{verdict}: ", style=style).append(f"{row.promise}: {row.note}\n")
     verdicts = [row.holds for row in rows]
     text.append(
-        f"{verdicts.count(True)} promises hold, {verdicts.count(False)} are broken, {verdicts.count(None)} could not "
-        f"be measured here; {sum(row.cases for row in rows):,} inputs, files and kills."
+        f"{verdicts.count(True)} promises hold, {verdicts.count(False)} are broken, "
+        f"{verdicts.count(None)} could not be measured here; {sum(row.cases for row in rows):,} "
+        "inputs, files and kills."
     )
     return text
 
@@ -80,11 +81,13 @@ def check_path(path: Path) -> None:
     """Refuse a file that could not be written, before the work. Raises OptionError."""
     if path.suffix not in FORMATS:
         raise OptionError(
-            f"out={str(path)!r} does not end in {', '.join(FORMATS)}: the ending tells the format to write"
+            f"out={str(path)!r} does not end in {', '.join(FORMATS)}: the ending tells the format "
+            "to write"
         )
     if not path.absolute().parent.is_dir():
         raise OptionError(
-            f"out={str(path)!r} lies in a folder that does not exist; make it first, or name another"
+            f"out={str(path)!r} lies in a folder that does not exist; make it first, or name "
+            "another"
         )
 
 

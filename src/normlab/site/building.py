@@ -1,7 +1,7 @@
 """Write the pages: the checker's own modules in a zip, the page and its worker, and where Pyodide is.
 
-The page runs Python in the reader's own browser (Pyodide, with NumPy). Pyodide comes from a folder that is copied
-beside the page, or from an address that the page names and pins.
+The page runs Python in the reader's own browser (Pyodide, with NumPy). Pyodide comes from a folder
+that is copied beside the page, or from an address that the page names and pins.
 """
 
 from __future__ import annotations
@@ -23,7 +23,13 @@ from normlab.files import write_atomically
 
 PYODIDE = "https://cdn.jsdelivr.net/pyodide/v0.27.7/full/"
 """Where Pyodide's makers publish the release that the pages were tried with."""
-RUNTIME = ("pyodide.js", "pyodide.asm.js", "pyodide.asm.wasm", "python_stdlib.zip", "pyodide-lock.json")
+RUNTIME = (
+    "pyodide.js",
+    "pyodide.asm.js",
+    "pyodide.asm.wasm",
+    "python_stdlib.zip",
+    "pyodide-lock.json",
+)
 CHECKER = ("__init__.py", "errors.py", "typing.py", "checker")
 LEFT_OUT = ("grading", "__pycache__", "magic.py")
 STAMP = "@@VERSION@@"
@@ -32,9 +38,9 @@ STAMP = "@@VERSION@@"
 def build(out: str | os.PathLike[str], pyodide: str | None = None) -> Path:
     """Write the site to the folder `out`, made if it is missing; the path of its first page.
 
-    `pyodide` is a folder with Pyodide's files and NumPy's wheel, which is copied, or the address that the page takes
-    them from; by default that of Pyodide's makers. Raises OptionError for a folder that is none of Pyodide's, and
-    RecordsError where the site cannot be written.
+    `pyodide` is a folder with Pyodide's files and NumPy's wheel, which is copied, or the address
+    that the page takes them from; by default that of Pyodide's makers. Raises OptionError for a
+    folder that is none of Pyodide's, and RecordsError where the site cannot be written.
     """
     folder = Path(out)
     address = pyodide or PYODIDE
@@ -51,9 +57,13 @@ def build(out: str | os.PathLike[str], pyodide: str | None = None) -> Path:
         for page in resources.files("normlab.site").joinpath("static").iterdir():
             text = page.read_text("utf-8").replace(STAMP, version)
             write_atomically(folder / page.name, _addressed(text, address).encode())
-        write_atomically(folder / "settings.json", json.dumps({"pyodide": address, "version": version}).encode())
+        write_atomically(
+            folder / "settings.json", json.dumps({"pyodide": address, "version": version}).encode()
+        )
     except OSError as error:
-        raise RecordsError(f"the site cannot be written to {folder}: {error.strerror}; name another folder") from error
+        raise RecordsError(
+            f"the site cannot be written to {folder}: {error.strerror}; name another folder"
+        ) from error
     return folder / "index.html"
 
 
@@ -62,7 +72,12 @@ def checker_zip() -> bytes:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in sorted(_modules()):
-            archive.writestr(zipfile.ZipInfo(f"normlab/{name}", (1980, 1, 1, 0, 0, 0)), text, zipfile.ZIP_DEFLATED, 9)
+            archive.writestr(
+                zipfile.ZipInfo(f"normlab/{name}", (1980, 1, 1, 0, 0, 0)),
+                text,
+                zipfile.ZIP_DEFLATED,
+                9,
+            )
     return content.getvalue()
 
 
@@ -93,16 +108,20 @@ def _addressed(text: str, address: str) -> str:
 
 def _copy_pyodide(source: Path, target: Path) -> None:
     wheels = sorted(source.glob("numpy-*wasm32.whl")) if source.is_dir() else []
-    missing = [name for name in RUNTIME if not (source / name).is_file()] + ([] if wheels else ["numpy-…wasm32.whl"])
+    missing = [name for name in RUNTIME if not (source / name).is_file()] + (
+        [] if wheels else ["numpy-…wasm32.whl"]
+    )
     if missing:
         raise OptionError(
-            f"{source} is no folder of Pyodide: {', '.join(missing)} is missing; give a folder with the files of npm's "
-            f"pyodide and NumPy's wheel for it"
+            f"{source} is no folder of Pyodide: {', '.join(missing)} is missing; give a folder "
+            "with the files of npm's pyodide and NumPy's wheel for it"
         )
     lock = json.loads((source / "pyodide-lock.json").read_text("utf-8"))
     wheel, expected = wheels[0], lock["packages"]["numpy"]
     if wheel.name != expected["file_name"] or _sha256(wheel) != expected["sha256"]:
-        raise OptionError(f"{wheel} is not the NumPy of this Pyodide, which is {expected['file_name']}")
+        raise OptionError(
+            f"{wheel} is not the NumPy of this Pyodide, which is {expected['file_name']}"
+        )
     target.mkdir(exist_ok=True)
     for name in (*RUNTIME, wheel.name):
         shutil.copyfile(source / name, target / name)

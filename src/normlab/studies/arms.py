@@ -1,8 +1,9 @@
 """Runs that fail outright: who learned, and what is compared then.
 
-A net that fails stays near guessing. Where one run in ten fails by eighty points, ten seeds often show no failure at
-all, and a mean with its interval then misses the true mean in two cases of three: no interval can know of failures
-that it has not seen. So failing is counted, with an exact interval, and the mean is that of the runs that learned.
+A net that fails stays near guessing. Where one run in ten fails by eighty points, ten seeds often
+show no failure at all, and a mean with its interval then misses the true mean in two cases of
+three: no interval can know of failures that it has not seen. So failing is counted, with an exact
+interval, and the mean is that of the runs that learned.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from normlab.studies.study import Study
 TIMES_GUESSING = 3
 """A net has learned if it ever fits three times as many training examples as guessing would: 30 % of ten classes.
 
-Guessing scatters by about one point on 1,000 examples, and what learns at all passes 60 % on these images: between 15
-and 60 % any level tells the same runs apart.
+Guessing scatters by about one point on 1,000 examples, and what learns at all passes 60 % on these
+images: between 15 and 60 % any level tells the same runs apart.
 """
 
 
@@ -60,8 +61,9 @@ def learned(
 def compared(rows: Sequence[Row], confidence: float) -> tuple[Sequence[Row], str, bool]:
     """The seeds to compare, a sentence on who learned, and whether failing speaks against the comparison.
 
-    Where each side learns on every seed, or on none, all seeds are compared. Otherwise those on which both learned;
-    and if then the side that is ahead is the one that fails significantly more often, nothing is decided.
+    Where each side learns on every seed, or on none, all seeds are compared. Otherwise those on
+    which both learned; and if then the side that is ahead is the one that fails significantly more
+    often, nothing is decided.
     """
     sides = len(rows[0].values) if rows else 0
     counts = [[row.learned[side] for row in rows] for side in range(sides)]

@@ -17,7 +17,8 @@ Value = str | int | float
 class Axis:
     """A direction of a grid: its values, and the fields of NetSpec and TrainingSpec that each sets.
 
-    `title` stands at the axis of a figure. `label` says a value in the name of a line: 'batch {}' makes 'batch 5'.
+    `title` stands at the axis of a figure. `label` says a value in the name of a line: 'batch {}'
+    makes 'batch 5'.
     """
 
     name: str

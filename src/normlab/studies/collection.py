@@ -27,7 +27,8 @@ from normlab.studies.study import Study
 def collect(records: Records, data: str | None = None) -> Findings:
     """The findings on one data set, by default the one last asked for, of every study asked for on it.
 
-    Raises RecordsError where no study has been run into these records, OptionError for a data set that is not there.
+    Raises RecordsError where no study has been run into these records, OptionError for a data set
+    that is not there.
     """
     plans = [json.loads(text) for text in records.sweeps()]
     plans = [plan for plan in plans if plan.get("studies")]
@@ -128,7 +129,8 @@ def _in_order(
 ) -> Iterator[tuple[Study, dict[str, Any]]]:
     """Each study asked for, as it stands in the records, in the catalogue's order, and then as they came.
 
-    A study of the catalogue whose design is still the recorded one is taken from there, with its latest wording.
+    A study of the catalogue whose design is still the recorded one is taken from there, with its
+    latest wording.
     """
     names = [name for name in STUDIES if name in asked]
     for name in (*names, *(name for name in asked if name not in STUDIES)):

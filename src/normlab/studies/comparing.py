@@ -1,7 +1,8 @@
 """One's own question, asked in one line: which norm for these nets, each at its own learning rate.
 
-`comparison` makes a study of it, with a claim for each pair of norms, written before anything is trained; `rows_of` and
-`recommendation` say what came out: a row a norm, and a sentence that recommends one or says why not.
+`comparison` makes a study of it, with a claim for each pair of norms, written before anything is
+trained; `rows_of` and `recommendation` say what came out: a row a norm, and a sentence that
+recommends one or says why not.
 """
 
 from __future__ import annotations
@@ -72,7 +73,8 @@ def comparison(
 
     Arguments:
         names: at least two norms; None or 'none' is the plain net.
-        rates: learning rates; each norm is shown at the one that is best for it on validation examples, seed by seed.
+        rates: learning rates; each norm is shown at the one that is best for it on validation
+            examples, seed by seed.
         groups: of group norm, by default some sixteen units a group.
         options: values, or lists of values, for the keys of `OPTIONS`.
 
@@ -232,7 +234,8 @@ def _figure(
     if tuned:
         panels += [
             Lines(
-                f"Test accuracy over the learning rate{': ' + at if (at := _at(place, axes)) else ''}",
+                "Test accuracy over the learning "
+                f"rate{': ' + at if (at := _at(place, axes)) else ''}",
                 REPORTED,
                 x=RATE,
                 where=place,
@@ -370,15 +373,16 @@ def _recommendation(rows: Sequence[Row], claims: Sequence[ClaimFinding], setting
     if not open_:
         nearest = min(ahead, key=lambda each: each[1])
         return (
-            f"{lead}take {best.norm}: {_percent(best.accuracy.centre)} of the test images{reliable}, ahead of "
-            f"every other; the nearest, {nearest[0]}, is {nearest[2]} behind."
+            f"{lead}take {best.norm}: {_percent(best.accuracy.centre)} of the test "
+            f"images{reliable}, ahead of every other; the nearest, {nearest[0]}, is {nearest[2]} "
+            "behind."
         )
     names = listed([best.norm, *(name for name, *_ in open_)])
     beaten = f"; all are ahead of {listed([name for name, *_ in ahead])}" if ahead else ""
     return (
-        f"{lead}nothing is best beyond doubt: {names} cannot be told apart on {here[0].seeds} seeds "
-        f"({best.norm} is ahead of {open_[0][0]} by {open_[0][2]}){beaten}{reliable}. Take the simplest of "
-        f"them, or more seeds."
+        f"{lead}nothing is best beyond doubt: {names} cannot be told apart on {here[0].seeds} "
+        f"seeds ({best.norm} is ahead of {open_[0][0]} by {open_[0][2]}){beaten}{reliable}. Take "
+        "the simplest of them, or more seeds."
     )
 
 

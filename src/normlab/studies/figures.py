@@ -136,7 +136,8 @@ def _along_curves(
     """The x values of a curve, and at each the values of all its runs."""
     curves = [(seen.curves[measure], seen.diverged) for seen in observations]
     length = min(len(curve) for curve, _ in curves)
-    # accuracies are measured after the first step and at each epoch's end: 0, 1, 2, …; steps and layers count from 1
+    # accuracies are measured after the first step and at each epoch's end: 0, 1, 2, …; steps and
+    # layers count from 1
     start = 0 if x == "epoch" else 1
     groups = [[(curve[index], diverged) for curve, diverged in curves] for index in range(length)]
     return [float(index + start) for index in range(length)], groups

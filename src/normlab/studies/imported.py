@@ -38,9 +38,11 @@ def findings_from(
     Arguments:
         measure: what is compared, by default the first measure that all arms have.
         better: whether more of it is better; by default not for what is called a loss or an error.
-        claims: such as 'batchnorm > none by 0.01': the first arm's value is higher by more than the margin.
+        claims: such as 'batchnorm > none by 0.01': the first arm's value is higher by more than the
+            margin.
 
-    Raises OptionError for fewer than two arms, unknown arms and measures, and claims that cannot be read.
+    Raises OptionError for fewer than two arms, unknown arms and measures, and claims that cannot be
+    read.
     """
     study, observations = study_of(runs, measure, better, claims)
     seeds = sorted({run.seed for run in runs})
@@ -186,6 +188,7 @@ def _unpaired(runs: Sequence[Run]) -> tuple[str, ...]:
     if not alone:
         return ()
     return (
-        f"Runs are compared seed by seed. Not every arm has the seeds {', '.join(map(str, alone[:10]))}: a comparison "
-        f"leaves out those that one of its arms lacks.",
+        "Runs are compared seed by seed. Not every arm has the seeds "
+        f"{', '.join(map(str, alone[:10]))}: a comparison leaves out those that one of its arms "
+        "lacks.",
     )

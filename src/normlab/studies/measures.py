@@ -1,7 +1,7 @@
 """What is measured on a run: one number, or one curve, each a record with its label and its unit.
 
-Those here are read from any run's History, under names that every study may use. A probe brings its own, and so
-does a study that needs another: `Study.measures` takes records beside names.
+Those here are read from any run's History, under names that every study may use. A probe brings its
+own, and so does a study that needs another: `Study.measures` takes records beside names.
 """
 
 from __future__ import annotations
@@ -30,8 +30,9 @@ OVER_TITLES: Mapping[str, str] = {"step": "Step", "epoch": "Epoch", "layer": "Hi
 class Measure:
     """A number a run. `read` takes it from a History; without it, a probe measures it.
 
-    `column` is its title at the head of a column, where that differs. `counted_on` says whose examples an accuracy
-    counts: such a number lies on a grid, and an interval is never narrower than a step of it.
+    `column` is its title at the head of a column, where that differs. `counted_on` says whose
+    examples an accuracy counts: such a number lies on a grid, and an interval is never narrower
+    than a step of it.
     """
 
     name: str

@@ -1,7 +1,8 @@
 """What was asked, written into the records before it is answered.
 
-A study enters the records when it is first run there: its text, a hash of its design, and how many of its runs had a
-result in these records already. A page that says "written before the results" says it of what is registered with none.
+A study enters the records when it is first run there: its text, a hash of its design, and how many
+of its runs had a result in these records already. A page that says "written before the results"
+says it of what is registered with none.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ EVENT = "study"
 class Registration:
     """What the records hold of a study's design: its hash, its text, and what was known when it was written down.
 
-    `results_before` counts the study's runs that had a result then; `claims` holds, for each claim, how many of the
-    study's runs had a result when this claim, with its margin and grids, was first written down.
+    `results_before` counts the study's runs that had a result then; `claims` holds, for each claim,
+    how many of the study's runs had a result when this claim, with its margin and grids, was first
+    written down.
     """
 
     name: str

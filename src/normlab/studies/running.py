@@ -1,7 +1,7 @@
 """Running studies: what is missing in the records is measured and trained, and recorded as it ends.
 
-Killed at any instant, the same call continues with what is missing. The records hold everything that the page
-needs, so nothing here is needed to draw it.
+Killed at any instant, the same call continues with what is missing. The records hold everything
+that the page needs, so nothing here is needed to draw it.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ Look: TypeAlias = tuple[RunSpec, tuple[Probe, ...]]
 class Progress:
     """Where a job stands: training runs done of all, those found in the records, and the share of the work done.
 
-    `share` counts only what this call has to do, from 0 to 1: the remaining time follows from it. `stage` says what
-    is being asked. Where claims stay open, further seeds raise `total`.
+    `share` counts only what this call has to do, from 0 to 1: the remaining time follows from it.
+    `stage` says what is being asked. Where claims stay open, further seeds raise `total`.
     """
 
     stage: str
@@ -81,10 +81,10 @@ def run(
     """Finish these studies on this data in these records.
 
     Arguments:
-        seeds: how many seeds each study runs on. Without it, each study's own number, and more for the points of
-            claims that these leave open.
-        images: returns training images (N, channels, height, width) with pixels from 0 to 255 and no mean
-            subtracted; needed by studies with demonstrations.
+        seeds: how many seeds each study runs on. Without it, each study's own number, and more for
+            the points of claims that these leave open.
+        images: returns training images (N, channels, height, width) with pixels from 0 to 255 and
+            no mean subtracted; needed by studies with demonstrations.
         workers: processes, by default one a core.
         engine: as for `train`.
         progress: called at the start and whenever something has ended.
@@ -328,7 +328,8 @@ class _Job:
                     self.done += 1
                     self.work_done += estimated_work(spec)
                 self.tell(losses.workers)
-        # a run set aside here is tried again by `train`, which names it if it ends its worker there too
+        # a run set aside here is tried again by `train`, which names it if it ends its worker there
+        # too
 
     def _put(self, looks: Sequence[Look], found: Sequence[Sequence[dict[str, Any]]]) -> None:
         self.records.put_measurements(

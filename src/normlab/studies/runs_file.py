@@ -5,7 +5,8 @@
     W&B     `Step`, and a column `RUN - MEASURE` for each run; those that end in __MIN and __MAX are left out
     TensorBoard   `Wall time, Step, Value` in a file called `RUN.csv` or `run-RUN-tag-MEASURE.csv`
 
-`arm` is what is compared, such as a norm; `seed` is what the runs of different arms share, so that they can be paired.
+`arm` is what is compared, such as a norm; `seed` is what the runs of different arms share, so that
+they can be paired.
 """
 
 from __future__ import annotations
@@ -50,8 +51,9 @@ class _Value:
 def read_runs(paths: Sequence[Path], arm: str | None = None, seed: str | None = None) -> list[Run]:
     """The runs in these files, and in the .csv and .parquet files of these folders.
 
-    `arm` and `seed` name the columns that say what is compared and what pairs the runs, where they have other names
-    than 'arm' and 'seed'. Raises OptionError with the file and the line for what cannot be read.
+    `arm` and `seed` name the columns that say what is compared and what pairs the runs, where they
+    have other names than 'arm' and 'seed'. Raises OptionError with the file and the line for what
+    cannot be read.
     """
     files = [file for path in paths for file in _files(path)]
     values = [value for file in files for value in _values(file, arm, seed)]
@@ -68,8 +70,8 @@ def _run(arm: str, seed: int, measures: Mapping[str, Sequence[_Value]]) -> Run:
         steps = [value.step for value in found]
         if len(found) > 1 and (None in steps or len(set(steps)) < len(found)):
             raise OptionError(
-                f"{arm!r}, seed {seed}, has {len(found)} values of {name!r} at one step; give each run a seed of its "
-                f"own, and a column 'step' where there are several values"
+                f"{arm!r}, seed {seed}, has {len(found)} values of {name!r} at one step; give each "
+                "run a seed of its own, and a column 'step' where there are several values"
             )
         ordered = sorted(found, key=lambda value: value.step or 0.0)
         numbers[name] = ordered[-1].value
@@ -175,8 +177,8 @@ def _arm_and_seed(file: Path, run: str) -> tuple[str, int]:
     found = _OF_A_RUN.match(run)
     if found is None or not found["arm"]:
         raise OptionError(
-            f"{file}: the run {run!r} does not say its seed; name runs like batchnorm-seed3, or write a table with the "
-            f"columns arm, seed, measure and value"
+            f"{file}: the run {run!r} does not say its seed; name runs like batchnorm-seed3, or "
+            "write a table with the columns arm, seed, measure and value"
         )
     return found["arm"], int(found["seed"])
 
@@ -195,8 +197,8 @@ def _needed(
     if found is None:
         wanted = named or usual[0]
         raise OptionError(
-            f"{file}, line 1: there is no column {wanted!r}{did_you_mean(wanted, columns)}; the columns are "
-            f"{', '.join(map(repr, columns))}. Rename one, or say {option} COLUMN"
+            f"{file}, line 1: there is no column {wanted!r}{did_you_mean(wanted, columns)}; the "
+            f"columns are {', '.join(map(repr, columns))}. Rename one, or say {option} COLUMN"
         )
     return found
 

@@ -1,9 +1,10 @@
 """How many seeds a study gets: a first look at a fixed number, and more where a claim is still open.
 
-The looks are fixed beforehand: 10 seeds, 20, 40. After each, only the points that open claims are about go on. Who
-looks three times has three chances to be misled, so each look is weighed at a third of the risk: if each interval
-misses the truth with a probability of 5 % / 3, then no more than 5 % of claims are ever misjudged at whichever look
-they stop (Bonferroni's inequality, which asks nothing of the distribution or of the rule for stopping).
+The looks are fixed beforehand: 10 seeds, 20, 40. After each, only the points that open claims are
+about go on. Who looks three times has three chances to be misled, so each look is weighed at a
+third of the risk: if each interval misses the truth with a probability of 5 % / 3, then no more
+than 5 % of claims are ever misjudged at whichever look they stop (Bonferroni's inequality, which
+asks nothing of the distribution or of the rule for stopping).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What a study is made of: grids of nets, quantities, claims, panels of a figure, and the answer's reasons.
 
-A study file holds values of these types and nothing else. It says what is asked and what would count as an answer;
-`study.Study` holds them together and refuses what cannot work, `grid` turns them into runs, `claims` into verdicts,
-`figures` into what is drawn.
+A study file holds values of these types and nothing else. It says what is asked and what would
+count as an answer; `study.Study` holds them together and refuses what cannot work, `grid` turns
+them into runs, `claims` into verdicts, `figures` into what is drawn.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ Where = Mapping[str, Value | Sequence[Value]]
 class Grid:
     """All combinations of its axes, on top of fixed fields of NetSpec and TrainingSpec.
 
-    `tags` are axes with one value and no setting, such as how runs are compared. `probes` are what is measured on
-    each of its nets beside the training history. `seeds` is for grids that run on fewer seeds than their study,
-    unless a number is asked for.
+    `tags` are axes with one value and no setting, such as how runs are compared. `probes` are what
+    is measured on each of its nets beside the training history. `seeds` is for grids that run on
+    fewer seeds than their study, unless a number is asked for.
     """
 
     fixed: Mapping[str, Any]
@@ -63,11 +63,12 @@ class Demonstration:
 class Quantity:
     """A number a seed: a measure at the points `where`, reduced to one, less another quantity if there is one.
 
-    `reduce` 'share above' is the share of those points whose measure is at least `level`, 'within' the share whose
-    measure is at most `level` below the highest.
+    `reduce` 'share above' is the share of those points whose measure is at least `level`, 'within'
+    the share whose measure is at most `level` below the highest.
 
-    With `best_of`, axes, points that differ only there count as one: the one with the highest `chosen_by`, a measure
-    on validation examples (by default `measure` itself). The choice is made for each seed anew.
+    With `best_of`, axes, points that differ only there count as one: the one with the highest
+    `chosen_by`, a measure on validation examples (by default `measure` itself). The choice is made
+    for each seed anew.
     """
 
     measure: str
@@ -83,10 +84,11 @@ class Quantity:
 class Claim:
     """A statement that the runs may refute: `left` less `right` is above (or below) `margin`.
 
-    `holds` and `fails` are the sentences for these verdicts; {left}, {right} and {effect} stand for the measured values
-    with their units. `why` argues for a margin other than zero: the smallest effect that matters, and to whom.
-    `headline` claims open the page. `after_a_look` says what was changed, in a claim or its design, after results had
-    been seen: the page prints it beside the claim.
+    `holds` and `fails` are the sentences for these verdicts; {left}, {right} and {effect} stand for
+    the measured values with their units. `why` argues for a margin other than zero: the smallest
+    effect that matters, and to whom. `headline` claims open the page. `after_a_look` says what was
+    changed, in a claim or its design, after results had been seen: the page prints it beside the
+    claim.
     """
 
     name: str
@@ -107,10 +109,10 @@ class Claim:
 class Lines:
     """A panel of lines: `measure` over `x`, one line for each combination of the axes in `lines`.
 
-    `x` is an axis of the grid, or 'step', 'epoch' or 'layer' where the measure is a curve over it. Several measures
-    make a line each, and then `y_title` names what they have in common. With `best_of`, axes, each seed's runs that
-    differ only there count as one: the one with the highest `chosen_by`, by default the measure itself. `note`
-    stands below the panel.
+    `x` is an axis of the grid, or 'step', 'epoch' or 'layer' where the measure is a curve over it.
+    Several measures make a line each, and then `y_title` names what they have in common. With
+    `best_of`, axes, each seed's runs that differ only there count as one: the one with the highest
+    `chosen_by`, by default the measure itself. `note` stands below the panel.
     """
 
     title: str
@@ -131,8 +133,8 @@ class Lines:
 class Heat:
     """A panel of coloured cells: the median over seeds of `measure` over the axes `x` and `y`.
 
-    `y` may be 'layer', where the measure is a curve over layers; `measure` may be a tuple of measures, a column each,
-    and then `x` is 'measure'.
+    `y` may be 'layer', where the measure is a curve over layers; `measure` may be a tuple of
+    measures, a column each, and then `x` is 'measure'.
     """
 
     title: str

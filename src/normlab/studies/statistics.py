@@ -1,18 +1,18 @@
 """Centres and intervals over seeds. SciPy computes; this file says what is computed, and why.
 
-Verdicts rest on the hull of two intervals for a mean: Student's, and Hall's (On the removal of skewness by
-transformation, 1992), which follows the sample's skewness. Student's alone misses the mean of ten exponential
-draws one time in ten; the hull covers normal, skewed and gridded effects alike (tests/studies/test_coverage.py).
-An accuracy is counted on a grid of examples, so that a few seeds may agree by coincidence: half a step of the grid
-is added at each end.
+Verdicts rest on the hull of two intervals for a mean: Student's, and Hall's (On the removal of
+skewness by transformation, 1992), which follows the sample's skewness. Student's alone misses the
+mean of ten exponential draws one time in ten; the hull covers normal, skewed and gridded effects
+alike (tests/studies/test_coverage.py). An accuracy is counted on a grid of examples, so that a few
+seeds may agree by coincidence: half a step of the grid is added at each end.
 
-Bands of figures are expanded percentile bootstraps (Hesterberg, What teachers should know about the bootstrap,
-2015, section 5.3): the percentiles that a normal sample of this size would need.
+Bands of figures are expanded percentile bootstraps (Hesterberg, What teachers should know about the
+bootstrap, 2015, section 5.3): the percentiles that a normal sample of this size would need.
 
-Where runs diverged, a loss may be infinite or NaN and a mean says nothing. Then the centre is the median, and a
-diverged run counts as worse than any other, never as missing. Where runs fail to learn, a mean over all of them is
-the mean of two different things: how many learned has an exact interval (Clopper and Pearson, 1934), and the mean is
-of those that did (`claims`).
+Where runs diverged, a loss may be infinite or NaN and a mean says nothing. Then the centre is the
+median, and a diverged run counts as worse than any other, never as missing. Where runs fail to
+learn, a mean over all of them is the mean of two different things: how many learned has an exact
+interval (Clopper and Pearson, 1934), and the mean is of those that did (`claims`).
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ class Estimate:
 def band(values: Array) -> tuple[Array, Array, Array]:
     """Centre, low and high over the seeds (axis 0) of values (seeds, …), each with the remaining shape.
 
-    Finite columns: mean and expanded percentile bootstrap. Columns with a run that diverged: median, with
-    the order statistics of `median_interval`. One seed: low and high are NaN.
+    Finite columns: mean and expanded percentile bootstrap. Columns with a run that diverged:
+    median, with the order statistics of `median_interval`. One seed: low and high are NaN.
     """
     values = np.asarray(values, dtype=float)
     n = values.shape[0]
@@ -183,9 +183,9 @@ def _hall(values: Array, quantile: float) -> tuple[float, float]:
 def median_interval(values: Sequence[float] | Array, confidence: float = CONFIDENCE) -> Estimate:
     """The median and its exact interval from order statistics, with NaN counted as plus infinity.
 
-    The interval from the k-th smallest to the k-th largest of n values misses the median with probability
-    2 P(Binomial(n, 1/2) < k), whatever the distribution; k is the largest that keeps it at 5 %
-    (1 - confidence). Below six values there is none, and the interval is the whole line.
+    The interval from the k-th smallest to the k-th largest of n values misses the median with
+    probability 2 P(Binomial(n, 1/2) < k), whatever the distribution; k is the largest that keeps it
+    at 5 % (1 - confidence). Below six values there is none, and the interval is the whole line.
     """
     from scipy import stats
 
@@ -206,7 +206,8 @@ def _bootstrap_of_mean(values: Array) -> tuple[Array, Array]:
     n = values.shape[0]
     if n < 2:
         return (np.full(values.shape[1], np.nan),) * 2
-    # the normal quantile that stands for Student's at this n, and for the variance's missing n / (n - 1)
+    # the normal quantile that stands for Student's at this n, and for the variance's missing n / (n
+    # - 1)
     quantile = math.sqrt(n / (n - 1)) * _student(CONFIDENCE, n)
     with warnings.catch_warnings():
         warnings.simplefilter(

@@ -1,7 +1,7 @@
 """A study as JSON, so that the records hold it and `report` draws it where its file is not at hand.
 
-Everything is kept but the functions: what a study's own measures and probes have found stands in the records itself.
-Reading it runs no code of the study's author.
+Everything is kept but the functions: what a study's own measures and probes have found stands in
+the records itself. Reading it runs no code of the study's author.
 """
 
 from __future__ import annotations

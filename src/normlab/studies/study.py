@@ -18,12 +18,14 @@ FIRST_SEED = 231
 class Study:
     """One question: what is run, what is measured, what is claimed, drawn and answered.
 
-    `measures` are the numbers that its tables show: names of `measures.STANDARD` or of what its probes give, or records
-    of its own (a `Measure` or `Curve` with `read`). `seeds` is how many seeds are run unless another number is asked
-    for, from `first_seed` on; a claim that these do not decide goes on up to `most_seeds`.
+    `measures` are the numbers that its tables show: names of `measures.STANDARD` or of what its
+    probes give, or records of its own (a `Measure` or `Curve` with `read`). `seeds` is how many
+    seeds are run unless another number is asked for, from `first_seed` on; a claim that these do
+    not decide goes on up to `most_seeds`.
 
-    `leaves_out` says what the notebook's figure does not show and this study adds, `literature` who asked before, and
-    where the paper is silent. `full_only` is a study that a job asks for only if it is asked for all.
+    `leaves_out` says what the notebook's figure does not show and this study adds, `literature` who
+    asked before, and where the paper is silent. `full_only` is a study that a job asks for only if
+    it is asked for all.
 
     Raises OptionError with a sentence for each thing that is wrong, before any net is trained.
     """

@@ -19,28 +19,37 @@ def pack(service: str, rubric: Path | None = None, wheel: Path | None = None) ->
     """The archive for a service, or for 'github' the workflow file.
 
     Arguments:
-        rubric: points and hints as for `grade`; it is read, so that what is wrong with it is said now.
-        wheel: normlab's wheel, as `pip wheel --no-deps .` makes it; it goes into the archive. Without it the service
-            installs this version from its package index.
+        rubric: points and hints as for `grade`; it is read, so that what is wrong with it is said
+            now.
+        wheel: normlab's wheel, as `pip wheel --no-deps .` makes it; it goes into the archive.
+            Without it the service installs this version from its package index.
 
-    Raises OptionError for another service and for a wheel that is none of normlab's, and what reading a rubric raises.
+    Raises OptionError for another service and for a wheel that is none of normlab's, and what
+    reading a rubric raises.
     """
     if service not in SERVICES:
         raise not_one_of("service", service, SERVICES)
-    text = '[points]\n' if rubric is None else rubric.read_text("utf-8")
+    text = "[points]\n" if rubric is None else rubric.read_text("utf-8")
     points = Rubric() if rubric is None else Rubric.read(rubric)
     if wheel is not None and not (wheel.name.startswith("normlab-") and wheel.suffix == ".whl"):
-        raise OptionError(f"--wheel {wheel} is no wheel of normlab; make one with  pip wheel --no-deps -w dist .")
+        raise OptionError(
+            f"--wheel {wheel} is no wheel of normlab; make one with  pip wheel --no-deps -w dist ."
+        )
     version = importlib.metadata.version("normlab")
     if service == "github":
         return _template("github-workflow.yml").replace("@@VERSION@@", version).encode()
     wanted = f"normlab=={version}" if wheel is None else f"/autograder/source/{wheel.name}"
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
-        _add(archive, "setup.sh", _template("setup.sh").replace("@@NORMLAB@@", wanted).encode(), executable=True)
+        _add(
+            archive,
+            "setup.sh",
+            _template("setup.sh").replace("@@NORMLAB@@", wanted).encode(),
+            executable=True,
+        )
         _add(archive, "run_autograder", _template("run_autograder").encode(), executable=True)
         if rubric is None:
-            text += "".join(f'{name} = {most:g}\n' for name, most in points.points.items())
+            text += "".join(f"{name} = {most:g}\n" for name, most in points.points.items())
         _add(archive, "rubric.toml", text.encode())
         if wheel is not None:
             _add(archive, wheel.name, wheel.read_bytes())

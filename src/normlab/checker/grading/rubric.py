@@ -86,8 +86,8 @@ class Rubric:
         for name in self.packages:
             if not (isinstance(name, str) and name.isidentifier()) or name in OWN:
                 raise OptionError(
-                    f"the rubric's packages has {name!r}; give names of installed packages, such as "
-                    f"['scipy'], but not {' or '.join(OWN)}"
+                    f"the rubric's packages has {name!r}; give names of installed packages, such "
+                    f"as ['scipy'], but not {' or '.join(OWN)}"
                 )
 
     @classmethod

@@ -47,7 +47,8 @@ AFFINE_FORWARD = by_key((
           wrong={"bias": lambda b: 2 * b}),
     _forward("not_flattened",
              "x with more than two axes is not flattened (for plain (N, D) input it is right)",
-             "Before the product x has one row an example, with all of that example's values in it.",
+             "Before the product x has one row an example, with all of that example's values in "
+             "it.",
              where="What does the product do with an x of shape (N, d1, d2)?",
              tried="Call it with x of shape (2, 3, 4) and w of shape (12, 5).",
              cell="Affine layer: forward (a ValueError); fully-connected nets pass, their x is flat"),

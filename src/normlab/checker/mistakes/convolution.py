@@ -118,7 +118,7 @@ CONV_FORWARD = by_key((
 BACK_CELL = "Convolution: naive backward pass"
 LINES = {
     "dx": "dx_pad[n, c, k, l] = Σ over the windows (i, j) that pixel (k, l) lies in: dout[n, f, i, "
-          "j] · w[f, c, p, q]",
+    "j] · w[f, c, p, q]",
     "dw": "dw[f, c, p, q] = Σ_nij dout[n, f, i, j] · x_pad[n, c, i·stride + p, j·stride + q]",
     "db": "db[f] = Σ_nij dout[n, f, i, j]",
 }

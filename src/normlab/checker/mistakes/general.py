@@ -106,7 +106,8 @@ GENERAL = by_key((
             tried="Check each intermediate array by finite differences.",
             cell="the check of this function"),
     Mistake("only_where_sizes_differ",
-            "{what} is right unless two sizes happen to be equal: an axis is guessed from the sizes",
+            "{what} is right unless two sizes happen to be equal: an axis is guessed from the "
+            "sizes",
             "Which axis is meant is known beforehand; N = D changes nothing.",
             where="Look for a comparison of shapes.",
             tried="Use as many examples as features.", cell="none: N and D differ in every cell"),

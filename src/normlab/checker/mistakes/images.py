@@ -25,7 +25,8 @@ SPATIAL = (
             "channels mix",
             "Each row of the flat array holds the C channels of one pixel."),
     _layout("not_transposed_back",
-            "the flat result is brought back to (N, C, H, W) by another order than it was flattened",
+            "the flat result is brought back to (N, C, H, W) by another order than it was "
+            "flattened",
             "The way back is the inverse of the way there."),
     _layout("left_as_rows", "the output is not brought back to the shape of x",
             "The output has the shape of x."),

@@ -150,7 +150,8 @@ SVM = (
 SHIFT = "softmax(x) = softmax(x − max x)"
 LOSSES = by_key(BOTH, SOFTMAX, SVM, (
     Mistake("no_shift",
-            "scores of order 1,000 overflow: the largest score of a row is not taken off before exp",
+            "scores of order 1,000 overflow: the largest score of a row is not taken off before "
+            "exp",
             "Subtracting the same number from a row leaves its probabilities as they are.",
             line=SHIFT,
             where="What is exp(1000)?", tried="Add 1000 to every score: nothing should change.",

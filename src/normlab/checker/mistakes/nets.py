@@ -186,7 +186,8 @@ _mode = partial(
 )
 MODES = (
     _mode("test_mode_missing",
-          "in test mode the scores depend on the rest of the batch: the norm never sees mode='test'",
+          "in test mode the scores depend on the rest of the batch: the norm never sees "
+          "mode='test'",
           "loss(X) without labels is test mode, and each bn_param has to be told.",
           line="test mode: running statistics", tried="Compare loss(X)[:3] with loss(X[:3])."),
     _mode("state_made_anew",

@@ -132,7 +132,8 @@ FACTORS = (
               "the 1/{n} of the variance is forgotten in its path",
               "The variance is a mean of {n} squares.", line=DVAR_DX, leaves=in_variance("K")),
     of_variance("variance_path_mean_for_sum",
-              "the gradient of the variance is averaged where it must be summed: one 1/{n} too many",
+              "the gradient of the variance is averaged where it must be summed: one 1/{n} too "
+              "many",
               "Gradients that meet in one number add up.", line=DVAR, leaves=in_variance("K^-1")),
     of_variance("factor_two_missing", "the factor 2 from the derivative of the square is lost",
               "A square has derivative 2·(…).", line=DVAR_DX, tried=TRY_FACTOR,

@@ -131,7 +131,8 @@ UPSTREAMS = (
         line=UPSTREAM, tried="Set dout to zero: every gradient must vanish.",
         wrong={"upstream": lambda r: r.gamma / r.dout}),
     of_dx("roles_swapped",
-        "γ and x − μ have changed places: the cache is unpacked in another order than it was packed",
+        "γ and x − μ have changed places: the cache is unpacked in another order than it was "
+        "packed",
         "The order of the cache is a promise.",
         tried="Compare each cached array with what backward takes it for.",
         wrong={"upstream": lambda r: r.x - r.mean}),
@@ -140,7 +141,8 @@ UPSTREAMS = (
         tried=TRY_GAMMA,
         wrong={"mean_upstream": _dout_then_gamma, "variance_upstream": _dout_then_gamma}),
     of_paths("gamma_only_first",
-           "γ multiplies the direct path only; the paths through the statistics are built from dout",
+           "γ multiplies the direct path only; the paths through the statistics are built from "
+           "dout",
            "All three terms are made from dx̂ = γ·dout.", tried=TRY_GAMMA, leaves=in_both("γ^-1"),
            wrong={"mean_upstream": _dout_alone, "variance_upstream": _dout_alone}),
     of_direct("direct_path_from_dout", "the direct path is built from dout instead of γ·dout",

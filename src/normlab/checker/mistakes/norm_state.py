@@ -19,7 +19,8 @@ WAYS: tuple[tuple[str, str, str, Update], ...] = (
     ("momentum_swapped", "momentum weighs the new value instead of the old one",
      "With momentum = 0.9 the old value keeps 90 %.", lambda old, new, m: (1 - m) * old + m * new),
     ("not_updated",
-     "not updated in bn_param by a training step (never computed, or only kept in a local variable)",
+     "not updated in bn_param by a training step (never computed, or only kept in a local "
+     "variable)",
      "The caller's dict must hold the new values after the call.", lambda old, new, m: old),
     ("overwritten", "replaced by the last batch's value", "The old value keeps its share.",
      lambda old, new, m: new),

@@ -1,8 +1,8 @@
 """How far the statistics of one batch are from the running ones, in a net that batch norm has trained.
 
-Training normalizes with the batch's mean and variance, testing with running averages of them. The probe trains the
-net as any run is trained, keeps its history, and then compares the two on training images, at the batch size
-the net was trained with.
+Training normalizes with the batch's mean and variance, testing with running averages of them. The
+probe trains the net as any run is trained, keeps its history, and then compares the two on training
+images, at the batch size the net was trained with.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ def gap(
 ) -> dict[str, Any]:
     """How far the statistics of batches of X (N, …) lie from the net's running ones, and what that does to accuracy.
 
-    'statistics gap' is log10 of the distance of means in running standard deviations, 'variance gap' log10 of the
-    factor between variances, both as root mean squares over batches, layers and features. 'statistics gap by layer'
-    is the first of them a layer at a time.
+    'statistics gap' is log10 of the distance of means in running standard deviations, 'variance
+    gap' log10 of the factor between variances, both as root mean squares over batches, layers and
+    features. 'statistics gap by layer' is the first of them a layer at a time.
     """
     running = [(param["running_mean"], param["running_var"]) for param in net.bn_params]
     means: list[list[Array]] = [[] for _ in running]
@@ -73,7 +73,8 @@ def gap(
 def with_statistics_of(net: FullyConnectedNet, X: Array, y: Array) -> FullyConnectedNet:
     """A copy of the net that tests with the statistics that X has in train mode.
 
-    With momentum 0 a training pass leaves the batch's own statistics as the running ones, layer by layer.
+    With momentum 0 a training pass leaves the batch's own statistics as the running ones, layer by
+    layer.
     """
     adapted = copy.deepcopy(net)
     for param in adapted.bn_params:

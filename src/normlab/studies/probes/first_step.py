@@ -22,8 +22,9 @@ from normlab.typing import Array
 def first_step(spec: RunSpec, data: Dataset) -> dict[str, Any]:
     """log10 of the standard deviation of each hidden layer's activations and each weight's gradient.
 
-    Measured on the minibatch that the run's own first step draws. 'signal kept' compares the last hidden
-    layer's activations with the first's, 'gradient kept' the first weight's gradient with the last's.
+    Measured on the minibatch that the run's own first step draws. 'signal kept' compares the last
+    hidden layer's activations with the first's, 'gradient kept' the first weight's gradient with
+    the last's.
     """
     solver = solver_for(spec, data)
     batch = randomness.minibatch(solver.rng, len(solver.X_train), solver.batch_size)

@@ -1,7 +1,8 @@
 """Four preprocessings and two norms, applied to the same real images, and asked the same four questions.
 
-Whose statistics an operation takes shows in what it ignores. So an image is scaled, one of its rows is scaled, a
-pattern is added to all images, or the other images are exchanged, and the change of the output is measured.
+Whose statistics an operation takes shows in what it ignores. So an image is scaled, one of its rows
+is scaled, a pattern is added to all images, or the other images are exchanged, and the change of
+the output is measured.
 """
 
 from __future__ import annotations
@@ -83,8 +84,8 @@ def preprocessing(
     """What the operation of this name does to images drawn with this seed, and how like the two norms it is.
 
     Arguments: images (N, channels, height, width), pixels from 0 to 255, no mean subtracted.
-    Returns the four answers (`responses`), for each norm the agreement of the answers and the correlation of the
-    outputs, and, if wanted, small pictures of the first images.
+    Returns the four answers (`responses`), for each norm the agreement of the answers and the
+    correlation of the outputs, and, if wanted, small pictures of the first images.
     """
     chosen = randomness.distinct(randomness.generator(seed), len(images), 2 * IMAGES)
     X, others = images[chosen[:IMAGES]], images[chosen[IMAGES:]]
@@ -107,10 +108,10 @@ def preprocessing(
 def responses(operation: Operation, X: Array, others: Array) -> dict[str, float]:
     """How much the output changes in answer to four changes of the images: 0 nothing, 1 as much as the output itself.
 
-    own scale: the first image is doubled; its own output is compared.
-    own row: the brightest row of the first image is doubled; the outputs of its other rows are compared.
-    common offset: one pattern, a real image, is added to every image; all outputs are compared.
-    neighbours: all images but the first are exchanged for `others`; the output of the first is compared.
+    own scale: the first image is doubled; its own output is compared. own row: the brightest row of
+    the first image is doubled; the outputs of its other rows are compared. common offset: one
+    pattern, a real image, is added to every image; all outputs are compared. neighbours: all images
+    but the first are exchanged for `others`; the output of the first is compared.
     """
     plain = operation(X)
     doubled = X.copy()
@@ -146,7 +147,8 @@ def change(before: Array, after: Array) -> float:
 def pictures(operation: Operation, X: Array) -> list[dict[str, Any]]:
     """The first images after the operation, as grey levels or colours from 0 to 255 over the operation's own range."""
     out = operation(X)[:SHOWN]
-    # the brightest and darkest hundredth may saturate: a few extreme pixels would leave all others grey
+    # the brightest and darkest hundredth may saturate: a few extreme pixels would leave all others
+    # grey
     low, high = np.percentile(out, [1, 99])
     levels = np.clip(np.round(255 * (out - low) / max(high - low, 1e-12)), 0, 255).astype(int)
     return [

@@ -18,8 +18,9 @@ class Probe:
     'a trained net'     (spec, data, net), with the net that the run has left
     'images'            (value, seed, images, with_pictures), without a net
 
-    `measure` returns names with numbers, curves or pictures, ready for JSON; None stands for a number that is not
-    finite. Raise `edition` with any change of what is measured: older results are then measured again.
+    `measure` returns names with numbers, curves or pictures, ready for JSON; None stands for a
+    number that is not finite. Raise `edition` with any change of what is measured: older results
+    are then measured again.
     """
 
     name: str
