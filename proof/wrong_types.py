@@ -284,7 +284,7 @@ def wrong_values(right: Any) -> list[Any]:
             np.full(right.shape, np.nan),
             right.astype(np.float16),
             right.astype(int),
-            memoryview(right),
+            memoryview(right.tobytes()),
         ]
         values += [right.astype("datetime64[s]") if right.dtype.kind in "iu" else right[::-1]]
     if isinstance(right, dict):

@@ -11,6 +11,8 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import numpy as np
 import threadpoolctl
@@ -29,10 +31,10 @@ ROUNDS = 25
 def made_up() -> Dataset:
     """Images of CIFAR-10's size, of nothing."""
     rng = generator(0)
-    parts = []
-    for count in (EXAMPLES, EXAMPLES, 10):
-        parts += [50 * rng.randn(count, INPUTS), rng.randint(0, 10, count)]
-    return Dataset("made up", *parts, num_classes=10)
+    images = [50 * rng.randn(count, INPUTS) for count in (EXAMPLES, EXAMPLES, 10)]
+    X_train, X_val, X_test = images
+    y_train, y_val, y_test = (rng.randint(0, 10, len(X)) for X in images)
+    return Dataset("made up", X_train, y_train, X_val, y_val, X_test, y_test, num_classes=10)
 
 
 def cases(data: Dataset) -> dict[str, tuple[Callable[[], object], float]]:
@@ -52,20 +54,23 @@ def cases(data: Dataset) -> dict[str, tuple[Callable[[], object], float]]:
         steps, blocks = _tables(spec, net, images)
         flops = 6 * BATCH * weights - 2 * BATCH * INPUTS * WIDTH
         found[f"step, {norm}"] = (
-            lambda t=steps: functions.train_steps(t[0].ctypes.data),
+            partial(functions.train_steps, steps[0].ctypes.data),
             STEPS * flops,
         )
         found[f"accuracy, {norm}"] = (
-            lambda t=blocks: functions.count_right(t[0].ctypes.data), 2 * weights * EXAMPLES,
+            partial(functions.count_right, blocks[0].ctypes.data), 2 * weights * EXAMPLES,
         )  # fmt: skip
     return found
 
 
-def _tables(spec: RunSpec, net: layout.Net, images: compiled.Images) -> tuple[tuple, tuple]:
+Table = tuple[Any, ...]
+
+
+def _tables(spec: RunSpec, net: layout.Net, images: compiled.Images) -> tuple[Table, Table]:
     """The tables of some steps and of an accuracy, each with what it points to."""
     state, rng = layout.fresh_state(net, spec)
     work = layout.scratch(net)
-    values = {
+    values: dict[str, Any] = {
         "images": images.train, "labels": images.y_train,
         "batches": rng.randint(0, EXAMPLES, STEPS * BATCH), "losses": np.empty(STEPS),
         "kept": np.empty(0, np.bool_), "noise": np.empty(0, np.float32),

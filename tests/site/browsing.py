@@ -64,7 +64,7 @@ def opened(width: int = 1280) -> Iterator[Any]:
     from selenium import webdriver
 
     options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
+    options.binary_location = CHROMIUM or ""
     for argument in (
         "--headless=new",
         "--no-sandbox",

@@ -35,7 +35,7 @@ TEST, CHOSEN = "test accuracy", "best validation accuracy"
 
 def at(norm: str, size: int, minus: Quantity | None = None) -> Quantity:
     """A norm's test accuracy at one batch size, at the rate that is best for it on validation images."""
-    where = {"norm": norm, "batch size": size}
+    where: dict[str, str | int] = {"norm": norm, "batch size": size}
     return Quantity(TEST, where, minus=minus, best_of="learning rate", chosen_by=CHOSEN)
 
 
