@@ -54,16 +54,21 @@ def cases(data: Dataset) -> dict[str, tuple[Callable[[], object], float]]:
         steps, blocks = _tables(spec, net, images)
         flops = 6 * BATCH * weights - 2 * BATCH * INPUTS * WIDTH
         found[f"step, {norm}"] = (
-            partial(functions.train_steps, steps[0].ctypes.data),
+            partial(_call, functions.train_steps, steps),
             STEPS * flops,
         )
         found[f"accuracy, {norm}"] = (
-            partial(functions.count_right, blocks[0].ctypes.data), 2 * weights * EXAMPLES,
+            partial(_call, functions.count_right, blocks), 2 * weights * EXAMPLES,
         )  # fmt: skip
     return found
 
 
 Table = tuple[Any, ...]
+"""A compiled function's table, then what its addresses point to: kept alive with it."""
+
+
+def _call(function: Callable[[int], object], table: Table) -> object:
+    return function(table[0].ctypes.data)
 
 
 def _tables(spec: RunSpec, net: layout.Net, images: compiled.Images) -> tuple[Table, Table]:
