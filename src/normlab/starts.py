@@ -71,8 +71,8 @@ BY_NAME = {
     start.name: start
     for start in (
         Start("scale", "the same scale for every layer", _scale),
-        Start("he", "He's start", _he),
-        Start("glorot", "Glorot's start", _glorot),
+        Start("he", "He initialization", _he),
+        Start("glorot", "Glorot initialization", _glorot),
         Start("fan-in", "scaled by the number of inputs", _fan_in),
         Start("fixup", "residual branches at 0 (Fixup)", _fixup, of_residual_nets=True),
     )

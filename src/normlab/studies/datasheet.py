@@ -49,11 +49,16 @@ class Column:
     where: Where | None = None
 
 
+def _or_lowest(accuracy: float) -> float:
+    """An accuracy; 0 for that of a net which diverged before it had one."""
+    return 0.0 if math.isnan(accuracy) else accuracy
+
+
 def tuned_accuracy(of_norm: Sequence[Observation]) -> float | None:
     """Test accuracy at the rate, start and epoch that are best on validation images."""
     if not of_norm:
         return None
-    best = max(of_norm, key=lambda seen: seen.numbers[VALIDATION])
+    best = max(of_norm, key=lambda seen: _or_lowest(seen.numbers[VALIDATION]))
     return best.numbers["test accuracy"]
 
 
@@ -70,7 +75,7 @@ def decades_within_a_point(axis: str, others: tuple[str, ...]) -> Value:
         seen = best_of(of_norm, others, VALIDATION) if others else list(of_norm)
         places = sorted({float(each.place[axis]) for each in seen})
         step = math.log10(places[-1] / places[0]) / (len(places) - 1)
-        accuracies = [each.numbers["test accuracy"] for each in seen]
+        accuracies = [_or_lowest(each.numbers["test accuracy"]) for each in seen]
         return step * sum(each >= max(accuracies) - POINT for each in accuracies)
 
     return value
@@ -80,11 +85,11 @@ def smallest_batch(of_norm: Sequence[Observation]) -> float | None:
     """The smallest batch whose test accuracy is within a point of the best batch's."""
     if not of_norm:
         return None
-    best = max(each.numbers["final test accuracy"] for each in of_norm)
+    best = max(_or_lowest(each.numbers["final test accuracy"]) for each in of_norm)
     return min(
         float(each.place["batch size"])
         for each in of_norm
-        if each.numbers["final test accuracy"] >= best - POINT
+        if _or_lowest(each.numbers["final test accuracy"]) >= best - POINT
     )
 
 
@@ -93,11 +98,11 @@ def deepest(of_norm: Sequence[Observation]) -> float | None:
     if not of_norm:
         return None
     seen = best_of(of_norm, ("start", "learning rate"), VALIDATION)
-    best = max(each.numbers["test accuracy"] for each in seen)
+    best = max(_or_lowest(each.numbers["test accuracy"]) for each in seen)
     return max(
         float(each.place["hidden layers"])
         for each in seen
-        if each.numbers["test accuracy"] >= best - 10 * POINT
+        if _or_lowest(each.numbers["test accuracy"]) >= best - 10 * POINT
     )
 
 
