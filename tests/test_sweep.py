@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import threadpoolctl
 
+import normlab
 from normlab import engines, randomness
 from normlab.data.dataset import Dataset
 from normlab.engines import reference
@@ -172,6 +173,16 @@ def test_recorded_runs_are_not_trained_again(monkeypatch, tmp_path):
             records.get(spec.key) == history
             for spec, history in zip(specs, undisturbed()[:7], strict=False)
         )
+
+
+def test_one_spec_a_name_and_a_path_are_what_they_stand_for(tmp_path):
+    data = normlab.data.load("digits")
+    spec = RunSpec(NetSpec((5,)), TrainingSpec(num_epochs=1, batch_size=500), data.spec, 3)
+    path = tmp_path / "runs.sqlite"
+    alone = train(spec, "digits", records=path)
+    assert alone == train([spec], data)[0]
+    with Records(path, mode="r") as records:
+        assert records.get(spec.key) == alone
 
 
 def test_nothing_to_train_is_nothing():

@@ -7,13 +7,16 @@ ends. How a run is trained is an engine's affair (`normlab.engines`).
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from itertools import pairwise
+from typing import Any, overload
 
 from normlab import engines
 from normlab.data.dataset import Dataset
+from normlab.data.loading import load
 from normlab.errors import OptionError, RecordsError, UserError
 from normlab.machine import available_cores, one_blas_thread
 from normlab.records import Records
@@ -58,23 +61,49 @@ class LostRunsError(UserError, RuntimeError):
         self.histories = dict(histories)
 
 
+@overload
 def train(
-    specs: Iterable[RunSpec],
-    data: Dataset,
+    specs: RunSpec,
+    data: Dataset | str,
     *,
-    records: Records | None = None,
+    records: Records | str | os.PathLike[str] | None = None,
     workers: int | None = None,
     progress: Callable[[Progress], object] | None = None,
     retries: int = 2,
     engine: str | engines.Engine = "auto",
-) -> list[History]:
-    """The history of each spec, in their order; equal specs are trained once.
+) -> History: ...
+
+
+@overload
+def train(
+    specs: Iterable[RunSpec],
+    data: Dataset | str,
+    *,
+    records: Records | str | os.PathLike[str] | None = None,
+    workers: int | None = None,
+    progress: Callable[[Progress], object] | None = None,
+    retries: int = 2,
+    engine: str | engines.Engine = "auto",
+) -> list[History]: ...
+
+
+def train(
+    specs: RunSpec | Iterable[RunSpec],
+    data: Dataset | str,
+    *,
+    records: Records | str | os.PathLike[str] | None = None,
+    workers: int | None = None,
+    progress: Callable[[Progress], object] | None = None,
+    retries: int = 2,
+    engine: str | engines.Engine = "auto",
+) -> History | list[History]:
+    """The history of each spec, in their order, or of the one; equal specs are trained once.
 
     Arguments:
-        data: the data set every spec names in its `data`.
+        data: the data set every spec names in its `data`, or its name, to load it as it comes.
         records: with it, runs recorded there are not trained again, and each new one is recorded as
             it ends. Killed or interrupted at any instant, the same call continues with what is
-            missing.
+            missing. A path is opened, and closed at the end.
         workers: processes to train on, by default one a core; 1 is this process alone. The results
             do not depend on it, nor on the order of the specs.
         progress: called with a `Progress` at the start and after each run.
@@ -87,10 +116,19 @@ def train(
     where a result cannot be recorded; LostRunsError, after all other runs, for those that lost
     every worker.
     """
-    if isinstance(specs, RunSpec) or not isinstance(specs, Iterable):
+    if isinstance(data, str):
+        data = load(data)
+    options: dict[str, Any] = {
+        "workers": workers, "progress": progress, "retries": retries, "engine": engine,
+    }  # fmt: skip
+    if isinstance(records, str | os.PathLike):
+        with Records(records) as opened:
+            return train(specs, data, records=opened, **options)
+    if isinstance(specs, RunSpec):
+        return train([specs], data, records=records, **options)[0]
+    if not isinstance(specs, Iterable):
         raise OptionError(
-            f"specs is a {type(specs).__name__}; expected a list of RunSpecs, for one of them "
-            "[spec]"
+            f"specs is a {type(specs).__name__}; expected a RunSpec or a list of them"
         )
     try:
         specs = list(specs)
@@ -158,12 +196,12 @@ def _check(
     if not isinstance(data, Dataset):
         raise OptionError(
             f"data is a {type(data).__name__}; expected a data set, as normlab.data.load('digits') "
-            "returns it"
+            "returns it, or its name"
         )
     if records is not None and not isinstance(records, Records):
         raise OptionError(
             f"records is a {type(records).__name__}; expected normlab.Records, as "
-            "normlab.Records(path) opens it"
+            "normlab.Records(path) opens it, or the path"
         )
     if records is not None and records.mode == "r":
         raise RecordsError(

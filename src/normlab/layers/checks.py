@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,8 +15,27 @@ MODES = ("train", "test")
 EPS = 1e-5  # what every norm adds to a variance, unless told otherwise
 
 
+SETTINGS = frozenset(
+    (
+        *("mode", "eps", "momentum", "running_mean", "running_var", "statistics", "ghost_batch"),
+        *("p", "seed", "rng", "std", "axes"),
+    )
+)
+"""The settings that a layer may find in its parameter dictionary; others are the caller's own."""
+
+
+def check_keys(param: Mapping[str, Any]) -> None:
+    """Refuse a setting that is nearly one of these: misspelt, it would be ignored in silence."""
+    for key in param.keys() - SETTINGS:
+        near = difflib.get_close_matches(str(key), SETTINGS, 1, cutoff=0.8)
+        near = ["eps"] if key == "epsilon" else near
+        if near:
+            raise OptionError(f"{key!r} is no setting of a layer; did you mean {near[0]!r}?")
+
+
 def check_mode(layer: str, param: Mapping[str, Any]) -> str:
     """The mode in a layer's parameter dictionary, 'train' or 'test'."""
+    check_keys(param)
     if "mode" not in param:
         raise MissingKeyError(
             f"{layer} needs a mode: put mode='train' or mode='test' into its parameter dictionary"
@@ -27,6 +47,7 @@ def check_mode(layer: str, param: Mapping[str, Any]) -> str:
 
 def check_eps(param: Mapping[str, Any]) -> float:
     """`eps` of a layer's parameter dictionary, 1e-5 where none is given."""
+    check_keys(param)
     eps = float(param.get("eps", EPS))
     if not 0 <= eps < np.inf:
         raise OptionError(f"eps={eps!r} is not a finite number >= 0; the usual one is 1e-5")
