@@ -1,9 +1,12 @@
 # code of others is kept as they write it
 """Any year's files load with no edit, and what is broken does not take the rest with it."""
 
+import sys
+
 import pytest
 
 from normlab.checker import check
+from normlab.checker.here import check_here
 from normlab.checker.names import LAYERS, NETS, RULES
 from normlab.errors import UserError
 from tests.checker.planting import text_of
@@ -147,3 +150,16 @@ def test_every_name_is_asked_about_by_some_probe():
 
     asked = {name for _, names in PROBES for name in names}
     assert asked == set(LAYERS + RULES + NETS)
+
+
+def test_a_file_written_anew_is_read_anew(tmp_path):
+    """In one process, which forgets the modules, as in a browser: no text is remembered."""
+    modules, finders = set(sys.modules), list(sys.meta_path)
+    file = tmp_path / "layers.py"
+    right = "def relu_forward(x):\n    return x * (x > 0), x\n"
+    for source, verdict in ((right, "right"), (right.replace(">", "<"), "wrong"), (right, "right")):
+        file.write_text(source)
+        assert check_here(file, seed=0).functions == {"relu_forward": verdict}
+        sys.meta_path[:] = finders
+        for name in set(sys.modules) - modules:
+            del sys.modules[name]

@@ -65,6 +65,7 @@ class Loaded(NamedTuple):
 def load(order: dict[str, Any]) -> Loaded:
     """Import what the order names: a `path`, a file or a folder."""
     repair.give_old_names()
+    layout.read.cache_clear()  # the files may be others than at the last load of this process
     path = Path(order["path"])
     names = order["names"]
     found = Layout.of(path, names)
