@@ -55,6 +55,8 @@ def build(out: str | os.PathLike[str], pyodide: str | None = None) -> Path:
         version = hashlib.sha256(archive).hexdigest()[:12]
         write_atomically(folder / "checker.zip", archive)
         for page in resources.files("normlab.site").joinpath("static").iterdir():
+            if not page.is_file():  # the bytecode that installing leaves beside it
+                continue
             text = page.read_text("utf-8").replace(STAMP, version)
             write_atomically(folder / page.name, _addressed(text, address).encode())
         write_atomically(
