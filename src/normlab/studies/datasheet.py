@@ -47,6 +47,8 @@ class Column:
     kind: str
     note: str = ""
     where: Where | None = None
+    of_running: bool = False
+    """Asked only of norms with running statistics: of others the answer is known."""
 
 
 def _or_lowest(accuracy: float) -> float:
@@ -159,7 +161,8 @@ COLUMNS = (
         train_test_difference,
         "points",
         "training accuracy at batch 5",
-        {"compared at": "equal steps", "batch size": 5, "norm": "batch norm"},
+        {"compared at": "equal steps", "batch size": 5},
+        of_running=True,
     ),
 )
 COSTS = (
@@ -182,14 +185,15 @@ def datasheet(
         title = norm_title(name)
         if there and title not in there:
             continue
-        cells = [_cell(column, title, seen.get(column.study, ())) for column in COLUMNS]
+        cells = [_cell(column, name, seen.get(column.study, ())) for column in COLUMNS]
         rows.append((title, (*cells, _step_cost(title, seen.get("tuned", ())), _inference(name))))
     columns = [DatasheetColumn(column.title, column.study, column.note) for column in COLUMNS]
     return Datasheet((*columns, *COSTS), tuple(rows), LIMITS)
 
 
-def _cell(column: Column, title: str, observations: Sequence[Observation]) -> DatasheetCell:
-    if column.study == "batch-size" and title != "batch norm":
+def _cell(column: Column, name: str | None, observations: Sequence[Observation]) -> DatasheetCell:
+    title = norm_title(name)
+    if column.of_running and not (name and norms.BY_NAME[name].running):
         return DatasheetCell("none", 0.0, 0.0, 0.0, 0, "the same in training and in test mode")
     chosen = select(observations, {**(column.where or {}), "norm": title})
     by_seed: dict[int, list[Observation]] = {}
