@@ -9,7 +9,8 @@ from normlab import layers
 from normlab.errors import MissingKeyError, NonFiniteWarning, OptionError, ShapeError
 
 kernels = pytest.importorskip("normlab.kernels", reason="the fused kernels need Numba")
-from normlab.kernels import columns, lanes, rows  # noqa: E402
+from normlab import lanes  # noqa: E402
+from normlab.kernels import columns, rows  # noqa: E402
 
 SHAPES = [(2, 1), (3, 5), (50, 100), (257, 33), (300, 16), (70, 515)]
 FUSED = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from numba import njit
 
-from normlab.kernels.lanes import COUNT, load, stream
 from normlab.kernels.sources import KERNELS
+from normlab.lanes import COUNT, load, stream
 from normlab.typing import Array
 
 

@@ -14,7 +14,7 @@ mpmath = pytest.importorskip("mpmath", reason="mpmath is not installed")
 from numba import njit
 
 from normlab.engines import functions
-from normlab.engines.lanes import COUNT, load, store
+from normlab.lanes import COUNT, load, store
 
 EXACT = {
     "exp": mpmath.exp,

@@ -16,9 +16,9 @@ from normlab.engines.activations import activate, squash_of_examples
 from normlab.engines.columns import columns_of_examples, rows_of_examples
 from normlab.engines.compiling import SQUASHED
 from normlab.engines.functions import exp, log
-from normlab.engines.lanes import COUNT, load, spread, store, where_above
 from normlab.engines.layout import ALPHA, EXAMPLES, SHIFT, Net, Scratch, State, is_plain
 from normlab.engines.products import scores_forward
+from normlab.lanes import COUNT, load, spread, store, where_above
 from normlab.typing import Array
 
 plain = njit(is_plain, _nrt=False)

@@ -16,7 +16,7 @@ from numba import njit
 
 from normlab.engines.compiling import COMPILED_ACTIVATIONS, COMPILED_NORMS
 from normlab.engines.functions import erf, exp, logistic, tanh
-from normlab.engines.lanes import (
+from normlab.lanes import (
     COUNT,
     Lanes,
     first,

@@ -10,8 +10,8 @@ from numba import njit
 
 from normlab import optim
 from normlab.engines.functions import exp, log
-from normlab.engines.lanes import COUNT, first, load, multiply_add, spread, store, total
 from normlab.engines.layout import RULES
+from normlab.lanes import COUNT, first, load, multiply_add, spread, store, total
 from normlab.typing import Array
 
 SGD, SGD_MOMENTUM, RMSPROP, ADAM = (

@@ -16,7 +16,7 @@ import math
 import numpy as np
 from numba import njit
 
-from normlab.engines.lanes import COUNT, load, multiply_add, positive, root, spread, store
+from normlab.lanes import COUNT, load, multiply_add, positive, root, spread, store
 from normlab.typing import Array
 
 

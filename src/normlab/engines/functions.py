@@ -14,7 +14,7 @@ import math
 import numpy as np
 from numba import njit
 
-from normlab.engines.lanes import (
+from normlab.lanes import (
     Lanes,
     at_most,
     exponent,

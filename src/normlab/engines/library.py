@@ -31,8 +31,8 @@ VERSION = 2
 
 SOURCES = (
     "accuracy", "activations", "arithmetic", "build", "columns", "compiling", "functions",
-    "interface", "lanes", "layout", "passes", "processor", "products", "rows", "table", "tiles",
-    "training", "../optim",
+    "interface", "layout", "passes", "processor", "products", "rows", "table", "tiles",
+    "training", "../lanes", "../optim",
 )  # fmt: skip
 """The modules that a library is made of: what the compiler reads."""
 

@@ -17,7 +17,7 @@ import math
 import numpy as np
 from numba import njit
 
-from normlab.engines.lanes import COUNT, first, load, multiply_add, positive, spread, store, total
+from normlab.lanes import COUNT, first, load, multiply_add, positive, spread, store, total
 from normlab.typing import Array
 
 

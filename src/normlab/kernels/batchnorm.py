@@ -9,7 +9,6 @@ import numpy as np
 from normlab import layers
 from normlab.errors import OptionError, ShapeError
 from normlab.kernels import columns
-from normlab.kernels.lanes import COUNT
 from normlab.kernels.sharing import (
     by_the_reference,
     destination,
@@ -19,6 +18,7 @@ from normlab.kernels.sharing import (
     shared,
     threads_for,
 )
+from normlab.lanes import COUNT
 from normlab.layers.checks import check_eps, check_mode, check_upstream
 from normlab.typing import Array
 

@@ -16,7 +16,8 @@ import math
 import numpy as np
 from numba import njit
 
-from normlab.kernels.lanes import (
+from normlab.kernels.sources import KERNELS, kept
+from normlab.lanes import (
     COUNT,
     Lanes,
     first,
@@ -29,7 +30,6 @@ from normlab.kernels.lanes import (
     stream,
     total,
 )
-from normlab.kernels.sources import KERNELS, kept
 from normlab.typing import Array
 
 # Rows at a time, as measured: with fewer, reading what belongs to the columns costs more than the

@@ -9,7 +9,6 @@ import numpy as np
 
 from normlab import layers
 from normlab.kernels import rows
-from normlab.kernels.lanes import COUNT
 from normlab.kernels.sharing import (
     by_the_reference,
     destination,
@@ -18,6 +17,7 @@ from normlab.kernels.sharing import (
     shared,
     threads_for,
 )
+from normlab.lanes import COUNT
 from normlab.layers.checks import check_eps, check_upstream
 from normlab.typing import Array
 

@@ -21,7 +21,8 @@ import math
 
 from numba import njit
 
-from normlab.kernels.lanes import (
+from normlab.kernels.sources import KERNELS, kept
+from normlab.lanes import (
     COUNT,
     Lanes,
     first,
@@ -32,7 +33,6 @@ from normlab.kernels.lanes import (
     stream,
     total,
 )
-from normlab.kernels.sources import KERNELS, kept
 from normlab.typing import Array
 
 FEW = 8

@@ -1,8 +1,8 @@
 """Sixteen float64 numbers as one value: the vector registers, spelled in Python.
 
 A compiler adds the numbers of a sum one after the other, unless it is told that their order does
-not matter, and then every machine has an order of its own. So the engine says itself which numbers
-go side by side: `load` takes sixteen of an array, as float64; `+ - * /`, `root`, `multiply_add` and
+not matter, and then every machine has an order of its own. So the code says itself which numbers go
+side by side: `load` takes sixteen of an array, as float64; `+ - * /`, `root`, `multiply_add` and
 others act on each; `store` rounds once to the array's type. It is sixteen on every machine: LLVM
 cuts them into as many registers as the processor needs, and no result depends on how many.
 
@@ -44,6 +44,14 @@ def store(array: Array, index: int, lanes: Lanes, count: int = COUNT) -> None:
     array[index : index + count] = lanes[:count]
 
 
+def stream(array: Array, index: int, lanes: Lanes) -> None:
+    """`store` all lanes past the caches, for arrays that do not fit into them.
+
+    array[index] starts a cache line.
+    """
+    array[index : index + COUNT] = lanes
+
+
 def spread(number: float) -> Lanes:
     """The number in every lane."""
     return np.full(COUNT, number)
@@ -77,6 +85,12 @@ def where_above(a: Lanes, b: Lanes, yes: Lanes, no: Lanes) -> Lanes:
 def root(lanes: Lanes) -> Lanes:
     """The square root of each lane."""
     return np.sqrt(lanes)
+
+
+def inverse_root(lanes: Lanes) -> Lanes:
+    """1 / the square root of each lane; 0 where that is 0."""
+    with np.errstate(divide="ignore"):
+        return np.where(lanes == 0, 0.0, 1 / np.sqrt(lanes))
 
 
 def size_of(lanes: Lanes) -> Lanes:
@@ -113,7 +127,7 @@ def total(lanes: Lanes) -> float:
 
 class _LanesType(types.Type):  # type: ignore[misc]
     def __init__(self) -> None:
-        super().__init__(name="EngineLanes")
+        super().__init__(name="Lanes")
 
 
 _lanes = _LanesType()
@@ -223,6 +237,18 @@ def _store_all(typing_context, array, index, lanes):
 
 
 @intrinsic
+def _stream(typing_context, array, index, lanes):
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
+        pointer, kind, size = _place(context, builder, signature, arguments)
+        numbers = arguments[2] if size == 8 else builder.fptrunc(arguments[2], kind)
+        instruction = builder.store(numbers, pointer, align=64)
+        instruction.set_metadata("nontemporal", builder.module.add_metadata([_I32(1)]))
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64, _lanes), generate
+
+
+@intrinsic
 def _spread(typing_context, number):
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
         one = builder.insert_element(_UNDEFINED, arguments[0], _I32(0))
@@ -282,6 +308,12 @@ def _build_at_most(builder: ir.IRBuilder, a: Any, bound: Any) -> Any:
     return builder.select(builder.fcmp_ordered(">", a, bound), bound, a)
 
 
+def _build_inverse_root(builder: ir.IRBuilder, a: Any) -> Any:
+    zero = ir.Constant(_VECTOR, None)
+    inverse = builder.fdiv(_of_all(1.0), _call(builder, "sqrt", a))
+    return builder.select(builder.fcmp_ordered("==", a, zero), zero, inverse)
+
+
 def _build_positive(builder: ir.IRBuilder, a: Any) -> Any:
     zero = ir.Constant(_VECTOR, None)
     return builder.select(builder.fcmp_ordered("<=", a, zero), zero, a)
@@ -310,6 +342,7 @@ def _build_mantissa(builder: ir.IRBuilder, a: Any) -> Any:
 
 _multiply_add = _each_lane(3, lambda builder, *lanes: _call(builder, "fma", *lanes))
 _root = _each_lane(1, lambda builder, a: _call(builder, "sqrt", a))
+_inverse_root = _each_lane(1, _build_inverse_root)
 _size_of = _each_lane(1, lambda builder, a: _call(builder, "fabs", a))
 _at_most = _each_lane(2, _build_at_most)
 _positive = _each_lane(1, _build_positive)
@@ -354,6 +387,11 @@ def _compiled_store(array, index, lanes, count=COUNT):
     return lambda array, index, lanes, count=COUNT: _store(array, index, lanes, count)
 
 
+@overload(stream)
+def _compiled_stream(array, index, lanes):
+    return lambda array, index, lanes: _stream(array, index, lanes)
+
+
 @overload(spread)
 def _compiled_spread(number):
     return lambda number: _spread(number)
@@ -382,6 +420,11 @@ def _compiled_where_above(a, b, yes, no):
 @overload(root)
 def _compiled_root(lanes):
     return lambda lanes: _root(lanes)
+
+
+@overload(inverse_root)
+def _compiled_inverse_root(lanes):
+    return lambda lanes: _inverse_root(lanes)
 
 
 @overload(size_of)
