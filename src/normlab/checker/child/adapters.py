@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -89,7 +90,7 @@ def functions(namespace: dict[str, Any], entry: str) -> dict[str, Any]:
     }
 
 
-class _Layer:
+class _Layer(ABC):
     """One of a person's layers: `run` computes its output from tensors.
 
     Backward is PyTorch's way through it.
@@ -98,8 +99,9 @@ class _Layer:
     def __init__(self, thing: Any, kind: str) -> None:
         self.thing, self.kind = thing, kind
 
+    @abstractmethod
     def run(self, inputs: list[Any], setting: dict[str, Any]) -> Any:
-        raise NotImplementedError
+        """The output tensor of these input tensors."""
 
     def forward(self, inputs: list[np.ndarray], setting: dict[str, Any]) -> tuple[np.ndarray, Any]:
         torch = tensors.library()
