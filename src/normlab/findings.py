@@ -1,12 +1,14 @@
 """What a study found, as plain values: made by the studies, drawn by the report, known to both.
 
-Nothing here computes. A `StudyFindings` holds every number, sentence and label that its section of
-the page shows, so that a page, a picture or a CSV file needs no training code and no statistics.
+Nothing here computes; `ranges` are its words for seeds. A `StudyFindings` holds every number,
+sentence and label that its section of the page shows, so that a page, a picture or a CSV file needs
+no training code and no statistics.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -29,6 +31,7 @@ __all__ = [
     "StudyFindings",
     "Table",
     "Verdict",
+    "ranges",
     "replace",
 ]
 
@@ -287,3 +290,20 @@ class Findings:
     provenance: tuple[tuple[str, str], ...] = field(default=())
     datasheet: Datasheet | None = None
     warnings: tuple[str, ...] = ()
+
+
+def ranges(seeds: Sequence[int]) -> str:
+    """Seeds in order, consecutive ones as a range.
+
+    >>> ranges((231, 232, 233, 251))
+    '231 to 233, 251'
+    """
+    parts: list[list[int]] = []
+    for seed in seeds:
+        if parts and seed == parts[-1][-1] + 1:
+            parts[-1].append(seed)
+        else:
+            parts.append([seed])
+    return ", ".join(
+        str(part[0]) if len(part) == 1 else f"{part[0]} to {part[-1]}" for part in parts
+    )

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Sequence
 from typing import Any
 
-from normlab.findings import Column, HeatPanel, Panel, PicturePanel, StudyFindings, Table
+from normlab.findings import Column, HeatPanel, Panel, PicturePanel, StudyFindings, Table, ranges
 from normlab.report.axes import crowded
 from normlab.report.charts import COLOUR_RANGE, page_spec
 from normlab.report.png import data_url
@@ -89,23 +88,6 @@ def limits(study: StudyFindings, data_title: str) -> list[str]:
         "otherwise."
     )
     return sentences
-
-
-def ranges(seeds: Sequence[int]) -> str:
-    """Seeds in order, consecutive ones as a range.
-
-    >>> ranges((231, 232, 233, 251))
-    '231 to 233, 251'
-    """
-    parts: list[list[int]] = []
-    for seed in seeds:
-        if parts and seed == parts[-1][-1] + 1:
-            parts[-1].append(seed)
-        else:
-            parts.append([seed])
-    return ", ".join(
-        str(part[0]) if len(part) == 1 else f"{part[0]} to {part[-1]}" for part in parts
-    )
 
 
 def comparison_view(study: StudyFindings) -> View | None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from normlab.data.data_sets import title_of
-from normlab.findings import StudyFindings
+from normlab.findings import StudyFindings, ranges
 from normlab.records import Records
 from normlab.specs import DataSpec
 from normlab.studies.wording import duration
@@ -32,7 +32,7 @@ def provenance(
             "validation images "
             f"of {data.input_dim} numbers, {last['source']}, fingerprint {data.fingerprint}",
         ),
-        ("Seeds", _ranges(seeds)),
+        ("Seeds", ranges(seeds)),
         (
             "Measurements",
             f"{sum(s.finished for s in studies)} of {sum(s.expected for s in studies)} in the "
@@ -67,19 +67,6 @@ def _made_with(group: Mapping[str, Any]) -> str:
         f"{machine['processor']}, "
         f"{machine['cores']} cores, {machine['system']}; {blas}; from {_minute(group['first'])} to "
         f"{_minute(group['last'])} UTC"
-    )
-
-
-def _ranges(seeds: Sequence[int]) -> str:
-    """Whole numbers in order, consecutive ones as a range."""
-    parts: list[list[int]] = []
-    for seed in seeds:
-        if parts and seed == parts[-1][-1] + 1:
-            parts[-1].append(seed)
-        else:
-            parts.append([seed])
-    return ", ".join(
-        str(part[0]) if len(part) == 1 else f"{part[0]} to {part[-1]}" for part in parts
     )
 
 
